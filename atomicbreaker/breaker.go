@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package atomicbreaker
+
+import (
+	"time"
+
+	"go.uber.org/atomic"
+
+	"github.com/sinkguard/go-atomicbreaker/internal/word"
+)
+
+// Breaker is a circuit breaker for one sink. [New] makes it; its zero value is not ready for use, and it must not be
+// copied.
+//
+// Properties:
+//   - Any goroutine may call any method at any time, a hook included.
+//   - Linearizable: every call takes effect at one instant between its start and its return.
+//   - Lock-free, without a goroutine of its own. Allow and RecordSuccess on a healthy breaker, and Allow on one that is
+//     cooling or forced, are wait-free: a load, no write, no clock, no allocation.
+//   - A call that changes the breaker happens before every call that sees the change. A call that changes nothing is a
+//     load: nothing is ordered after it.
+//   - No call waits for another one's hook, sink or turn.
+type Breaker struct {
+	// The word comes first, in an allocation of its own that New makes: on 32-bit platforms go.uber.org/atomic needs that
+	// for its alignment to 8 bytes.
+	word   cell
+	params word.Params
+
+	// What follows is read only by a call that found something to change or was turned away.
+	name     string
+	timing   timing
+	classify func(error) Outcome
+	hooks    [2]*hooks // the synchronous and the asynchronous ones; nil where there are none
+
+	errOpen, errTooManyProbes error // what Do returns
+
+	deadline atomic.Pointer[deadline] // for RetryAfter alone: the end of the newest open period, nil before the first
+	probeKey atomic.Uint32            // the probe timer that is pending, see armProbe
+}
+
+// New returns a closed breaker called name, which appears in transitions and errors and need not be unique. Without
+// options it opens after 5 consecutive failures, admits one probe after 30 s and closes when that succeeds.
+//
+// The error names every bad option with its value and range, and is [ErrConfig]; the breaker is nil then.
+func New(name string, opts ...Option) (*Breaker, error) {
+	c, err := newConfig(opts)
+	if err != nil {
+		return nil, err
+	}
+	b := &Breaker{
+		params:           c.params,
+		name:             name,
+		timing:           c.timing,
+		classify:         c.classify,
+		hooks:            [2]*hooks{newHooks(c.hooks, false), newHooks(c.asyncHooks, true)},
+		errOpen:          rejection(name, ErrOpen),
+		errTooManyProbes: rejection(name, ErrTooManyProbes),
+	}
+	b.probeKey.Store(noProbe)
+	return b, nil
+}
+
+// MustNew is [New] for options that are known to be good: it panics with New's error.
+func MustNew(name string, opts ...Option) *Breaker {
+	b, err := New(name, opts...)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+// Name returns the name given to [New].
+func (b *Breaker) Name() string { return b.name }
+
+// allowSlow is Allow where the breaker is not closed.
+//
+//go:noinline
+func (b *Breaker) allowSlow(w word.Word) bool {
+	_, ok := b.admit(w)
+	return ok
+}
+
+// admit asks for admission where the breaker is not closed. It returns the word that admitted the caller, or the one that
+// turned it away.
+func (b *Breaker) admit(w word.Word) (word.Word, bool) {
+	if w.Rejects() { // Next would find the same, less quickly
+		return w, false
+	}
+	old, next := b.post(w, word.Event{Kind: word.Allow}, 0)
+	return next, next != old || old.Admits()
+}
+
+// recordSuccessSlow is RecordSuccess where the breaker is not closed or has counted failures.
+//
+//go:noinline
+func (b *Breaker) recordSuccessSlow(w word.Word) {
+	b.post(w, word.Event{Kind: word.Success}, 0)
+}
+
+// RecordFailure reports a call that failed: while closed it adds to the failure count and opens the breaker at the
+// threshold, while half-open it counts as a probe's if one is in flight, else it changes nothing.
+func (b *Breaker) RecordFailure() {
+	b.post(b.load(), word.Event{Kind: word.Failure}, 0)
+}
+
+// State returns the state at one instant of the call. An open breaker stays open until a caller asks for admission, also
+// when its recovery timeout is over; [Snapshot] has ProbeDue for that.
+func (b *Breaker) State() State { return states[b.load().Phase()] }
+
+// Snapshot returns everything the breaker has counted, at one instant of the call.
+func (b *Breaker) Snapshot() Snapshot { return b.snapshot(b.load()) }
+
+// Trip opens a closed or half-open breaker for the recovery timeout. In any other state it changes nothing.
+func (b *Breaker) Trip() { b.post(b.load(), word.Event{Kind: word.Trip}, 0) }
+
+// TripFor opens the breaker for d, exactly: neither back-off nor jitter applies. It is for a sink that says how long to
+// leave it alone, as HTTP's Retry-After does. On an open breaker it starts a new open period, because that answer often
+// arrives just after another call's failure opened the breaker. On a forced one it changes nothing; d <= 0 is [Breaker.Trip].
+func (b *Breaker) TripFor(d time.Duration) {
+	if d <= 0 {
+		b.Trip()
+		return
+	}
+	b.post(b.load(), word.Event{Kind: word.TripFor}, d)
+}
+
+// Reset closes the breaker from any other state and forgets what it counted. On a closed breaker it changes nothing.
+func (b *Breaker) Reset() { b.post(b.load(), word.Event{Kind: word.Reset}, 0) }
+
+// ForceOpen turns every call away until [Breaker.Reset] or [Breaker.ForceClosed].
+func (b *Breaker) ForceOpen() { b.post(b.load(), word.Event{Kind: word.ForceOpen}, 0) }
+
+// ForceClosed admits every call, and ignores what comes of it, until [Breaker.Reset] or [Breaker.ForceOpen].
+func (b *Breaker) ForceClosed() { b.post(b.load(), word.Event{Kind: word.ForceClosed}, 0) }
+
+// post is the way of every event into the word, and of what it causes out of it: whoever wins the swap arms the timer
+// and then publishes the transition (I6), both read off the two words. w is a word loaded during the same operation;
+// hold is TripFor's open period.
+func (b *Breaker) post(w word.Word, e word.Event, hold time.Duration) (old, next word.Word) {
+	old, next = b.apply(w, e)
+	if next != old {
+		b.arm(old, next, e.Kind, hold)
+		if next.Generation() != old.Generation() {
+			b.publish(old, next, e.Kind)
+		}
+	}
+	return old, next
+}
+
+func (b *Breaker) publish(old, next word.Word, e word.Kind) {
+	for _, h := range b.hooks {
+		if h != nil {
+			h.publish(b.transition(old, next, e))
+		}
+	}
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package atomicbreaker
+
+import (
+	"go.uber.org/atomic"
+
+	"github.com/sinkguard/go-atomicbreaker/internal/word"
+)
+
+// cell is the one place in memory that decides. This file holds every access to it: the loads of the four calls that
+// stand in a logger's hot path, the load of all others, and the one swap. Each operation of the package takes effect at
+// exactly one of them (I1), named LP (linearization point) below; HB names the order that a reader may rely on, Stale
+// what it costs that the word may be another by the time the caller acts on it.
+type cell = atomic.Uint64
+
+// load returns the word as it is at one instant of the call.
+//
+// LP: of State, Snapshot, RetryAfter, and of every event that changes nothing.
+// HB: the swap that wrote this word, and all before it, happened before this load returns it.
+// Stale: a snapshot of the past; an event goes on to apply, which compares.
+func (b *Breaker) load() word.Word {
+	return word.Word(b.word.Load())
+}
+
+// apply brings e into the word and returns the word before and after it; equal ones mean that e changes nothing and that
+// nothing was written. from is a word that the caller loaded during the same operation.
+//
+// The loop is lock-free: a swap fails only where another's has succeeded. It is safe from ABA, because next follows from
+// nothing but the word that it replaces: a word that went away and came back is the same breaker.
+func (b *Breaker) apply(from word.Word, e word.Event) (old, next word.Word) {
+	for old = from; ; old = b.load() {
+		next = word.Next(old, e, &b.params)
+		// LP: the swap, if it succeeds; if nothing changes, the load that returned old.
+		// HB: a successful swap orders this call after all swaps before it, and before every load that sees its word. An
+		// unchanged word is a load: nothing is ordered after it.
+		// Stale: a word that is no longer old fails the swap, and Next is asked again.
+		if next == old || b.word.CompareAndSwap(uint64(old), uint64(next)) {
+			return old, next
+		}
+	}
+}
+
+// The four calls of the hot path follow, each split in two: a fast half that settles the healthy breaker with one load
+// and fits the inliner's budget, and a slow half that is kept out of it. The fast half hands its word to the slow one,
+// so a call that is turned away costs one load too. They are here, and not beside their slow halves, because the budget
+// of 80 has no room for load as a function. (Success exceeds it by 3 in the shortest of many forms: to look whether the
+// permit is spent, and to spend it, is what is too much. It is one short call.)
+
+// Allow reports whether the call may go to the sink. Each Allow that returned true is to be followed by one
+// RecordSuccess or RecordFailure.
+//
+// Outcomes reported this way belong to no call: one that is late counts in the period it arrives in, and an admission
+// that has nothing to report holds a probe's place until the probe timeout. [Breaker.TryAcquire] has neither limit.
+func (b *Breaker) Allow() bool {
+	// LP: this load, if it settles the call.
+	// Stale: a record goes to a sink that has just been cut off, as if the call had come a moment earlier.
+	w := word.Word(b.word.Load())
+	return w <= word.MaxClosed || b.allowSlow(w)
+}
+
+// RecordSuccess reports a call that succeeded: while closed it clears the failure count (or, under a failure rate, takes
+// some away), while half-open it counts as a probe's if one is in flight, else it changes nothing.
+func (b *Breaker) RecordSuccess() {
+	// LP: this load, if it settles the call.
+	// Stale: a failure that is counted meanwhile is not cleared, as if the success had come a moment earlier.
+	w := word.Word(b.word.Load())
+	if w&word.Unhealthy != 0 {
+		b.recordSuccessSlow(w)
+	}
+}
+
+// TryAcquire asks for admission: true with a permit to be reported once, or false with the zero Permit. It admits when
+// the breaker is closed or forced closed, when it is half-open and fewer than the allowed probes are in flight, and when
+// it is open with the recovery timeout over; the last makes it half-open in the same step.
+func (b *Breaker) TryAcquire() (p Permit, ok bool) {
+	// LP: this load, if it settles the call.
+	// Stale: as in Allow; and the permit carries this word's generation, so a report that comes too late is void (I3).
+	p.breaker, p.pass = b, ^word.Word(b.word.Load())
+	return p, p.pass >= ^word.MaxClosed || p.acquireSlow()
+}
+
+// Success reports that the call succeeded.
+func (p *Permit) Success() {
+	// LP: this load, if it settles the call.
+	// Stale: as in RecordSuccess. The generation need not be compared: no period has anything to change here.
+	if p.pass != 0 && p.breaker.word.Load()&uint64(word.Unhealthy) != 0 {
+		p.report(word.Success)
+	}
+	p.pass = 0
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package atomicbreaker
+
+import (
+	"fmt"
+
+	"github.com/sinkguard/go-atomicbreaker/internal/word"
+)
+
+// State is what a breaker is to its callers.
+type State uint8
+
+// The five states.
+const (
+	Closed       State = iota // calls are admitted, failures counted
+	Open                      // calls are turned away; once the recovery timeout is over, the next one becomes a probe
+	HalfOpen                  // a bounded number of probes is admitted, all other calls are turned away
+	ForcedOpen                // calls are turned away until Reset or ForceClosed
+	ForcedClosed              // calls are admitted and their outcomes ignored until Reset or ForceOpen
+)
+
+var stateNames = [...]string{"closed", "open", "half_open", "forced_open", "forced_closed"}
+
+// String returns "closed", "open", "half_open", "forced_open" or "forced_closed".
+func (s State) String() string {
+	if int(s) < len(stateNames) {
+		return stateNames[s]
+	}
+	return fmt.Sprintf("State(%d)", uint8(s))
+}
+
+// MarshalText implements [encoding.TextMarshaler] with the name that String returns. A value that is none of the five
+// is an error.
+func (s State) MarshalText() ([]byte, error) {
+	if int(s) < len(stateNames) {
+		return []byte(stateNames[s]), nil
+	}
+	return nil, fmt.Errorf("atomicbreaker: State(%d): want 0..%d", uint8(s), len(stateNames)-1)
+}
+
+// UnmarshalText implements [encoding.TextUnmarshaler]: it takes the names that String returns, and leaves s alone at
+// any other.
+func (s *State) UnmarshalText(text []byte) error {
+	for i, name := range stateNames {
+		if string(text) == name {
+			*s = State(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("atomicbreaker: unknown state %q: want one of %q", text, stateNames)
+}
+
+// states maps a phase to its public state. The last two phases are reached by nothing; they admit nobody, so they are
+// called what turns everybody away until Reset.
+var states = [...]State{
+	word.Closed: Closed, word.Cooling: Open, word.Due: Open, word.HalfOpen: HalfOpen,
+	word.ForcedOpen: ForcedOpen, word.ForcedClosed: ForcedClosed,
+	6: ForcedOpen, 7: ForcedOpen,
+}
+
+// Cause is why a transition happened.
+type Cause uint8
+
+// The eight causes.
+const (
+	CauseFailureThreshold Cause = iota // closed → open: the failures reached the threshold
+	CauseProbeAdmitted                 // open → half-open: the recovery timeout was over and a caller asked
+	CauseProbeSucceeded                // half-open → closed: the probes' successes reached the success threshold
+	CauseProbeFailed                   // half-open → open: a probe failed
+	CauseProbeTimedOut                 // half-open → open: the probes did not answer within the probe timeout
+	CauseTripped                       // closed, half-open or open → open: Trip or TripFor
+	CauseReset                         // any other state → closed: Reset
+	CauseForced                        // any other state → forced-open or forced-closed: ForceOpen or ForceClosed
+)
+
+var causeNames = [...]string{
+	"failure_threshold", "probe_admitted", "probe_succeeded", "probe_failed", "probe_timed_out", "tripped", "reset", "forced",
+}
+
+// String returns the cause in the form of State's names, such as "failure_threshold" or "probe_timed_out".
+func (c Cause) String() string {
+	if int(c) < len(causeNames) {
+		return causeNames[c]
+	}
+	return fmt.Sprintf("Cause(%d)", uint8(c))
+}
+
+// causeOf says why event e led from the phase it met to another state.
+func causeOf(from word.Phase, e word.Kind) Cause {
+	switch e {
+	case word.Allow:
+		return CauseProbeAdmitted
+	case word.Success:
+		return CauseProbeSucceeded
+	case word.Failure:
+		if from == word.Closed {
+			return CauseFailureThreshold
+		}
+		return CauseProbeFailed
+	case word.Elapsed:
+		return CauseProbeTimedOut
+	case word.Trip, word.TripFor:
+		return CauseTripped
+	case word.Reset:
+		return CauseReset
+	}
+	return CauseForced
+}
+
+// Transition is one change of a breaker's state, as the hooks get it. The counts are those after the change.
+type Transition struct {
+	Name       string // the breaker's
+	From, To   State  // both Open when TripFor started a new open period
+	Generation uint32 // one more than the transition before, modulo 2^24
+	Cause      Cause
+	Failures   int // failures counted; when the breaker opens, those that tripped it
+	Attempt    int // recoveries that did not last since the breaker was last stable, at most 31
+}
+
+func (b *Breaker) transition(old, next word.Word, e word.Kind) Transition {
+	return Transition{
+		Name:       b.name,
+		From:       states[old.Phase()],
+		To:         states[next.Phase()],
+		Generation: next.Generation(),
+		Cause:      causeOf(old.Phase(), e),
+		Failures:   b.failures(next),
+		Attempt:    int(next.Attempt()),
+	}
+}
+
+// Snapshot is a breaker at one instant: all fields come from one load, so they belong together. It is history by the
+// time the caller reads it.
+type Snapshot struct {
+	State             State
+	ProbeDue          bool   // open, and the recovery timeout is over: the next call is a probe
+	Generation        uint32 // transitions so far, modulo 2^24
+	Attempt           int    // recoveries that did not last since the breaker was last stable, at most 31
+	Failures          int    // failures counted while closed, or what tripped it; under a failure rate rounded up
+	HalfOpenCalls     int    // probes in flight, 0 unless half-open
+	HalfOpenSuccesses int    // probes that succeeded in this half-open period, 0 unless half-open
+}
+
+func (b *Breaker) snapshot(w word.Word) Snapshot {
+	return Snapshot{
+		State:             states[w.Phase()],
+		ProbeDue:          w.Phase() == word.Due,
+		Generation:        w.Generation(),
+		Attempt:           int(w.Attempt()),
+		Failures:          b.failures(w),
+		HalfOpenCalls:     int(w.Calls()),
+		HalfOpenSuccesses: int(w.Successes()),
+	}
+}
+
+// failures undoes the weight of a failure; what a success has taken away in part still counts as one.
+func (b *Breaker) failures(w word.Word) int {
+	weight := b.params.FailureWeight
+	return int((w.Failures() + weight - 1) / weight)
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package model_test
+
+import (
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/sinkguard/go-atomicbreaker/internal/model"
+)
+
+// everyPhase is a state of each phase, with every count that it can have.
+func everyPhase() []state {
+	return []state{
+		{closed, 6, 1, 2, 0, 0},
+		{cooling, 6, 1, 3, 0, 0},
+		{due, 6, 1, 3, 0, 0},
+		{halfOpen, 6, 1, 3, 1, 2},
+		{forcedOpen, 6, 1, 2, 0, 0},
+		{forcedClosed, 6, 1, 2, 0, 0},
+	}
+}
+
+func TestTrip(t *testing.T) {
+	trip := (*model.Model).Trip
+	run(t, []rule{
+		{"Trip opens a closed breaker, attempt unchanged", usual(), state{closed, 6, 1, 2, 0, 0},
+			trip, state{cooling, 7, 1, 2, 0, 0}, one("closed", "open", 7, "tripped", 2, 1)},
+		{"Trip opens a half-open breaker, attempt unchanged", usual(), state{halfOpen, 6, 1, 3, 1, 2},
+			trip, state{cooling, 7, 1, 3, 0, 0}, one("half_open", "open", 7, "tripped", 3, 1)},
+		{"without a recovery timeout Trip is due at once", atOnce(), state{closed, 6, 1, 2, 0, 0},
+			trip, state{due, 7, 1, 2, 0, 0}, one("closed", "open", 7, "tripped", 2, 1)},
+		{"TripFor opens a closed breaker", usual(), state{closed, 6, 1, 2, 0, 0},
+			tripFor(1), state{cooling, 7, 1, 2, 0, 0}, one("closed", "open", 7, "tripped", 2, 1)},
+		{"TripFor opens a half-open breaker", usual(), state{halfOpen, 6, 1, 3, 1, 2},
+			tripFor(1), state{cooling, 7, 1, 3, 0, 0}, one("half_open", "open", 7, "tripped", 3, 1)},
+		{"TripFor cools also without a recovery timeout", atOnce(), state{closed, 6, 1, 2, 0, 0},
+			tripFor(1), state{cooling, 7, 1, 2, 0, 0}, one("closed", "open", 7, "tripped", 2, 1)},
+		{"TripFor on a cooling breaker starts a new open period", usual(), state{cooling, 6, 1, 3, 0, 0},
+			tripFor(1), state{cooling, 7, 1, 3, 0, 0}, one("open", "open", 7, "tripped", 3, 1)},
+		{"TripFor on a due breaker starts a new open period", usual(), state{due, 6, 1, 3, 0, 0},
+			tripFor(1), state{cooling, 7, 1, 3, 0, 0}, one("open", "open", 7, "tripped", 3, 1)},
+		{"TripFor of nothing is Trip", usual(), state{closed, 6, 1, 2, 0, 0},
+			tripFor(0), state{cooling, 7, 1, 2, 0, 0}, one("closed", "open", 7, "tripped", 2, 1)},
+		{"TripFor of less than nothing is Trip", atOnce(), state{closed, 6, 1, 2, 0, 0},
+			tripFor(-1), state{due, 7, 1, 2, 0, 0}, one("closed", "open", 7, "tripped", 2, 1)},
+	})
+	for _, from := range everyPhase() {
+		switch from.Phase {
+		case forcedOpen, forcedClosed:
+			run(t, []rule{
+				{"when forced Trip changes nothing/" + from.Phase.String(), usual(), from, trip, from, nil},
+				{"when forced TripFor changes nothing/" + from.Phase.String(), usual(), from, tripFor(1), from, nil},
+			})
+		case cooling, due:
+			run(t, []rule{
+				{"when open Trip changes nothing/" + from.Phase.String(), usual(), from, trip, from, nil},
+				{"when open TripFor of nothing changes nothing/" + from.Phase.String(), usual(), from, tripFor(0), from, nil},
+			})
+		case closed, halfOpen: // above
+		}
+	}
+}
+
+func TestForceAndReset(t *testing.T) {
+	for _, from := range everyPhase() {
+		name := from.Phase.String()
+		public := from.Phase.Public()
+
+		reset := rule{"Reset closes from any other phase, all 0 but the generation/" + name, usual(), from,
+			(*model.Model).Reset, state{Phase: closed, Generation: 7}, one(public, "closed", 7, "reset", 0, 0)}
+		if from.Phase == closed {
+			reset.sentence, reset.to, reset.published = "Reset on a closed breaker changes nothing", from, nil
+		}
+
+		open := rule{"ForceOpen holds, and keeps failures and attempt/" + name, usual(), from,
+			(*model.Model).ForceOpen, state{forcedOpen, 7, from.Attempt, from.Failures, 0, 0},
+			one(public, "forced_open", 7, "forced", from.Failures, from.Attempt)}
+		if from.Phase == forcedOpen {
+			open.sentence, open.to, open.published = "ForceOpen twice is ForceOpen once", from, nil
+		}
+
+		shut := rule{"ForceClosed holds, and keeps failures and attempt/" + name, usual(), from,
+			(*model.Model).ForceClosed, state{forcedClosed, 7, from.Attempt, from.Failures, 0, 0},
+			one(public, "forced_closed", 7, "forced", from.Failures, from.Attempt)}
+		if from.Phase == forcedClosed {
+			shut.sentence, shut.to, shut.published = "ForceClosed twice is ForceClosed once", from, nil
+		}
+		run(t, []rule{reset, open, shut})
+	}
+}
+
+func TestPublishing(t *testing.T) {
+	t.Run("every published transition takes exactly one generation, in order", func(t *testing.T) {
+		m := model.New(usual())
+		assert.Equal(t, state{}, m.State(), "a new breaker is the zero state")
+		m.Trip()
+		m.TripFor(time.Second)
+		m.Advance(time.Second)
+		m.Admit()
+		m.RecordFailure()
+		m.ForceClosed()
+		m.ForceOpen()
+		m.Reset()
+		assert.Equal(t, []transition{
+			{"closed", "open", 1, "tripped", 0, 0},
+			{"open", "open", 2, "tripped", 0, 0},
+			{"open", "half_open", 3, "probe_admitted", 0, 0},
+			{"half_open", "open", 4, "probe_failed", 0, 1},
+			{"open", "forced_closed", 5, "forced", 0, 1},
+			{"forced_closed", "forced_open", 6, "forced", 0, 1},
+			{"forced_open", "closed", 7, "reset", 0, 0},
+		}, m.Transitions())
+		assert.Nil(t, m.Transitions(), "a transition is handed out once")
+	})
+
+	t.Run("phases have names, and open is two of them", func(t *testing.T) {
+		names := map[model.Phase][2]string{
+			closed:       {"closed", "closed"},
+			cooling:      {"cooling", "open"},
+			due:          {"due", "open"},
+			halfOpen:     {"half_open", "half_open"},
+			forcedOpen:   {"forced_open", "forced_open"},
+			forcedClosed: {"forced_closed", "forced_closed"},
+		}
+		for phase, want := range names {
+			assert.Equal(t, want, [2]string{phase.String(), phase.Public()})
+		}
+		assert.Equal(t, "Phase(6)", model.Phase(6).String())
+	})
+
+	t.Run("callers at the same time lose nothing", func(t *testing.T) {
+		const callers, calls = 8, 500
+		c := usual()
+		c.FailureThreshold = callers*calls + 1
+		m := model.New(c)
+		var wg sync.WaitGroup
+		for range callers {
+			wg.Go(func() {
+				for range calls {
+					gen, _ := m.Admit()
+					m.Failure(gen)
+				}
+			})
+		}
+		wg.Wait()
+		assert.Equal(t, callers*calls, m.State().Failures)
+	})
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package model
+
+import "time"
+
+// timer is a pending one-shot timer. It holds the time left and not a point in
+// time, so that no duration, however long, can overflow the clock.
+type timer struct {
+	left       time.Duration
+	generation uint32 // what it was armed with, and will post
+	successes  int
+}
+
+// arm starts a timer that will post the present generation and successes.
+// Timers are never stopped: one that has outlived its period posts an event
+// that changes nothing.
+func (m *Model) arm(d time.Duration) *timer {
+	t := &timer{left: d, generation: m.state.Generation, successes: m.state.Successes}
+	m.timers = append(m.timers, t)
+	return t
+}
+
+// armProbe starts the timer of the probe that has just been admitted. A pending
+// timer that would post the very same event is earlier, and serves both.
+func (m *Model) armProbe() {
+	if m.config.ProbeTimeout == 0 {
+		return
+	}
+	for _, t := range m.timers {
+		if t.generation == m.state.Generation && t.successes == m.state.Successes {
+			return
+		}
+	}
+	m.arm(m.config.ProbeTimeout)
+}
+
+// Advance moves the clock by d and fires the timers that become due, in order
+// of their time, those of one time in the order they were armed. While a timer
+// fires, the clock stands at its time: what it arms counts from there. The clock
+// is monotonic, so a negative d moves nothing.
+func (m *Model) Advance(d time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if d < 0 {
+		return
+	}
+	for {
+		i := m.earliest()
+		if i < 0 || m.timers[i].left > d {
+			m.pass(d)
+			return
+		}
+		t := m.timers[i]
+		d -= t.left
+		m.pass(t.left)
+		m.timers = append(m.timers[:i], m.timers[i+1:]...)
+		m.elapsed(t.generation, t.successes)
+	}
+}
+
+// earliest is the index of the timer that fires next, or -1. The timers stand
+// in arming order, so the first of equals is the one armed first.
+func (m *Model) earliest() int {
+	first := -1
+	for i, t := range m.timers {
+		if first < 0 || t.left < m.timers[first].left {
+			first = i
+		}
+	}
+	return first
+}
+
+// pass lets d go by for every pending timer.
+func (m *Model) pass(d time.Duration) {
+	for _, t := range m.timers {
+		t.left -= d
+	}
+}
+
+// RetryAfter is the time left until a probe may be admitted: 0 unless cooling,
+// and 0 for a model that was put into cooling by At, which has no timer.
+func (m *Model) RetryAfter() time.Duration {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.state.Phase != Cooling || m.cooling == nil {
+		return 0
+	}
+	return m.cooling.left
+}
+
+// RecoveryTimeout is how long a breaker cools at the given attempt: the
+// recovery timeout doubled that many times, up to the back-off's cap; without a
+// back-off the recovery timeout alone.
+func (m *Model) RecoveryTimeout(attempt int) time.Duration {
+	d := m.config.RecoveryTimeout
+	limit := m.config.BackoffMax
+	if limit == 0 {
+		return d
+	}
+	for range attempt {
+		// Compared before doubling: the doubled value might not fit a Duration.
+		if d > limit/2 {
+			return limit
+		}
+		d *= 2
+	}
+	return min(d, limit)
+}
