@@ -68,6 +68,13 @@ const (
 	ForcedClosed              // held closed by an operator
 )
 
+// Make returns the word with the given fields; a value that does not fit loses its upper bits, or saturates where the
+// field does. Tests start from it.
+func Make(p Phase, generation, attempt, failures, calls, successes uint32) Word {
+	return Word(0).withPhase(p).withGeneration(generation).withAttempt(attempt).
+		withFailures(failures).withCalls(calls).withSuccesses(successes)
+}
+
 // Phase returns what the breaker is. Changed by every row of Next's table that names another phase; 6 and 7 are reached
 // by nothing.
 func (w Word) Phase() Phase { return Phase(w >> phaseShift) }

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package atomicbreaker
+
+import "github.com/sinkguard/go-atomicbreaker/internal/word"
+
+// What tests need of the inside: where to start from, and the timers' event without the timers.
+
+// Start puts b at w before anybody uses it, as if all transitions up to w had been delivered.
+func (b *Breaker) Start(w word.Word) {
+	b.word.Store(uint64(w))
+	for _, h := range b.hooks {
+		if h != nil {
+			h.now.transition.Generation = w.Generation()
+		}
+	}
+}
+
+// Word returns the word of b.
+func (b *Breaker) Word() word.Word { return b.load() }
+
+// Elapsed posts what a timer posts.
+func (b *Breaker) Elapsed(generation uint32, successes int) {
+	b.post(b.load(), word.Event{
+		Kind: word.Elapsed, Bound: true, Generation: generation, Successes: uint8(successes),
+	}, 0)
+}
+
+// PermitOf returns a permit of a generation, as if it had been given then.
+func (b *Breaker) PermitOf(generation uint32) Permit {
+	w := word.Make(word.Closed, generation, 0, 0, 0, 0)
+	return Permit{b, ^w}
+}
