@@ -27,7 +27,7 @@ type deadline struct {
 
 // arm starts the timer that the change from old to next owes, if any.
 func (b *Breaker) arm(old, next word.Word, e word.Kind, hold time.Duration) {
-	switch next.Phase() {
+	switch next.Phase() { //nolint:exhaustive // the other phases wait for nothing
 	case word.Cooling:
 		if e != word.TripFor {
 			hold = b.timing.open(next.Attempt())
@@ -81,7 +81,7 @@ func (b *Breaker) armProbe(w word.Word) {
 // open returns how long attempt n keeps the breaker open: recovery × 2^n up to the back-off's cap, lengthened by jitter.
 func (t *timing) open(n uint32) time.Duration {
 	d := t.plain(n)
-	longer := rand.Float64() * t.jitter * float64(d) //nolint:gosec // spreads load, keeps no secret
+	longer := rand.Float64() * t.jitter * float64(d)
 	if longer >= float64(math.MaxInt64-d) {
 		return math.MaxInt64
 	}

@@ -104,8 +104,9 @@ func causeOf(from word.Phase, e word.Kind) Cause {
 		return CauseTripped
 	case word.Reset:
 		return CauseReset
+	default: // ForceOpen, ForceClosed; the other two change no state
+		return CauseForced
 	}
-	return CauseForced
 }
 
 // Transition is one change of a breaker's state, as the hooks get it. The counts are those after the change.

@@ -1,0 +1,96 @@
+# Every loop below covers every module: go test ./... at the root does not see nested ones.
+SHELL   := bash
+MODULES := $(sort $(patsubst %/go.mod,%,$(shell find . -name go.mod -not -path './.*/*' -not -path '*/testdata/*')))
+
+# Tools are pinned here and run by version, so that no go.mod requires them. golangci-lint brings gofumpt and goimports.
+GOLANGCI  := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+BENCHSTAT := go run golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
+
+COUNT     ?= 6
+BENCH     ?= .
+RESULTS   ?= results/latest.txt
+DEMOFLAGS ?=
+COVER_MIN ?= 95
+
+# $(call each,COMMAND): in every module, up to the first failure.
+each = @set -e; for m in $(MODULES); do echo "--- $@: $$m"; (cd "$$m"; $(1)); done
+
+# $(call demand,PATTERN,FLAGS,DIRECTORIES): at least one test of that name. Without it a gate whose tests were renamed
+# would stay green, because go test is content to run none.
+demand = @set -e; for d in $(3); do (cd "$$d"; go test $(2) -list '$(1)' ./...); done | grep '^Test' >/dev/null || \
+	{ echo "$@: no test is named $(1)" >&2; exit 1; }
+
+.DEFAULT_GOAL := help
+.PHONY: help
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# The 386 run is there for the alignment of the 64-bit word. Its property tests are short: the native run is the bar.
+# Hosts that cannot run 386 binaries still compile them.
+.PHONY: test
+test: export RAPID_CHECKS ?= 10000
+test: RAPID_CHECKS_386 ?= 500
+test: ## go vet and all tests of every module, the root module also on 386 (RAPID_CHECKS=10000)
+	$(call each,go vet ./...)
+	$(call each,go test -count=1 ./...)
+	@echo "--- $@: . on 386"
+	@case "$$(go env GOHOSTOS)/$$(go env GOHOSTARCH)" in \
+	linux/amd64 | linux/386) GOOS=linux GOARCH=386 RAPID_CHECKS=$(RAPID_CHECKS_386) go test -count=1 ./... ;; \
+	*) echo "this host cannot run it: compiled only"; GOOS=linux GOARCH=386 go vet ./... ;; \
+	esac
+
+.PHONY: race
+race: export RAPID_CHECKS ?= 1000
+race: ## all tests under the race detector, the seed's concurrency tests ten times (RAPID_CHECKS=1000; needs a C compiler)
+	$(call each,go test -race -count=1 ./...)
+	$(call demand,^TestSeed,-race,atomicbreaker)
+	go test -race -count=10 -run '^TestSeed' ./atomicbreaker
+
+.PHONY: million
+million: ## one million breakers, all open at once, all recover
+	$(call demand,Million,,$(MODULES))
+	$(call each,go test -count=1 -v -timeout 60m -run Million ./...)
+
+.PHONY: lint
+lint: ## golangci-lint over every module: format, style and the rules of the architecture
+	@$(GOLANGCI) config verify --config '$(CURDIR)/.golangci.yml'
+	$(call each,$(GOLANGCI) run --config '$(CURDIR)/.golangci.yml' ./...)
+
+.PHONY: fmt
+fmt: ## format every module as make lint wants it
+	$(call each,$(GOLANGCI) fmt --config '$(CURDIR)/.golangci.yml' ./...)
+
+# Counted are all statements of all packages of the root module, whichever package's tests reach them: the library, the
+# adapters and internal/ alike (the model, the locked variants and the history recorder are code that results rest on).
+# Not counted are nested modules and test files.
+.PHONY: cover
+cover: export RAPID_CHECKS ?= 1000
+cover: ## statement coverage of the root module; fails under 95 % (COVER_MIN)
+	go test -count=1 -coverpkg=./... -coverprofile=coverage.out ./...
+	@total=$$(go tool cover -func=coverage.out | awk '$$1 == "total:" { sub("%", "", $$3); print $$3 }'); \
+	echo "total: $$total % of statements, at least $(COVER_MIN) % wanted"; \
+	awk -v total="$$total" 'BEGIN { exit !(total + 0 >= $(COVER_MIN)) }'
+
+.PHONY: bench
+bench: ## benchmarks against the locked variants, then their benchstat table (COUNT=6 BENCH=. RESULTS=results/latest.txt)
+	@set -e -o pipefail; cd bench; mkdir -p "$$(dirname '$(RESULTS)')"; \
+	{ echo "commit: $$(git describe --always --dirty 2>/dev/null || echo unknown)"; \
+	echo "toolchain: $$(go env GOVERSION)"; \
+	go test -run '^$$' -bench '$(BENCH)' -benchmem -count=$(COUNT) -cpu=1,2 -timeout 120m ./...; } | tee '$(RESULTS)'
+	cd bench && $(BENCHSTAT) -col /impl '$(RESULTS)'
+
+.PHONY: ratios
+ratios: ## measure the promised ratios side by side; fails when one falls short
+	cd bench && go run ./ratios
+
+.PHONY: demo
+demo: ## a sink dies and comes back under a real logger: what is lost? (DEMOFLAGS=-h)
+	cd bench && go run ./outage $(DEMOFLAGS)
+
+.PHONY: tidy
+tidy: ## go mod tidy in every module
+	$(call each,go mod tidy)
+
+.PHONY: tidy-check
+tidy-check: ## fail if go mod tidy would change something
+	$(call each,go mod tidy -diff)
