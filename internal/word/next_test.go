@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package word
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// The events of the table below. Generation 7 is the one all its words start from.
+var (
+	allow        = Event{Kind: Allow}
+	success      = Event{Kind: Success}
+	failure      = Event{Kind: Failure}
+	giveBack     = Event{Kind: Cancel}
+	trip         = Event{Kind: Trip}
+	tripFor      = Event{Kind: TripFor}
+	reset        = Event{Kind: Reset}
+	forceOpen    = Event{Kind: ForceOpen}
+	forceClosed  = Event{Kind: ForceClosed}
+	elapsed      = Event{Kind: Elapsed, Bound: true, Generation: 7}
+	elapsedAfter = Event{Kind: Elapsed, Bound: true, Generation: 7, Successes: 1}
+)
+
+// bound is an event that comes through a permit, or from a timer, of generation g.
+func bound(e Event, g uint32) Event {
+	e.Bound, e.Generation = true, g
+	return e
+}
+
+// TestNext is the table of transitions, sentence by sentence. Three failures open, two probes may be in flight, two
+// successes close.
+func TestNext(t *testing.T) {
+	p := Params{FailureLimit: 3, FailureWeight: 1, SuccessWeight: MaxFailures, MaxCalls: 2, SuccessThreshold: 2}
+	dueAtOnce, leaking := p, p
+	dueAtOnce.DueAtOnce = true
+	leaking.FailureLimit, leaking.FailureWeight, leaking.SuccessWeight = 9, 3, 1
+
+	var (
+		closed       = Make(Closed, 7, 0, 0, 0, 0)
+		dirty        = Make(Closed, 7, 2, 2, 0, 0)
+		cooling      = Make(Cooling, 7, 2, 3, 0, 0)
+		due          = Make(Due, 7, 2, 3, 0, 0)
+		half         = Make(HalfOpen, 7, 2, 3, 1, 0)
+		idle         = Make(HalfOpen, 7, 2, 3, 0, 1)
+		forcedOpen   = Make(ForcedOpen, 7, 2, 3, 0, 0)
+		forcedClosed = Make(ForcedClosed, 7, 2, 3, 0, 0)
+	)
+	for _, row := range []struct {
+		says string
+		p    Params
+		from Word
+		e    Event
+		want Word
+	}{
+		{"closed: admits, no write", p, dirty, allow, dirty},
+		{"closed: a success clears the failures", p, dirty, success, Make(Closed, 7, 2, 0, 0, 0)},
+		{"closed: a success of a healthy breaker writes nothing", p, closed, success, closed},
+		{"closed: a success takes its weight away", leaking, Make(Closed, 7, 0, 5, 0, 0), success, Make(Closed, 7, 0, 4, 0, 0)},
+		{"closed: a success takes away no more than there is", leaking, closed, success, closed},
+		{"closed: a failure is counted", p, closed, failure, Make(Closed, 7, 0, 1, 0, 0)},
+		{"closed: a failure adds its weight", leaking, Make(Closed, 7, 0, 4, 0, 0), failure, Make(Closed, 7, 0, 7, 0, 0)},
+		{"closed: one failure below the threshold stays closed", p, Make(Closed, 7, 0, 1, 0, 0), failure, Make(Closed, 7, 0, 2, 0, 0)},
+		{"closed: the failure at the threshold opens and is kept", p, dirty, failure, Make(Cooling, 8, 2, 3, 0, 0)},
+		{"closed: what tripped it is kept under weights", leaking, Make(Closed, 7, 0, 7, 0, 0), failure, Make(Cooling, 8, 0, 10, 0, 0)},
+		{"closed: it is due at once without a recovery timeout", dueAtOnce, dirty, failure, Make(Due, 8, 2, 3, 0, 0)},
+		{"closed: a cancel changes nothing", p, dirty, giveBack, dirty},
+		{"closed: stable for a recovery timeout", p, dirty, elapsed, Make(Closed, 7, 0, 2, 0, 0)},
+
+		{"cooling: rejects", p, cooling, allow, cooling},
+		{"cooling: a success changes nothing", p, cooling, success, cooling},
+		{"cooling: a failure changes nothing", p, cooling, failure, cooling},
+		{"cooling: a cancel changes nothing", p, cooling, giveBack, cooling},
+		{"cooling: due when the time is over, the same period", p, cooling, elapsed, due},
+
+		{"due: the caller is the first probe, in one step", p, due, allow, Make(HalfOpen, 8, 2, 3, 1, 0)},
+		{"due: a success changes nothing", p, due, success, due},
+		{"due: a failure changes nothing", p, due, failure, due},
+		{"due: a cancel changes nothing", p, due, giveBack, due},
+		{"due: time changes nothing", p, due, elapsed, due},
+
+		{"half-open: admits below the limit", p, half, allow, Make(HalfOpen, 7, 2, 3, 2, 0)},
+		{"half-open: rejects at the limit", p, Make(HalfOpen, 7, 2, 3, 2, 0), allow, Make(HalfOpen, 7, 2, 3, 2, 0)},
+		{"half-open: a success gives its place back and is counted", p, half, success, Make(HalfOpen, 7, 2, 3, 0, 1)},
+		{"half-open: the success at the threshold closes", p, Make(HalfOpen, 7, 2, 3, 2, 1), success, Make(Closed, 8, 3, 0, 0, 0)},
+		{"half-open: closing clears attempt at once without a recovery timeout", dueAtOnce, Make(HalfOpen, 7, 2, 3, 1, 1), success, Make(Closed, 8, 0, 0, 0, 0)},
+		{"half-open: closing saturates attempt", p, Make(HalfOpen, 7, MaxAttempt, 3, 1, 1), success, Make(Closed, 8, MaxAttempt, 0, 0, 0)},
+		{"half-open: a success without a probe changes nothing", p, idle, success, idle},
+		{"half-open: a failure opens", p, Make(HalfOpen, 7, 2, 3, 2, 1), failure, Make(Cooling, 8, 3, 3, 0, 0)},
+		{"half-open: a failure opens, due at once", dueAtOnce, half, failure, Make(Due, 8, 3, 3, 0, 0)},
+		{"half-open: a failure without a probe changes nothing", p, idle, failure, idle},
+		{"half-open: a cancel gives its place back", p, half, giveBack, Make(HalfOpen, 7, 2, 3, 0, 0)},
+		{"half-open: a cancel without a probe changes nothing", p, idle, giveBack, idle},
+		{"half-open: the probes do not answer", p, half, elapsed, Make(Cooling, 8, 3, 3, 0, 0)},
+		{"half-open: the probes do not answer, saturated", p, Make(HalfOpen, 7, MaxAttempt, 3, 1, 0), elapsed, Make(Cooling, 8, MaxAttempt, 3, 0, 0)},
+		{"half-open: a probe succeeded since", p, Make(HalfOpen, 7, 2, 3, 1, 1), elapsed, Make(HalfOpen, 7, 2, 3, 1, 1)},
+		{"half-open: none succeeded since that one", p, Make(HalfOpen, 7, 2, 3, 1, 1), elapsedAfter, Make(Cooling, 8, 3, 3, 0, 0)},
+		{"half-open: time without a probe changes nothing", p, idle, elapsedAfter, idle},
+
+		{"forced-open: rejects", p, forcedOpen, allow, forcedOpen},
+		{"forced-open: a success changes nothing", p, forcedOpen, success, forcedOpen},
+		{"forced-open: a failure changes nothing", p, forcedOpen, failure, forcedOpen},
+		{"forced-open: a cancel changes nothing", p, forcedOpen, giveBack, forcedOpen},
+		{"forced-open: time changes nothing", p, forcedOpen, elapsed, forcedOpen},
+		{"forced-closed: admits, no write", p, forcedClosed, allow, forcedClosed},
+		{"forced-closed: a success changes nothing", p, forcedClosed, success, forcedClosed},
+		{"forced-closed: a failure changes nothing", p, forcedClosed, failure, forcedClosed},
+		{"forced-closed: a cancel changes nothing", p, forcedClosed, giveBack, forcedClosed},
+		{"forced-closed: time changes nothing", p, forcedClosed, elapsed, forcedClosed},
+
+		{"late success, half-open", p, half, bound(success, 6), half},
+		{"late failure, half-open", p, half, bound(failure, 6), half},
+		{"late cancel, half-open", p, half, bound(giveBack, 6), half},
+		{"late success, closed", p, dirty, bound(success, 6), dirty},
+		{"late failure, closed", p, dirty, bound(failure, 5), dirty},
+		{"early failure, closed", p, dirty, bound(failure, 8), dirty},
+		{"late timer, closed", p, dirty, bound(elapsed, 6), dirty},
+		{"late timer, cooling", p, cooling, bound(elapsed, 6), cooling},
+		{"late timer, half-open", p, half, bound(elapsed, 6), half},
+		{"timely failure", p, dirty, bound(failure, 7), Make(Cooling, 8, 2, 3, 0, 0)},
+		{"timely success", p, half, bound(success, 7), Make(HalfOpen, 7, 2, 3, 0, 1)},
+		{"timely cancel", p, half, bound(giveBack, 7), Make(HalfOpen, 7, 2, 3, 0, 0)},
+
+		{"trip opens a closed breaker, attempt unchanged", p, dirty, trip, Make(Cooling, 8, 2, 2, 0, 0)},
+		{"trip opens, due at once", dueAtOnce, dirty, trip, Make(Due, 8, 2, 2, 0, 0)},
+		{"trip opens a half-open breaker, attempt unchanged", p, half, trip, Make(Cooling, 8, 2, 3, 0, 0)},
+		{"trip changes nothing when cooling", p, cooling, trip, cooling},
+		{"trip changes nothing when due", p, due, trip, due},
+		{"trip changes nothing when forced open", p, forcedOpen, trip, forcedOpen},
+		{"trip changes nothing when forced closed", p, forcedClosed, trip, forcedClosed},
+		{"trip-for opens a closed breaker", p, dirty, tripFor, Make(Cooling, 8, 2, 2, 0, 0)},
+		{"trip-for cools also without a recovery timeout", dueAtOnce, dirty, tripFor, Make(Cooling, 8, 2, 2, 0, 0)},
+		{"trip-for opens a half-open breaker", p, half, tripFor, Make(Cooling, 8, 2, 3, 0, 0)},
+		{"trip-for starts a new period when cooling", p, cooling, tripFor, Make(Cooling, 8, 2, 3, 0, 0)},
+		{"trip-for starts a new period when due", p, due, tripFor, Make(Cooling, 8, 2, 3, 0, 0)},
+		{"trip-for changes nothing when forced open", p, forcedOpen, tripFor, forcedOpen},
+		{"trip-for changes nothing when forced closed", p, forcedClosed, tripFor, forcedClosed},
+
+		{"reset changes nothing when closed", p, dirty, reset, dirty},
+		{"reset closes when cooling", p, cooling, reset, Make(Closed, 8, 0, 0, 0, 0)},
+		{"reset closes when due", p, due, reset, Make(Closed, 8, 0, 0, 0, 0)},
+		{"reset closes when half-open", p, Make(HalfOpen, 7, 2, 3, 2, 1), reset, Make(Closed, 8, 0, 0, 0, 0)},
+		{"reset closes when forced open", p, forcedOpen, reset, Make(Closed, 8, 0, 0, 0, 0)},
+		{"reset closes when forced closed", p, forcedClosed, reset, Make(Closed, 8, 0, 0, 0, 0)},
+		{"force open", p, half, forceOpen, Make(ForcedOpen, 8, 2, 3, 0, 0)},
+		{"force open once more", p, forcedOpen, forceOpen, forcedOpen},
+		{"force open from the other one", p, forcedClosed, forceOpen, Make(ForcedOpen, 8, 2, 3, 0, 0)},
+		{"force closed", p, dirty, forceClosed, Make(ForcedClosed, 8, 2, 2, 0, 0)},
+		{"force closed once more", p, forcedClosed, forceClosed, forcedClosed},
+		{"force closed from the other one", p, forcedOpen, forceClosed, Make(ForcedClosed, 8, 2, 3, 0, 0)},
+
+		{"the generation wraps into nothing", p, Make(Closed, MaxGeneration, 2, 2, 0, 0), failure, Make(Cooling, 0, 2, 3, 0, 0)},
+		{"no event is no change", p, dirty, Event{Kind: ForceClosed + 1}, dirty},
+	} {
+		t.Run(row.says, func(t *testing.T) {
+			assert.Equal(t, row.want, Next(row.from, row.e, &row.p))
+		})
+	}
+}
