@@ -41,7 +41,7 @@
 // Permit.Success are one load each. Nothing but a published transition and the start of a timer allocates. Transitions
 // are told to the hooks exactly once, in order, one at a time.
 //
-// Timers are monotonic and never early. They may be late by the scheduler's latency, about 15 ms when every processor is
+// Timers are monotonic and never early. They may be late by the scheduler's latency, some 10 to 20 ms when every processor is
 // busy. The breaker is of one process, and knows of the sink only what is reported to it: it belongs below every buffer
 // and queue, above the last thing that returns a true result.
 //
