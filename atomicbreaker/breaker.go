@@ -5,8 +5,6 @@ package atomicbreaker
 import (
 	"time"
 
-	"go.uber.org/atomic"
-
 	"github.com/sinkguard/go-atomicbreaker/internal/word"
 )
 
@@ -35,8 +33,8 @@ type Breaker struct {
 
 	errOpen, errTooManyProbes error // what Do returns
 
-	deadline atomic.Pointer[deadline] // for RetryAfter alone: the end of the newest open period, nil before the first
-	probeKey atomic.Uint32            // the probe timer that is pending, see armProbe
+	deadline pointer[deadline] // for RetryAfter alone: the end of the newest open period, nil before the first
+	probeKey counter           // the probe timer that is pending, see armProbe
 }
 
 // New returns a closed breaker called name, which appears in transitions and errors and need not be unique. Without

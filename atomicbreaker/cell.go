@@ -2,17 +2,12 @@
 
 package atomicbreaker
 
-import (
-	"go.uber.org/atomic"
+import "github.com/sinkguard/go-atomicbreaker/internal/word"
 
-	"github.com/sinkguard/go-atomicbreaker/internal/word"
-)
-
-// cell is the one place in memory that decides. This file holds every access to it: the loads of the four calls that
-// stand in a logger's hot path, the load of all others, and the one swap. Each operation of the package takes effect at
-// exactly one of them (I1), named LP (linearization point) below; HB names the order that a reader may rely on, Stale
+// Breaker.word is the one place in memory that decides. This file holds every access to it: the loads of the four calls
+// that stand in a logger's hot path, the load of all others, and the one swap. Each operation of the package takes effect
+// at exactly one of them (I1), named LP (linearization point) below; HB names the order that a reader may rely on, Stale
 // what it costs that the word may be another by the time the caller acts on it.
-type cell = atomic.Uint64
 
 // load returns the word as it is at one instant of the call.
 //

@@ -2,11 +2,7 @@
 
 package atomicbreaker
 
-import (
-	"go.uber.org/atomic"
-
-	"github.com/sinkguard/go-atomicbreaker/internal/word"
-)
+import "github.com/sinkguard/go-atomicbreaker/internal/word"
 
 // hooks delivers transitions to functions of the user: each exactly once, in the order of the generations, one at a
 // time, whichever goroutines made them, and no caller waits for another's delivery (I7, I8).
@@ -27,8 +23,8 @@ type hooks struct {
 	funcs []func(Transition)
 	async bool
 
-	asked atomic.Uint32            // looks asked for and not yet made
-	last  atomic.Pointer[delivery] // the newest of the queue
+	asked counter           // looks asked for and not yet made
+	last  pointer[delivery] // the newest of the queue
 
 	// What follows belongs to the deliverer; asked hands it from one to the next.
 	taken *delivery            // the newest taken from the queue
@@ -39,7 +35,7 @@ type hooks struct {
 
 type delivery struct {
 	transition Transition
-	next       atomic.Pointer[delivery]
+	next       pointer[delivery]
 }
 
 // newHooks returns nil for no functions.

@@ -48,7 +48,7 @@ func (b *Breaker) arm(old, next word.Word, e word.Kind, hold time.Duration) {
 // after posts, after d, that the time of the period of w is over.
 func (b *Breaker) after(d time.Duration, w word.Word) {
 	e := elapsed(w)
-	time.AfterFunc(d, func() { b.post(b.load(), e, 0) })
+	afterFunc(d, func() { b.post(b.load(), e, 0) })
 }
 
 func elapsed(w word.Word) word.Event {
@@ -72,7 +72,7 @@ func (b *Breaker) armProbe(w word.Word) {
 		return
 	}
 	e := elapsed(w)
-	time.AfterFunc(b.timing.probe, func() {
+	afterFunc(b.timing.probe, func() {
 		b.probeKey.Store(noProbe)
 		b.post(b.load(), e, 0)
 	})
