@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build explore
+
+package atomicbreaker
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/sinkguard/go-atomicbreaker/internal/model"
+	"github.com/sinkguard/go-atomicbreaker/internal/word"
+)
+
+// operation is one call of the public API, or a timer's event.
+type operation struct {
+	name string
+	call func(x *caller)
+}
+
+// caller is a thread's hand on the breaker, and what it was told.
+type caller struct {
+	b      *Breaker
+	th     *thread
+	events []event
+}
+
+// event is one linearization point (Do has two): what the model does there, what the breaker answered, and when.
+type event struct {
+	model       judged
+	answer      answer
+	first, last int
+}
+
+// judged lets the model do what an operation did, and tells its answer. seat is where an admission leaves its
+// generation for the report that follows it in the same Do.
+type judged func(m *model.Model, seat *uint32) answer
+
+// answer is all that a call can answer.
+type answer struct {
+	verdict    model.Verdict
+	generation uint32
+	snapshot   Snapshot
+}
+
+func (x *caller) told(a answer, m judged) {
+	x.events = append(x.events, event{m, a, x.th.first, x.th.last})
+	x.th.first, x.th.last = 0, 0
+}
+
+// alphabet is the whole public API, with permits and timers of the generation base, in which a run starts, of the one
+// before and of the one after it. Elapsed comes with a success more, too.
+func alphabet(base uint32) []operation {
+	ops := []operation{
+		{"Allow", callAllow}, {"TryAcquire", callTryAcquire}, {"Snapshot", callSnapshot},
+		simple("RecordSuccess", (*Breaker).RecordSuccess, (*model.Model).RecordSuccess),
+		simple("RecordFailure", (*Breaker).RecordFailure, (*model.Model).RecordFailure),
+		simple("Trip", (*Breaker).Trip, (*model.Model).Trip),
+		simple("TripFor", func(b *Breaker) { b.TripFor(time.Hour) }, func(m *model.Model) { m.TripFor(time.Hour) }),
+		simple("Reset", (*Breaker).Reset, (*model.Model).Reset),
+		simple("ForceOpen", (*Breaker).ForceOpen, (*model.Model).ForceOpen),
+		simple("ForceClosed", (*Breaker).ForceClosed, (*model.Model).ForceClosed),
+		do("Do success", func() error { return nil }, (*model.Model).Success),
+		do("Do failure", func() error { return errFailed }, (*model.Model).Failure),
+		do("Do panic", func() error { panic(errFailed) }, (*model.Model).Failure),
+		elapsedAt("Elapsed current, 1", base, 1),
+	}
+	for name, off := range map[string]uint32{" current": 0, " older": word.MaxGeneration, " newer": 1} {
+		g := (base + off) & word.MaxGeneration
+		ops = append(
+			ops,
+			report("Success"+name, g, (*Permit).Success, (*model.Model).Success),
+			report("Failure"+name, g, (*Permit).Failure, (*model.Model).Failure),
+			report("Cancel"+name, g, (*Permit).Cancel, (*model.Model).Cancel),
+			elapsedAt("Elapsed"+name, g, 0),
+		)
+	}
+	slices.SortFunc(ops, func(a, b operation) int { return strings.Compare(a.name, b.name) })
+	return ops
+}
+
+var errFailed = errors.New("failed")
+
+func callAllow(x *caller) {
+	a := answer{}
+	if !x.b.Allow() {
+		a.verdict = model.RejectedOpen // it does not say why
+	}
+	x.told(a, func(m *model.Model, _ *uint32) answer {
+		if _, v := m.Admit(); v != model.Admitted {
+			return answer{verdict: model.RejectedOpen}
+		}
+		return answer{}
+	})
+}
+
+func callTryAcquire(x *caller) {
+	p, ok := x.b.TryAcquire()
+	a := answer{generation: p.Generation()}
+	if !ok {
+		a.verdict = model.RejectedOpen
+	}
+	x.told(a, func(m *model.Model, _ *uint32) answer {
+		g, v := m.Admit()
+		if v != model.Admitted {
+			return answer{verdict: model.RejectedOpen}
+		}
+		return answer{generation: g}
+	})
+}
+
+func callSnapshot(x *caller) {
+	x.told(answer{snapshot: x.b.Snapshot()}, func(m *model.Model, _ *uint32) answer {
+		s := m.State()
+		return answer{snapshot: Snapshot{
+			State: states[s.Phase], ProbeDue: s.Phase == model.Due, Generation: s.Generation, Attempt: s.Attempt,
+			Failures: s.Failures, HalfOpenCalls: s.Calls, HalfOpenSuccesses: s.Successes,
+		}}
+	})
+}
+
+// simple is an operation that answers nothing.
+func simple(name string, call func(*Breaker), m func(*model.Model)) operation {
+	j := func(x *model.Model, _ *uint32) answer {
+		m(x)
+		return answer{}
+	}
+	return operation{name, func(x *caller) {
+		call(x.b)
+		x.told(answer{}, j)
+	}}
+}
+
+func report(name string, generation uint32, call func(*Permit), m func(*model.Model, uint32)) operation {
+	j := func(x *model.Model, _ *uint32) answer {
+		m(x, generation)
+		return answer{}
+	}
+	return operation{name, func(x *caller) {
+		p := x.b.PermitOf(generation)
+		call(&p)
+		x.told(answer{}, j)
+	}}
+}
+
+func elapsedAt(name string, generation uint32, successes int) operation {
+	return simple(
+		name,
+		func(b *Breaker) { b.Elapsed(generation, successes) },
+		func(m *model.Model) { m.Elapsed(generation, successes) },
+	)
+}
+
+// do is two linearization points: the admission, which says why it turns away, and the report m.
+func do(name string, f func() error, m func(*model.Model, uint32)) operation {
+	admit := func(x *model.Model, seat *uint32) answer {
+		g, v := x.Admit()
+		*seat = g
+		return answer{verdict: v}
+	}
+	report := func(x *model.Model, seat *uint32) answer {
+		m(x, *seat)
+		return answer{}
+	}
+	return operation{name, func(x *caller) {
+		ran := false
+		defer func() {
+			if recover(); ran {
+				x.told(answer{}, report)
+			}
+		}()
+		err := x.b.Do(func() error {
+			ran = true
+			x.told(answer{}, admit)
+			return f()
+		})
+		switch {
+		case ran:
+		case errors.Is(err, ErrTooManyProbes):
+			x.told(answer{verdict: model.RejectedProbes}, admit)
+		default:
+			x.told(answer{verdict: model.RejectedOpen}, admit)
+		}
+	}}
+}

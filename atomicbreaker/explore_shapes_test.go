@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build explore
+
+package atomicbreaker
+
+import (
+	"os"
+	"runtime"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/atomic"
+	"pgregory.net/rapid"
+
+	"github.com/sinkguard/go-atomicbreaker/internal/model"
+	"github.com/sinkguard/go-atomicbreaker/internal/word"
+)
+
+// whole says that every shape is explored from every word with the whole alphabet, which takes minutes. Without it the
+// two larger shapes are explored with the short one, from the words of the last two configurations.
+var whole = os.Getenv("EXPLORE") == "all"
+
+// bases are the generations in which runs start: an ordinary one, and the last before the wrap.
+var bases = []uint32{5, word.MaxGeneration}
+
+// short has one operation for each way in which an operation can meet another. What it leaves out takes the same steps
+// with another event, and is met in pairs.
+func short(ops []operation) []operation {
+	names := []string{
+		"TryAcquire", "RecordSuccess", "Failure current", "Failure newer", "Cancel current", "Elapsed current", "Trip", "TripFor",
+		"Reset", "ForceOpen", "Snapshot",
+	}
+	return slices.DeleteFunc(slices.Clone(ops), func(op operation) bool { return !slices.Contains(names, op.name) })
+}
+
+// tally counts what was explored.
+type tally struct{ programs, interleavings int }
+
+// task is the exploration of all programs of a shape from one word.
+type task struct {
+	config   model.Config
+	start    word.Word
+	alphabet []operation
+}
+
+// each explores all tasks on all processors and returns the sum of the counts.
+func each(t *testing.T, threads int, tasks []task, programs func(x *explorer, c task) error) tally {
+	t.Helper()
+	var next atomic.Int32
+	var sum tally
+	var mutex sync.Mutex
+	var workers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			for i := int(next.Inc()) - 1; i < len(tasks) && !t.Failed(); i = int(next.Inc()) - 1 {
+				x := newExplorer(tasks[i].config, threads)
+				err := programs(x, tasks[i])
+				x.s.close()
+				assert.NoError(t, err)
+				mutex.Lock()
+				sum.programs += x.programs
+				sum.interleavings += x.interleavings
+				mutex.Unlock()
+			}
+		})
+	}
+	workers.Wait()
+	return sum
+}
+
+func tasks(configs []model.Config, bases []uint32, letters func([]operation) []operation) (all []task) {
+	for _, base := range bases {
+		ops := letters(alphabet(base))
+		for _, c := range configs {
+			for _, w := range words(c, base) {
+				all = append(all, task{c, w, ops})
+			}
+		}
+	}
+	return all
+}
+
+func everything(ops []operation) []operation { return ops }
+
+// pairs is the shape 1,1: every operation against every other.
+func pairs(x *explorer, c task) error {
+	for i, a := range c.alphabet {
+		for _, b := range c.alphabet[i:] {
+			if err := x.explore(c.start, [][]operation{{a}, {b}}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// TestExplore_Pairs explores the shape 1,1 whole: nine configurations, every word, every pair of operations.
+func TestExplore_Pairs(t *testing.T) {
+	n := each(t, 2, tasks(configs(), bases, everything), pairs)
+	t.Logf("1,1: %d programs, %d interleavings", n.programs, n.interleavings)
+	assert.GreaterOrEqual(t, n.programs, 50_000)
+	assert.GreaterOrEqual(t, n.interleavings, 600_000)
+}
+
+// TestExplore_SameTwice: an exploration that depends on anything but the program is none.
+func TestExplore_SameTwice(t *testing.T) {
+	few := tasks(configs()[7:8], bases[:1], everything)
+	assert.Equal(t, each(t, 2, few, pairs), each(t, 2, few, pairs))
+}
+
+// larger are the tasks of the shapes 2,1 and 1,1,1.
+func larger() []task {
+	if whole {
+		return tasks(configs(), bases, everything)
+	}
+	return tasks(configs()[7:], bases[:1], short)
+}
+
+// TestExplore_TwoAndOne explores the shape 2,1.
+func TestExplore_TwoAndOne(t *testing.T) {
+	n := each(t, 2, larger(), func(x *explorer, c task) error {
+		for _, a := range c.alphabet {
+			for _, b := range c.alphabet {
+				for _, d := range c.alphabet {
+					if err := x.explore(c.start, [][]operation{{a, b}, {d}}); err != nil {
+						return err
+					}
+				}
+			}
+		}
+		return nil
+	})
+	t.Logf("2,1: %d programs, %d interleavings", n.programs, n.interleavings)
+	assert.GreaterOrEqual(t, n.programs, 20_000)
+	assert.GreaterOrEqual(t, n.interleavings, 400_000)
+}
+
+// TestExplore_Threes explores the shape 1,1,1.
+func TestExplore_Threes(t *testing.T) {
+	n := each(t, 3, larger(), func(x *explorer, c task) error {
+		for i, a := range c.alphabet {
+			for j, b := range c.alphabet[i:] {
+				for _, d := range c.alphabet[i+j:] {
+					if err := x.explore(c.start, [][]operation{{a}, {b}, {d}}); err != nil {
+						return err
+					}
+				}
+			}
+		}
+		return nil
+	})
+	t.Logf("1,1,1: %d programs, %d interleavings", n.programs, n.interleavings)
+	assert.GreaterOrEqual(t, n.programs, 5_000)
+	assert.GreaterOrEqual(t, n.interleavings, 400_000)
+}
+
+// TestExplore_DrawnSchedule lets rapid draw larger programs and, before they run, the order of their accesses: a failure
+// shrinks to a few operations, and rapid repeats it from its file in testdata.
+func TestExplore_DrawnSchedule(t *testing.T) {
+	all, alphabets := configs(), [][]operation{alphabet(bases[0]), alphabet(bases[1])}
+	explorers := make([]*explorer, len(all))
+	for i, c := range all {
+		explorers[i] = newExplorer(c, 3)
+		explorers[i].out.failed = make(map[position]bool)
+		defer explorers[i].s.close()
+	}
+	names := make([]string, len(alphabets[0]))
+	for i, op := range alphabets[0] {
+		names[i] = op.name
+	}
+	runs := 0
+	rapid.Check(t, func(t *rapid.T) {
+		i := rapid.IntRange(0, len(all)-1).Draw(t, "configuration")
+		base := rapid.IntRange(0, len(bases)-1).Draw(t, "base")
+		start := rapid.SampledFrom(words(all[i], bases[base])).Draw(t, "start")
+		drawn := rapid.SliceOfN(rapid.SliceOfN(rapid.SampledFrom(names), 1, 8), 2, 3).Draw(t, "program")
+		schedule := rapid.SliceOfN(rapid.IntRange(0, 2), 0, 60).Draw(t, "schedule")
+
+		program := make([][]operation, len(drawn))
+		for j, ops := range drawn {
+			for _, name := range ops {
+				program[j] = append(program[j], alphabets[base][slices.Index(names, name)])
+			}
+		}
+		x := explorers[i]
+		if err := x.follow(start, program, schedule); err != nil {
+			explorers[i] = newExplorer(all[i], 3) // a failed run may leave the hooks' queue in any state
+			explorers[i].out.failed = make(map[position]bool)
+			t.Fatal(err)
+		}
+		runs++
+	})
+	t.Logf("%d programs", runs)
+	require.Positive(t, runs)
+}
