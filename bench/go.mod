@@ -1,0 +1,16 @@
+module github.com/sinkguard/go-atomicbreaker/bench
+
+go 1.25.0
+
+require (
+	github.com/HdrHistogram/hdrhistogram-go v1.4.0
+	github.com/sinkguard/go-atomicbreaker v0.0.0
+	github.com/stretchr/testify v1.12.1
+)
+
+require (
+	go.uber.org/atomic v1.12.0 // indirect
+	go.yaml.in/yaml/v3 v3.0.5 // indirect
+)
+
+replace github.com/sinkguard/go-atomicbreaker => ../

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bench
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/sinkguard/go-atomicbreaker/internal/word"
+)
+
+// loadSubject is the least that a decision can cost: as many atomic loads as the breaker makes, each looked at by one
+// comparison and one branch. Loads that nobody looks at would decide nothing, and measure how many load units the
+// processor has; two of them take a twentieth less than two of these.
+var loadSubject = Subject{"load", map[Scenario]func() Loop{
+	Pair: loadPair, Permit: loadPair, Do: loadPair,
+	RejectOpen: loadReject, RejectHalfOpen: loadReject,
+}}
+
+// handSubject is the same as a user would write it without the library: where load panics, it calls a slow half. The
+// compiler keeps those calls in line and jumps over them, here and in the breaker; what this costs more than load is Go's
+// price of a fast half, and what the breaker costs more than this is its own.
+var handSubject = Subject{"hand", map[Scenario]func() Loop{Pair: handPair}}
+
+// clockSubject is reading the clock once, which a breaker that compares deadlines cannot do without.
+var clockSubject = Subject{"clock", map[Scenario]func() Loop{
+	Pair: clock, Permit: clock, Do: clock, RejectOpen: clock, RejectHalfOpen: clock,
+}}
+
+func loadPair() Loop {
+	w := new(atomic.Uint64)
+	return func(n int) {
+		for range n {
+			if w.Load() > uint64(word.MaxClosed) {
+				panic(turnedAway)
+			}
+			if w.Load()&uint64(word.Unhealthy) != 0 {
+				panic(failed)
+			}
+		}
+	}
+}
+
+func loadReject() Loop {
+	w := new(atomic.Uint64)
+	w.Store(uint64(word.MaxClosed) + 1)
+	return func(n int) {
+		for range n {
+			if w.Load() <= uint64(word.MaxClosed) {
+				panic(letThrough)
+			}
+		}
+	}
+}
+
+func handPair() Loop {
+	w := new(atomic.Uint64)
+	return func(n int) {
+		for range n {
+			if w.Load() > uint64(word.MaxClosed) && !slowAllow(w) {
+				panic(turnedAway)
+			}
+			if w.Load()&uint64(word.Unhealthy) != 0 {
+				slowSuccess(w)
+			}
+		}
+	}
+}
+
+//go:noinline
+func slowAllow(w *atomic.Uint64) bool { return w.Load() <= uint64(word.MaxClosed) }
+
+//go:noinline
+func slowSuccess(w *atomic.Uint64) { w.Store(0) }
+
+func clock() Loop {
+	start := time.Now()
+	return func(n int) {
+		for range n {
+			time.Since(start)
+		}
+	}
+}

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+)
+
+// sinkProcess is the demo's handle on one run of the sink: this very binary, started again. A sink in a goroutine
+// could be stopped, but not killed; the demo wants connections that break in mid-answer and a port where nobody listens.
+type sinkProcess struct {
+	cmd   *exec.Cmd
+	stdin io.WriteCloser // its end tells the sink to go
+	addr  string         // where it listens
+}
+
+// startSink starts the sink and waits until it takes records. Port 0 lets the sink choose; the address it reports
+// starts the next one in the same place.
+func startSink(addr, path string) (*sinkProcess, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(self, sinkCommand, addr, path)
+	cmd.Stderr = os.Stderr
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start the sink: %w", err)
+	}
+	p := &sinkProcess{cmd: cmd, stdin: stdin}
+
+	// Without this a sink that neither answers nor ends would hold the demo for ever.
+	impatience := time.AfterFunc(10*time.Second, func() { _ = cmd.Process.Kill() })
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	impatience.Stop()
+	where, announced := strings.CutPrefix(strings.TrimSpace(line), sinkAnnounces)
+	if err != nil || !announced {
+		p.kill()
+		return nil, fmt.Errorf("the sink did not start on %s", addr)
+	}
+	p.addr = where
+	return p, nil
+}
+
+func (p *sinkProcess) pid() int    { return p.cmd.Process.Pid }
+func (p *sinkProcess) url() string { return "http://" + p.addr + "/" }
+
+// kill ends the process at once (SIGKILL), in the middle of whatever it does.
+func (p *sinkProcess) kill() {
+	_ = p.cmd.Process.Kill()
+	_ = p.cmd.Wait()
+	_ = p.stdin.Close()
+}
+
+// stop asks the process to end, by ending its standard input, and kills it if it does not.
+func (p *sinkProcess) stop() {
+	impatience := time.AfterFunc(3*time.Second, func() { _ = p.cmd.Process.Kill() })
+	defer impatience.Stop()
+	_ = p.stdin.Close()
+	_ = p.cmd.Wait()
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestReadRecords(t *testing.T) {
+	padding := strings.Repeat("x", 200_000) // more than the reader's buffer
+	cases := []struct {
+		name, file string
+		want       contents
+		seen       tally
+	}{
+		{"empty", "", contents{}, tally{0, 0, 0}},
+		{"all", "{\"seq\":0}\n{\"seq\":1}\n{\"seq\":2}\n", contents{records: 3}, tally{1, 1, 1}},
+		{"in any order, with other fields", "{\"msg\":\"a\",\"seq\":2}\n{\"seq\":0,\"msg\":\"b\"}\n", contents{records: 2}, tally{1, 0, 1}},
+		{"twice", "{\"seq\":1}\n{\"seq\":1}\n", contents{records: 2}, tally{0, 2, 0}},
+		{"torn at the end", "{\"seq\":0}\n{\"seq\":1,\"ms", contents{records: 1, torn: 1}, tally{1, 0, 0}},
+		{"torn in the number", "{\"seq\":0}\n{\"seq\":1", contents{records: 1, torn: 1}, tally{1, 0, 0}},
+		{"torn between two runs of the sink", "{\"seq\":0,\"m\n{\"seq\":1}\n", contents{records: 1, torn: 1}, tally{0, 1, 0}},
+		{"only the newline is missing", "{\"seq\":0}\n{\"seq\":1}", contents{records: 2}, tally{1, 1, 0}},
+		{"two glued together", "{\"seq\":0}{\"seq\":1}\n", contents{torn: 1}, tally{0, 0, 0}},
+		{"no number", "{\"msg\":\"a\"}\n{\"seq\":-1}\n{\"seq\":null}\n", contents{torn: 3}, tally{0, 0, 0}},
+		{"never offered", "{\"seq\":3}\n", contents{foreign: 1}, tally{0, 0, 0}},
+		{"long", "{\"msg\":\"" + padding + "\",\"seq\":1}\n{\"seq\":2}\n", contents{records: 2}, tally{0, 1, 1}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			seen := make(tally, 3)
+			got, err := readRecords(strings.NewReader(c.file), seen)
+			require.NoError(t, err)
+			assert.Equal(t, c.want, got)
+			assert.Equal(t, c.seen, seen)
+		})
+	}
+}
+
+func TestReadBackOfAFileThatIsNotThere(t *testing.T) {
+	got, err := readBack(filepath.Join(t.TempDir(), "sink.jsonl"), make(tally, 1))
+	require.NoError(t, err)
+	assert.Equal(t, contents{}, got)
+
+	_, err = readBack(t.TempDir(), make(tally, 1))
+	assert.Error(t, err, "a directory cannot be read, and that is not the same as empty")
+}
+
+func TestTallyCountsSaturate(t *testing.T) {
+	seen := make(tally, 1)
+	got, err := readRecords(strings.NewReader(strings.Repeat("{\"seq\":0}\n", 256)), seen)
+	require.NoError(t, err)
+	assert.Equal(t, 256, got.records)
+	assert.Equal(t, 1, seen.distinct(), "256 copies must not count as none")
+}
+
+// What a killed sink left half-written must not swallow the first record of the next one.
+func TestOpenRecordsEndsATornLine(t *testing.T) {
+	for before, want := range map[string]string{
+		"":                             "{\"seq\":1}\n",
+		"{\"seq\":0}\n":                "{\"seq\":0}\n{\"seq\":1}\n",
+		"{\"seq\":0}\n{\"seq\":7,\"ti": "{\"seq\":0}\n{\"seq\":7,\"ti\n{\"seq\":1}\n",
+	} {
+		path := filepath.Join(t.TempDir(), "records.jsonl")
+		require.NoError(t, os.WriteFile(path, []byte(before), 0o600))
+		file, err := openRecords(path)
+		require.NoError(t, err)
+		_, err = file.WriteString("{\"seq\":1}\n")
+		require.NoError(t, err)
+		require.NoError(t, file.Close())
+		got, err := os.ReadFile(path)
+		require.NoError(t, err)
+		assert.Equal(t, want, string(got))
+	}
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Ratios measures what the breaker costs in terms of other things: loads, the clock, a mutex. It prints one line for each
+// promised ratio and exits with 1 if one falls short. Times differ between machines; the ratios should not, much.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+)
+
+const (
+	usage = "usage: go run ./ratios [-rounds n]\n\nn is the number of rounds to take medians of: 7 to 999, default 11."
+
+	defaultRounds, minRounds, maxRounds = 11, 7, 999
+
+	allocationCalls = 100_000
+)
+
+func main() {
+	rounds, err := parse(os.Args[1:])
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Println(usage)
+		return
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "ratios:", err)
+		os.Exit(2)
+	}
+	if short := run(os.Stdout, rounds); short > 0 {
+		fmt.Fprintf(os.Stderr, "ratios: %d short\n", short)
+		os.Exit(1)
+	}
+}
+
+func parse(args []string) (rounds int, err error) {
+	flags := flag.NewFlagSet("ratios", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.IntVar(&rounds, "rounds", defaultRounds, "")
+	switch err := flags.Parse(args); {
+	case err != nil:
+		return 0, err
+	case flags.NArg() > 0:
+		return 0, fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	case rounds < minRounds || rounds > maxRounds:
+		return 0, fmt.Errorf("-rounds %d: want %d to %d", rounds, minRounds, maxRounds)
+	}
+	return rounds, nil
+}
+
+func run(w io.Writer, rounds int) (short int) {
+	header(w, rounds)
+	short = report(w, goals, measure(goals, rounds))
+	counts := make([]uint64, len(unallocated))
+	for i, path := range unallocated {
+		counts[i] = allocations(path, allocationCalls)
+	}
+	return short + reportAllocations(w, unallocated, counts, allocationCalls)
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sinkguard/go-atomicbreaker/bench"
+)
+
+// Every side must exist, or the first to run the program finds out; one round of each shows that its loop runs.
+func TestGoals(t *testing.T) {
+	sides := append([]side{}, unallocated...)
+	for _, g := range goals {
+		sides = append(sides, g.ours, g.reference)
+	}
+	for _, s := range sides {
+		loop := bench.New(s.scenario, s.impl)
+		require.NotNil(t, loop, "%v", s)
+		loop(1)
+	}
+}
+
+func TestSummarize(t *testing.T) {
+	// One round was slow for both sides, one for ours alone: neither is to show in the ratio.
+	got := summarize([]pair{{1, 2}, {10, 20}, {9, 2}, {1.1, 2}, {1, 2}})
+	assert.InDelta(t, 0.5, got.ratio, 1e-9)
+	assert.InDelta(t, 1.1, got.ours, 1e-9)
+	assert.InDelta(t, 2, got.reference, 1e-9)
+
+	// Here the ratio of the medians would be 2/2.
+	assert.InDelta(t, 2.0/3, summarize([]pair{{1, 2}, {2, 3}, {3, 1}}).ratio, 1e-9)
+}
+
+func TestMedian(t *testing.T) {
+	assert.InDelta(t, 7, median([]float64{7}), 0)
+	assert.InDelta(t, 2, median([]float64{9, 1, 2}), 0)
+	assert.InDelta(t, 2.5, median([]float64{9, 1, 2, 3}), 0)
+}
+
+func TestCalibrate(t *testing.T) {
+	assert.Equal(t, 40, calibrate(4, slice/1000), "at most ten times as many")
+	assert.Equal(t, 40, calibrate(4, 0), "a clock that did not move")
+	assert.Equal(t, 400, calibrate(400, slice))
+	assert.Equal(t, 200, calibrate(400, 2*slice))
+	assert.GreaterOrEqual(t, calibrate(4, time.Hour), 1, "never nothing")
+}
+
+func TestTimeRound_SwapsOnlyTheOrder(t *testing.T) {
+	var order []string
+	side := func(name string, d time.Duration) *timer {
+		return &timer{n: 1, loop: func(int) { order = append(order, name); time.Sleep(d) }}
+	}
+	ours, reference := side("ours", time.Millisecond), side("reference", 20*time.Microsecond)
+	for _, swap := range []bool{false, true} {
+		order = nil
+		p := timeRound(ours, reference, swap)
+		assert.GreaterOrEqual(t, p.ours, 1e6)
+		assert.GreaterOrEqual(t, p.reference, 2e4)
+		require.Len(t, order, 2*slicesPerRound)
+		assert.Equal(t, swap, order[0] == "reference")
+		assert.NotEqual(t, order[0], order[1], "slices alternate")
+	}
+}
+
+var sink *int
+
+func TestMallocs_SeesOneInAThousand(t *testing.T) {
+	got := mallocs(func() {
+		for i := range 10_000 {
+			if i%1000 == 0 {
+				sink = new(int)
+			}
+		}
+	})
+	assert.GreaterOrEqual(t, got, uint64(10))
+	assert.Less(t, got, uint64(1000))
+}
+
+func TestReport(t *testing.T) {
+	goals := []goal{{name: "met", limit: 1.25}, {name: "missed", limit: 1.25}, {name: "told"}, {name: "undefined", limit: 9}}
+	results := []result{{ratio: 1.25}, {ratio: 1.2501}, {ratio: 99}, {ratio: math.NaN()}}
+	var out strings.Builder
+	assert.Equal(t, 2, report(&out, goals, results))
+	lines := strings.Split(out.String(), "\n")
+	for i, verdict := range []string{" ok ", " short ", " not judged ", " short "} {
+		assert.Contains(t, lines[i], verdict)
+	}
+}
+
+func TestReportAllocations(t *testing.T) {
+	var out strings.Builder
+	paths := []side{{bench.Pair, ours}, {bench.Flaky100, ours}}
+	assert.Equal(t, 0, reportAllocations(&out, paths, []uint64{0, 0}, 100))
+	assert.Contains(t, out.String(), " ok")
+
+	out.Reset()
+	assert.Equal(t, 1, reportAllocations(&out, paths, []uint64{0, 1}, 100))
+	assert.Contains(t, out.String(), " short")
+	assert.Contains(t, out.String(), "Flaky/fails=1in100: 1 in 100 calls")
+}
+
+func TestParse(t *testing.T) {
+	rounds, err := parse(nil)
+	require.NoError(t, err)
+	assert.Equal(t, defaultRounds, rounds)
+	rounds, err = parse([]string{"-rounds", "7"})
+	require.NoError(t, err)
+	assert.Equal(t, 7, rounds)
+	for _, bad := range [][]string{{"-rounds", "6"}, {"-rounds", "1000"}, {"-rounds", "x"}, {"-fast"}, {"all"}} {
+		_, err := parse(bad)
+		require.Error(t, err, "%q", bad)
+		assert.NotContains(t, err.Error(), "\n", "one line")
+	}
+}

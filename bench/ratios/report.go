@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"strings"
+)
+
+const row = "%-52s %8s %9s  %-11s %s\n"
+
+// printf writes to the terminal, mostly: where that fails there is nobody to tell.
+func printf(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }
+
+func header(w io.Writer, rounds int) {
+	printf(w, "%s %s/%s, %s, GOMAXPROCS %d; medians of %d rounds\n\n", runtime.Version(), runtime.GOOS, runtime.GOARCH,
+		cpu(), runtime.GOMAXPROCS(0), rounds)
+	printf(w, row, "ratio", "at most", "measured", "", "ns a call")
+}
+
+// report prints the goals and returns how many fall short.
+func report(w io.Writer, goals []goal, results []result) (short int) {
+	for i, g := range goals {
+		r := results[i]
+		limit, verdict := "-", "not judged"
+		if g.limit > 0 {
+			limit, verdict = fmt.Sprintf("%.4g", g.limit), "ok"
+			if !holds(r.ratio, g.limit) {
+				verdict = "short"
+				short++
+			}
+		}
+		printf(w, row, g.name, limit, fmt.Sprintf("%.3f", r.ratio), verdict,
+			fmt.Sprintf("%.2f / %.2f", r.ours, r.reference))
+	}
+	return short
+}
+
+// holds is false for what is not a number, too.
+func holds(ratio, limit float64) bool { return ratio <= limit }
+
+// reportAllocations prints one row for all paths, and one for each that allocates. It returns how many do.
+func reportAllocations(w io.Writer, paths []side, counts []uint64, calls int) (short int) {
+	var total uint64
+	var guilty []string
+	for i, n := range counts {
+		total += n
+		if n > 0 {
+			guilty = append(guilty, fmt.Sprintf("  %s: %d in %d calls\n", paths[i].scenario, n, calls))
+		}
+	}
+	verdict := "ok"
+	if len(guilty) > 0 {
+		verdict = "short"
+	}
+	printf(w, row, fmt.Sprintf("allocations, %d paths, %d calls each", len(paths), calls), "0", fmt.Sprint(total), verdict, "")
+	for _, line := range guilty {
+		printf(w, "%s", line)
+	}
+	return len(guilty)
+}
+
+// cpu returns the processor's name, where the system tells it in the Linux way.
+func cpu() string {
+	info, _ := os.ReadFile("/proc/cpuinfo") // elsewhere there is none
+	for line := range strings.Lines(string(info)) {
+		if key, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == "model name" {
+			return strings.TrimSpace(value)
+		}
+	}
+	return "unknown processor"
+}
