@@ -29,7 +29,7 @@ type Breaker struct {
 	name     string
 	timing   timing
 	classify func(error) Outcome
-	hooks    [2]*hooks // the synchronous and the asynchronous ones; nil where there are none
+	hooks    [2]*hooks // the asynchronous and the synchronous ones; nil where there are none
 
 	errOpen, errTooManyProbes error // what Do returns
 
@@ -51,7 +51,7 @@ func New(name string, opts ...Option) (*Breaker, error) {
 		name:             name,
 		timing:           c.timing,
 		classify:         c.classify,
-		hooks:            [2]*hooks{newHooks(c.hooks, false), newHooks(c.asyncHooks, true)},
+		hooks:            [2]*hooks{newHooks(c.asyncHooks, true), newHooks(c.hooks, false)},
 		errOpen:          rejection(name, ErrOpen),
 		errTooManyProbes: rejection(name, ErrTooManyProbes),
 	}
@@ -146,6 +146,7 @@ func (b *Breaker) post(w word.Word, e word.Event, hold time.Duration) (old, next
 	return old, next
 }
 
+// publish hands a transition to the asynchronous hooks first, because a synchronous one may block, or not return at all.
 func (b *Breaker) publish(old, next word.Word, e word.Kind) {
 	for _, h := range b.hooks {
 		if h != nil {

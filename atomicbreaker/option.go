@@ -124,7 +124,8 @@ func WithClassifier(f func(error) Outcome) Option {
 // the goroutine of that one. It holds no lock, may call any method of the breaker (what that causes is delivered after
 // f returns) and delays nobody but that goroutine and the deliveries behind it. A panic in f, or a [runtime.Goexit],
 // goes on in that goroutine once the transitions that wait behind it have been delivered. It may be one that made
-// another transition, or a timer's, where a panic ends the program.
+// another transition, or a timer's, where a panic ends the program. The call that is unwound has taken effect: if it was
+// an admission, it is like one that is never reported.
 //
 // f must not write to the guarded logger: the handlers of log/slog and log hold a mutex while they write, and f would
 // wait for itself. [WithAsyncOnTransition] is for that.

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package atomicbreaker_test
+
+import (
+	"bytes"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
+)
+
+// flaky is a sink that can be switched off.
+type flaky struct {
+	down atomic.Bool
+	file
+}
+
+func (f *flaky) Write(record []byte) (int, error) {
+	if f.down.Load() {
+		return 0, errDown
+	}
+	return f.file.Write(record)
+}
+
+// file is a buffer that may be read while it is written.
+type file struct {
+	mu sync.Mutex
+	bytes.Buffer
+}
+
+func (f *file) Write(record []byte) (int, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.Buffer.Write(record)
+}
+
+func (f *file) String() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.Buffer.String()
+}
+
+// slog's handlers hold a mutex while they write, and the breaker opens within that write: a hook that logs through the same
+// handler on the same goroutine would wait for itself. An asynchronous one may do so, and its record arrives.
+func TestFault_AsyncHookMayLogThroughTheGuardedLogger(t *testing.T) {
+	var sink flaky
+	var fallback file
+	var logger *slog.Logger
+	logged := make(chan struct{}, 8)
+	b := atomicbreaker.MustNew("loki", atomicbreaker.WithFailureThreshold(2),
+		atomicbreaker.WithAsyncOnTransition(func(tr atomicbreaker.Transition) {
+			logger.Warn("breaker", "to", tr.To, "cause", tr.Cause.String())
+			logged <- struct{}{}
+		}))
+	logger = slog.New(slog.NewJSONHandler(&guard{b, &sink, &fallback}, &slog.HandlerOptions{
+		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			if a.Key == slog.TimeKey {
+				return slog.Attr{}
+			}
+			return a
+		},
+	}))
+	within(t, func() {
+		logger.Info("zero")
+		sink.down.Store(true)
+		logger.Info("one")
+		logger.Info("two") // opens the breaker
+		<-logged
+		logger.Info("three")
+		sink.down.Store(false)
+		b.Reset()
+		<-logged
+		logger.Info("four")
+	})
+	require.Equal(t, `{"level":"INFO","msg":"one"}
+{"level":"INFO","msg":"two"}
+{"level":"WARN","msg":"breaker","to":"open","cause":"failure_threshold"}
+{"level":"INFO","msg":"three"}
+`, fallback.String())
+	require.Equal(t, `{"level":"INFO","msg":"zero"}
+{"level":"WARN","msg":"breaker","to":"closed","cause":"reset"}
+{"level":"INFO","msg":"four"}
+`, sink.String())
+}

@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package atomicbreaker_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
+	"github.com/sinkguard/go-atomicbreaker/internal/word"
+)
+
+func TestControl_ForcedStatesHold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, l := kept(t, atomicbreaker.WithFailureThreshold(1), atomicbreaker.WithRecoveryTimeout(time.Second))
+		for _, tt := range []struct {
+			force  func()
+			state  atomicbreaker.State
+			admits bool
+		}{
+			{b.ForceOpen, atomicbreaker.ForcedOpen, false},
+			{b.ForceClosed, atomicbreaker.ForcedClosed, true},
+		} {
+			tt.force()
+			made := len(l.all())
+			for _, call := range []func(){
+				tt.force, b.Trip, func() { b.TripFor(time.Second) }, func() { b.TripFor(-1) }, b.RecordFailure,
+				b.RecordSuccess, func() { pass(time.Hour) },
+				func() {
+					p, _ := b.TryAcquire()
+					p.Failure()
+				},
+			} {
+				call()
+				require.Equal(t, tt.state, b.State())
+				require.Equal(t, tt.admits, b.Allow())
+				require.Zero(t, b.RetryAfter())
+				require.Len(t, l.all(), made)
+			}
+		}
+		b.ForceOpen() // from the one to the other and back
+		require.Equal(t, atomicbreaker.ForcedOpen, b.State())
+		b.Reset()
+		require.Equal(t, atomicbreaker.Snapshot{Generation: 4}, b.Snapshot())
+	})
+}
+
+func TestControl_ResetClosesFromAnyPhase(t *testing.T) {
+	for phase := range word.Phase(8) {
+		for _, generation := range []uint32{3, word.MaxGeneration} {
+			b, l := kept(t)
+			b.Start(word.Make(phase, generation, 7, 4, 0, 0))
+			b.Reset()
+			if phase == word.Closed {
+				require.Equal(t, atomicbreaker.Snapshot{Generation: generation, Attempt: 7, Failures: 4}, b.Snapshot())
+				require.Empty(t, l.all(), "there was nothing to close")
+				continue
+			}
+			require.Equal(t, atomicbreaker.Snapshot{Generation: (generation + 1) & word.MaxGeneration}, b.Snapshot())
+			require.Len(t, l.all(), 1)
+			require.True(t, b.Allow())
+		}
+	}
+}
+
+// No history of calls leads to the last two phases. Should one come about, it lets nobody through until Reset.
+func TestControl_ImpossiblePhasesAdmitNobody(t *testing.T) {
+	for phase := word.Phase(6); phase < 8; phase++ {
+		b, _ := kept(t)
+		b.Start(word.Make(phase, 1, 0, 0, 0, 0))
+		require.Equal(t, atomicbreaker.ForcedOpen, b.State())
+		require.Equal(t, atomicbreaker.ForcedOpen, b.Snapshot().State)
+		require.False(t, b.Allow())
+		require.ErrorIs(t, b.Do(func() error { return nil }), atomicbreaker.ErrOpen)
+		b.Reset()
+		require.True(t, b.Allow())
+	}
+}
+
+func TestControl_Trip(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, l := kept(t, atomicbreaker.WithRecoveryTimeout(10*time.Second))
+		b.Trip()
+		pass(6 * time.Second)
+		b.Trip() // open already: neither restarts nor announces anything
+		require.Equal(t, 4*time.Second, b.RetryAfter())
+		pass(4 * time.Second)
+		b.Trip() // due
+		require.True(t, b.Allow())
+		b.Trip() // half-open: the probe in flight decides no more
+		b.RecordSuccess()
+		require.Equal(t, atomicbreaker.Snapshot{State: atomicbreaker.Open, Generation: 3}, b.Snapshot())
+		require.Equal(t, 10*time.Second, b.RetryAfter())
+		require.Len(t, l.all(), 3)
+	})
+}
+
+func TestControl_TripFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, l := kept(t, atomicbreaker.WithRecoveryTimeout(time.Hour), atomicbreaker.WithJitter(1))
+		b.TripFor(90 * time.Second)
+		require.Equal(t, 90*time.Second, b.RetryAfter(), "exactly")
+		pass(time.Minute)
+		b.TripFor(10 * time.Second) // shorter than what is left: the sink has spoken last
+		require.Equal(t, 10*time.Second, b.RetryAfter())
+		pass(10*time.Second - 1)
+		require.False(t, b.Allow())
+		pass(1)
+		require.True(t, b.Allow())
+		b.TripFor(time.Second) // half-open
+		require.Equal(t, time.Second, b.RetryAfter())
+		require.Len(t, l.all(), 4)
+	})
+}
+
+// Without a time to wait TripFor is Trip.
+func TestControl_TripForNothingIsTrip(t *testing.T) {
+	for _, d := range []time.Duration{0, -1, -time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			b, l := kept(t, atomicbreaker.WithRecoveryTimeout(time.Minute))
+			b.TripFor(d)
+			require.Equal(t, time.Minute, b.RetryAfter())
+			pass(time.Second)
+			b.TripFor(d)
+			require.Equal(t, time.Minute-time.Second, b.RetryAfter(), "it was open")
+			require.Len(t, l.all(), 1)
+		})
+	}
+}
+
+func TestControl_RetryAfter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, _ := kept(t, atomicbreaker.WithRecoveryTimeout(10*time.Second))
+		require.Zero(t, b.RetryAfter(), "closed")
+		b.Trip()
+		for left := 10 * time.Second; left > 0; left -= time.Second {
+			require.Equal(t, left, b.RetryAfter())
+			pass(time.Second)
+		}
+		require.Zero(t, b.RetryAfter(), "due")
+		require.True(t, b.Allow())
+		require.Zero(t, b.RetryAfter(), "half-open")
+		b.RecordFailure()
+		require.Equal(t, 10*time.Second, b.RetryAfter())
+		b.Reset()
+		require.Zero(t, b.RetryAfter(), "closed again, with the old deadline still to come")
+
+		// Between the swap that opens it and the start of the timer there is no deadline yet, or an old one.
+		pass(4 * time.Second)
+		b.Start(word.Make(word.Cooling, 77, 0, 0, 0, 0))
+		require.Equal(t, 10*time.Second, b.RetryAfter())
+	})
+}
+
+// However it is misused, a breaker stays a breaker: outcomes that nobody was admitted for, in every phase.
+func TestControl_OutcomesWithoutAdmissionAreBounded(t *testing.T) {
+	for phase := word.Closed; phase <= word.ForcedClosed; phase++ {
+		for sequence := range 1 << 8 {
+			b, l := kept(t, atomicbreaker.WithFailureThreshold(3), atomicbreaker.WithHalfOpenMaxCalls(2),
+				atomicbreaker.WithSuccessThreshold(2))
+			b.Start(word.Make(phase, word.MaxGeneration, 31, 2, 0, 0))
+			for bit := range 8 {
+				if sequence>>bit&1 == 0 {
+					b.RecordSuccess()
+				} else {
+					b.RecordFailure()
+				}
+				s := b.Snapshot()
+				require.LessOrEqual(t, s.Failures, 3)
+				require.Equal(t, 31, s.Attempt)
+				require.Zero(t, s.HalfOpenCalls+s.HalfOpenSuccesses)
+			}
+			if phase == word.Closed {
+				require.LessOrEqual(t, len(l.all()), 1)
+			} else {
+				require.Equal(t, word.Make(phase, word.MaxGeneration, 31, 2, 0, 0), b.Word(), "nothing was decided")
+			}
+			b.Reset()
+			require.True(t, b.Allow())
+		}
+	}
+}

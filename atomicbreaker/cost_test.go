@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package atomicbreaker_test
+
+import (
+	"context"
+	"go/ast"
+	"go/build"
+	"go/parser"
+	"go/token"
+	"math/bits"
+	"os"
+	"os/exec"
+	"reflect"
+	"runtime"
+	"runtime/debug"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
+	"github.com/sinkguard/go-atomicbreaker/internal/word"
+)
+
+// skipUnderRace skips a test of cost where it would measure the race detector.
+func skipUnderRace(t *testing.T) {
+	t.Helper()
+	info, ok := debug.ReadBuildInfo()
+	require.True(t, ok)
+	for _, setting := range info.Settings {
+		if setting.Key == "-race" && setting.Value == "true" {
+			t.Skip("the race detector's instrumentation is not the library's cost")
+		}
+	}
+}
+
+// The compiler says what it inlines. Permit.Success exceeds its budget by a little, and is one short call.
+func TestCost_FastHalvesInline(t *testing.T) {
+	skipUnderRace(t)
+	if bits.UintSize < 64 {
+		t.Skip("a 64-bit load is a call on 32-bit platforms, and leaves no room in the inliner's budget")
+	}
+	build := exec.Command("go", "build", "-gcflags=-m=2", ".")
+	build.Env = append(os.Environ(), "GOOS="+runtime.GOOS, "GOARCH="+runtime.GOARCH)
+	said, err := build.CombinedOutput()
+	require.NoError(t, err, "%s", said)
+	for _, line := range []string{
+		`can inline \(\*Breaker\)\.Allow with`,
+		`can inline \(\*Breaker\)\.RecordSuccess with`,
+		`can inline \(\*Breaker\)\.TryAcquire with`,
+		`cannot inline \(\*Breaker\)\.allowSlow: marked go:noinline`,
+		`cannot inline \(\*Breaker\)\.recordSuccessSlow: marked go:noinline`,
+		`cannot inline \(\*Permit\)\.acquireSlow: marked go:noinline`,
+		`cannot inline \(\*Permit\)\.report: marked go:noinline`,
+	} {
+		require.Regexp(t, line, string(said))
+	}
+}
+
+// free lists everything a breaker does but for publishing a transition and starting a timer. Each entry prepares a breaker
+// and returns what must not allocate; no timer of it fires during the test.
+var free = map[string]func(*atomicbreaker.Breaker) func(){
+	"healthy Allow": func(b *atomicbreaker.Breaker) func() {
+		return func() { _ = b.Allow(); b.RecordSuccess() }
+	},
+	"healthy permit": func(b *atomicbreaker.Breaker) func() {
+		return func() {
+			p, _ := b.TryAcquire()
+			defer p.Cancel()
+			p.Success()
+		}
+	},
+	"flaky Allow": func(b *atomicbreaker.Breaker) func() {
+		return func() { _ = b.Allow(); b.RecordFailure(); b.RecordSuccess() }
+	},
+	"flaky permit": func(b *atomicbreaker.Breaker) func() {
+		return func() {
+			p, _ := b.TryAcquire()
+			p.Report(errDown)
+			p, _ = b.TryAcquire()
+			p.Report(nil)
+		}
+	},
+	"flaky Do": func(b *atomicbreaker.Breaker) func() {
+		return func() { _, _ = b.Do(down), b.Do(up) }
+	},
+	"flaky Call": func(b *atomicbreaker.Breaker) func() {
+		return func() {
+			_, _ = atomicbreaker.Call(b, downValue)
+			_, _ = atomicbreaker.Call(b, upValue)
+		}
+	},
+	"cancelled Do": func(b *atomicbreaker.Breaker) func() {
+		return func() { _ = b.Do(cancelled) }
+	},
+	"rejected by open":        func(b *atomicbreaker.Breaker) func() { b.Trip(); return rejected(b) },
+	"rejected by forced open": func(b *atomicbreaker.Breaker) func() { b.ForceOpen(); return rejected(b) },
+	"rejected by half-open": func(b *atomicbreaker.Breaker) func() {
+		halfOpen(b)
+		return rejected(b)
+	},
+	"forced closed": func(b *atomicbreaker.Breaker) func() {
+		b.ForceClosed()
+		return func() { _, _ = b.Do(up), b.Do(down) }
+	},
+	"outcomes while open": func(b *atomicbreaker.Breaker) func() {
+		b.Trip()
+		return func() { b.RecordFailure(); b.RecordSuccess() }
+	},
+	"probe readmitted": func(b *atomicbreaker.Breaker) func() {
+		p := halfOpen(b)
+		return func() {
+			p.Cancel()
+			p, _ = b.TryAcquire()
+		}
+	},
+	"probe cancelled in Do": func(b *atomicbreaker.Breaker) func() {
+		p := halfOpen(b)
+		p.Cancel()
+		return func() { _ = b.Do(cancelled) }
+	},
+	"late reports, closed": func(b *atomicbreaker.Breaker) func() {
+		b.RecordFailure()
+		return late(b)
+	},
+	"late reports, open": func(b *atomicbreaker.Breaker) func() { b.Trip(); return late(b) },
+	"late reports, half-open": func(b *atomicbreaker.Breaker) func() {
+		halfOpen(b)
+		return late(b)
+	},
+	"queries": func(b *atomicbreaker.Breaker) func() {
+		b.Trip()
+		return func() { _, _, _, _ = b.Name(), b.State(), b.Snapshot(), b.RetryAfter() }
+	},
+	"control that changes nothing, closed": func(b *atomicbreaker.Breaker) func() { return b.Reset },
+	"control that changes nothing, open": func(b *atomicbreaker.Breaker) func() {
+		b.Trip()
+		return func() { b.Trip(); b.TripFor(0) }
+	},
+	"control that changes nothing, forced": func(b *atomicbreaker.Breaker) func() {
+		b.ForceOpen()
+		return func() { b.ForceOpen(); b.Trip(); b.TripFor(time.Hour) }
+	},
+}
+
+func up() error                { return nil }
+func down() error              { return errDown }
+func cancelled() error         { return context.Canceled }
+func upValue() (int, error)    { return 1, nil }
+func downValue() (int, error)  { return 0, errDown }
+func never() error             { panic("was admitted") }
+func neverValue() (int, error) { panic("was admitted") }
+
+func rejected(b *atomicbreaker.Breaker) func() {
+	return func() {
+		_ = b.Allow()
+		_, _ = b.TryAcquire()
+		_ = b.Do(never)
+		_, _ = atomicbreaker.Call(b, neverValue)
+	}
+}
+
+// halfOpen leads b there and returns its only probe.
+func halfOpen(b *atomicbreaker.Breaker) atomicbreaker.Permit {
+	b.Trip()
+	b.Elapsed(b.Snapshot().Generation, 0)
+	p, ok := b.TryAcquire()
+	if !ok {
+		panic("no probe was due")
+	}
+	return p
+}
+
+// late reports as permits of the period before the present one do. The calls are written out: through a function value the
+// permit would escape.
+func late(b *atomicbreaker.Breaker) func() {
+	generation := (b.Snapshot().Generation - 1) & word.MaxGeneration
+	return func() {
+		p := b.PermitOf(generation)
+		p.Success()
+		p = b.PermitOf(generation)
+		p.Failure()
+		p = b.PermitOf(generation)
+		p.Cancel()
+		p = b.PermitOf(generation)
+		p.Report(errDown)
+	}
+}
+
+func TestCost_NothingAllocates(t *testing.T) {
+	skipUnderRace(t)
+	for name, opts := range map[string][]atomicbreaker.Option{
+		"consecutive": nil,
+		"rate":        {atomicbreaker.WithFailureRate(0.5)},
+		"hooks":       {atomicbreaker.WithOnTransition(func(atomicbreaker.Transition) {})},
+	} {
+		for path, prepare := range free {
+			t.Run(path+", "+name, func(t *testing.T) {
+				b := atomicbreaker.MustNew("sink", append(opts, atomicbreaker.WithRecoveryTimeout(24*time.Hour),
+					atomicbreaker.WithProbeTimeout(24*time.Hour))...)
+				f := prepare(b)
+				before := b.Snapshot().Generation
+				require.Zero(t, testing.AllocsPerRun(200, f))
+				require.Equal(t, before, b.Snapshot().Generation, "the path publishes nothing")
+			})
+		}
+	}
+}
+
+func TestCost_Sizes(t *testing.T) {
+	require.LessOrEqual(t, unsafe.Sizeof(atomicbreaker.Breaker{}), uintptr(192))
+	require.Equal(t, unsafe.Sizeof(uintptr(0))+8, unsafe.Sizeof(atomicbreaker.Permit{}), "a pointer and a word")
+	if bits.UintSize == 64 {
+		require.Equal(t, uintptr(16), unsafe.Sizeof(atomicbreaker.Permit{}))
+	}
+}
+
+// On 32-bit platforms a 64-bit atomic is aligned to 4 bytes unless it is first in an allocation of its own.
+func TestCost_TheWordIsFirstAndAligned(t *testing.T) {
+	field, ok := reflect.TypeFor[atomicbreaker.Breaker]().FieldByName("word")
+	require.True(t, ok)
+	require.Zero(t, field.Offset)
+	require.Equal(t, uintptr(8), field.Type.Size())
+	for range 1000 {
+		b := atomicbreaker.MustNew("sink")
+		require.Zero(t, uintptr(unsafe.Pointer(b))%8)
+		b.RecordFailure()
+	}
+}
+
+// The architecture, in the files that are built: one compare-and-swap, no lock, and no goroutine but an asynchronous hook's.
+func TestCost_OneSwapNoLockNoGoroutine(t *testing.T) {
+	pkg, err := build.ImportDir(".", 0)
+	require.NoError(t, err)
+	require.NotContains(t, pkg.Imports, "sync")
+	require.NotContains(t, pkg.Imports, "sync/atomic")
+
+	var swaps, goroutines []string
+	files := token.NewFileSet()
+	for _, name := range pkg.GoFiles {
+		file, err := parser.ParseFile(files, name, nil, 0)
+		require.NoError(t, err)
+		ast.Inspect(file, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.GoStmt:
+				goroutines = append(goroutines, name)
+			case *ast.SelectorExpr:
+				if n.Sel.Name == "CompareAndSwap" || n.Sel.Name == "CAS" {
+					swaps = append(swaps, name)
+				}
+			}
+			return true
+		})
+	}
+	require.Equal(t, []string{"cell.go"}, swaps)
+	require.Equal(t, []string{"hook.go"}, goroutines)
+}

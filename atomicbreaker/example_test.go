@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package atomicbreaker_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
+)
+
+// A sink that is down is left alone after three failures in a row, and no record is lost: what it does not take goes to
+// the fallback.
+func Example() {
+	push := func(string) error { return errors.New("connection refused") }
+	fallback := func(record string) { fmt.Println("to the file:", record) }
+
+	breaker := atomicbreaker.MustNew("loki", atomicbreaker.WithFailureThreshold(3))
+
+	for _, record := range []string{"one", "two", "three", "four"} {
+		err := breaker.Do(func() error { return push(record) })
+		if err != nil {
+			fallback(record) // turned away, or it failed
+		}
+		if errors.Is(err, atomicbreaker.ErrRejected) {
+			fmt.Println("not pushed:", err)
+		}
+	}
+	fmt.Println(breaker.State())
+	// Output:
+	// to the file: one
+	// to the file: two
+	// to the file: three
+	// to the file: four
+	// not pushed: breaker "loki": atomicbreaker: call rejected: open
+	// open
+}
+
+// Call is Do for a function that returns a value.
+func ExampleCall() {
+	breaker := atomicbreaker.MustNew("loki")
+
+	n, err := atomicbreaker.Call(breaker, func() (int, error) { return len("a batch of records"), nil })
+	fmt.Println(n, err)
+	// Output: 18 <nil>
+}
+
+// Who comes from fapilog finds should_allow, record_success and record_failure under these names.
+func ExampleBreaker_Allow() {
+	breaker := atomicbreaker.MustNew("loki", atomicbreaker.WithFailureThreshold(2))
+	push := func(string) bool { return false }
+
+	for range 3 {
+		if !breaker.Allow() {
+			fmt.Println("turned away")
+			continue
+		}
+		if push("record") {
+			breaker.RecordSuccess()
+		} else {
+			breaker.RecordFailure()
+		}
+		fmt.Println("failures:", breaker.Snapshot().Failures)
+	}
+	// Output:
+	// failures: 1
+	// failures: 2
+	// turned away
+}
+
+// A hook is told of every transition, in order. One that logs through the logger that the breaker guards must be given
+// with WithAsyncOnTransition instead.
+func ExampleWithOnTransition() {
+	breaker, err := atomicbreaker.New("loki",
+		atomicbreaker.WithFailureRate(0.2),    // more than every fifth call fails ...
+		atomicbreaker.WithFailureThreshold(2), // ... by two failures
+		atomicbreaker.WithRecoveryTimeout(0),  // test the sink with the very next record
+		atomicbreaker.WithHalfOpenMaxCalls(3), // with at most three records at once
+		atomicbreaker.WithProbeTimeout(5*time.Second),
+		atomicbreaker.WithOnTransition(func(t atomicbreaker.Transition) {
+			fmt.Printf("%s: %v -> %v (%v)\n", t.Name, t.From, t.To, t.Cause)
+		}),
+	)
+	if err != nil {
+		fmt.Println(err) // names every bad option
+		return
+	}
+
+	for _, err := range []error{errors.New("timeout"), errors.New("timeout"), nil} {
+		_ = breaker.Do(func() error { return err })
+	}
+	// Output:
+	// loki: closed -> open (failure_threshold)
+	// loki: open -> half_open (probe_admitted)
+	// loki: half_open -> closed (probe_succeeded)
+}
+
+// An HTTP sink that answers 429 says how long to leave it alone.
+func ExampleBreaker_TripFor() {
+	breaker := atomicbreaker.MustNew("loki")
+	push := func() *http.Response {
+		return &http.Response{StatusCode: http.StatusTooManyRequests, Header: http.Header{"Retry-After": {"120"}}}
+	}
+
+	if response := push(); response.StatusCode == http.StatusTooManyRequests {
+		seconds, err := strconv.Atoi(response.Header.Get("Retry-After"))
+		if err == nil {
+			breaker.TripFor(time.Duration(seconds) * time.Second)
+		}
+	}
+	fmt.Println(breaker.Allow(), breaker.State())
+	fmt.Println("Retry-After:", breaker.RetryAfter().Round(time.Minute))
+	// Output:
+	// false open
+	// Retry-After: 2m0s
+}
+
+// Every bad option is named, with its value and range.
+func ExampleNew() {
+	_, err := atomicbreaker.New("loki", atomicbreaker.WithFailureThreshold(0), atomicbreaker.WithHalfOpenMaxCalls(300))
+	fmt.Println(errors.Is(err, atomicbreaker.ErrConfig))
+	fmt.Println(err)
+	// Output:
+	// true
+	// atomicbreaker: bad configuration: WithFailureThreshold(0): want 1..65535
+	// atomicbreaker: bad configuration: WithHalfOpenMaxCalls(300): want 1..255
+}

@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package atomicbreaker_test
+
+import (
+	"context"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
+)
+
+// Faults that other circuit breakers have had, one test each.
+
+func TestFault_SuccessAdmittedBeforeTheTripDoesNotClose(t *testing.T) {
+	b, l := kept(t, atomicbreaker.WithRecoveryTimeout(0), atomicbreaker.WithHalfOpenMaxCalls(2))
+	var late [12]atomicbreaker.Permit
+	for i := range late {
+		late[i] = acquired(t, b)
+	}
+	b.Trip()
+	for i := range late {
+		if i == 6 {
+			_ = acquired(t, b) // half-open from here on
+		}
+		late[i].Success()
+		require.NotEqual(t, atomicbreaker.Closed, b.State())
+	}
+	require.Len(t, l.all(), 2)
+}
+
+// A timer of a period that Reset has ended must not count in the next one, however near to its expiry that was.
+func TestFault_ResetNearTheTimersExpiry(t *testing.T) {
+	for _, at := range []time.Duration{time.Second - 1, time.Second, time.Second + 1} {
+		synctest.Test(t, func(t *testing.T) {
+			b, l := kept(t, atomicbreaker.WithRecoveryTimeout(time.Second))
+			b.Trip()
+			time.Sleep(at) // at 1 s the timer and this goroutine race
+			b.Reset()
+			require.Equal(t, atomicbreaker.Snapshot{Generation: 2}, b.Snapshot())
+			b.Trip()
+			synctest.Wait()
+			pass(time.Second - 1)
+			require.False(t, b.Allow(), "a whole recovery timeout from the second trip")
+			require.False(t, b.Snapshot().ProbeDue)
+			pass(1)
+			require.True(t, b.Allow())
+			require.Len(t, l.all(), 4)
+		})
+	}
+}
+
+// The same with the timer's event in a true race: it lands before the Reset, after it or after the new trip, and in none of
+// these cases makes the new period due.
+func TestFault_ResetRacesTheTimer(t *testing.T) {
+	for range 2000 {
+		b, l := kept(t)
+		b.Trip()
+		together(2, func(i int) {
+			if i == 0 {
+				b.Elapsed(1, 0)
+			} else {
+				b.Reset()
+				b.Trip()
+			}
+		})
+		require.Equal(t, atomicbreaker.Snapshot{State: atomicbreaker.Open, Generation: 3}, b.Snapshot())
+		require.Len(t, l.all(), 3)
+	}
+}
+
+func TestFault_PanickingProbeReopens(t *testing.T) {
+	b, l := kept(t, atomicbreaker.WithRecoveryTimeout(0))
+	b.Trip()
+	for round := range 3 {
+		require.PanicsWithValue(t, "probe", func() { _ = b.Do(func() error { panic("probe") }) })
+		require.Equal(t, atomicbreaker.Snapshot{
+			State: atomicbreaker.Open, ProbeDue: true, Generation: uint32(3 + 2*round), Attempt: round + 1,
+		}, b.Snapshot())
+	}
+	require.NoError(t, b.Do(func() error { return nil }), "the place was given back each time")
+	require.Equal(t, atomicbreaker.CauseProbeSucceeded, l.causes()[len(l.causes())-1])
+}
+
+func TestFault_GoexitingProbeReopens(t *testing.T) {
+	b, l := kept(t, atomicbreaker.WithRecoveryTimeout(0))
+	b.Trip()
+	for round := range 3 {
+		returned := true
+		within(t, func() {
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				returned = false
+				_, _ = atomicbreaker.Call(b, func() (int, error) { runtime.Goexit(); return 0, nil })
+				returned = true
+			}()
+			<-done
+		})
+		require.False(t, returned, "the exit goes on")
+		require.Equal(t, round+1, b.Snapshot().Attempt)
+		require.Equal(t, atomicbreaker.Open, b.State())
+	}
+	require.NoError(t, b.Do(func() error { return nil }))
+	require.Len(t, l.all(), 9)
+}
+
+func TestFault_CancelledProbeGivesItsPlaceBack(t *testing.T) {
+	b, l := kept(t, atomicbreaker.WithRecoveryTimeout(0))
+	b.Trip()
+	for range 3 {
+		p := acquired(t, b)
+		require.ErrorIs(t, b.Do(func() error { return nil }), atomicbreaker.ErrTooManyProbes)
+		p.Cancel()
+		require.Zero(t, b.Snapshot().HalfOpenCalls)
+		// A caller who gives up says nothing about the sink.
+		require.ErrorIs(t, b.Do(func() error { return context.Canceled }), context.Canceled)
+		require.Zero(t, b.Snapshot().HalfOpenCalls)
+	}
+	require.Equal(t, atomicbreaker.HalfOpen, b.State())
+	require.Len(t, l.all(), 2)
+	require.NoError(t, b.Do(func() error { return nil }))
+	require.Equal(t, atomicbreaker.Closed, b.State())
+}
+
+// A call that is turned away is no failure of the sink, or being open would keep it open.
+func TestFault_RejectionsNeverEnterTheCounts(t *testing.T) {
+	reject := func(b *atomicbreaker.Breaker) {
+		for range 100 {
+			require.False(t, b.Allow())
+			p, ok := b.TryAcquire()
+			require.False(t, ok)
+			require.Zero(t, p)
+			p.Failure()
+			require.ErrorIs(t, b.Do(func() error { return nil }), atomicbreaker.ErrRejected)
+			_, err := atomicbreaker.Call(b, func() (int, error) { return 0, nil })
+			require.ErrorIs(t, err, atomicbreaker.ErrRejected)
+		}
+	}
+	b, l := kept(t, atomicbreaker.WithHalfOpenMaxCalls(2), atomicbreaker.WithFailureThreshold(3))
+	steps := []func(){
+		func() { b.RecordFailure(); b.RecordFailure(); b.RecordFailure() },
+		func() { b.Elapsed(1, 0); _, _ = b.Allow(), b.Allow() },
+		b.ForceOpen,
+	}
+	for i, step := range steps {
+		step()
+		before := b.Snapshot()
+		reject(b)
+		require.Equal(t, before, b.Snapshot())
+		require.Len(t, l.all(), i+1)
+	}
+}
+
+// Four successes are needed, a record comes every 15 s and a probe may take 30 s: no timer of an earlier record may hold
+// that against a later one.
+func TestFault_SlowTrafficCloses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, l := kept(t, atomicbreaker.WithRecoveryTimeout(10*time.Second), atomicbreaker.WithSuccessThreshold(4),
+			atomicbreaker.WithProbeTimeout(30*time.Second))
+		b.Trip()
+		for range 4 {
+			pass(15 * time.Second)
+			p := acquired(t, b)
+			pass(14 * time.Second) // slow, but it answers
+			p.Success()
+		}
+		require.Equal(t, atomicbreaker.Closed, b.State())
+		pass(time.Hour)
+		require.Equal(t, atomicbreaker.Closed, b.State())
+		require.Len(t, l.all(), 3)
+	})
+}
+
+// A probe that is lost costs one probe timeout, also when others have succeeded before it.
+func TestFault_LostProbeAmongSuccessesReopens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, l := kept(t, atomicbreaker.WithRecoveryTimeout(0), atomicbreaker.WithSuccessThreshold(4),
+			atomicbreaker.WithHalfOpenMaxCalls(2), atomicbreaker.WithProbeTimeout(30*time.Second))
+		b.Trip()
+		_ = acquired(t, b) // never reported
+		pass(20 * time.Second)
+		p := acquired(t, b)
+		p.Success()
+		pass(20 * time.Second) // the first one's time is over, but a probe has succeeded since
+		require.Equal(t, atomicbreaker.HalfOpen, b.State())
+		_ = acquired(t, b) // nor this one
+		pass(30*time.Second - 1)
+		require.Equal(t, atomicbreaker.HalfOpen, b.State())
+		pass(1)
+		require.Equal(t, atomicbreaker.Open, b.State())
+		require.Equal(t, atomicbreaker.CauseProbeTimedOut, l.causes()[2])
+	})
+}
+
+// A probe timeout that found nobody in flight must not be the last: a later probe of the same period is watched as well.
+func TestFault_ProbeAfterAnIdleTimeoutIsWatched(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, _ := kept(t, atomicbreaker.WithRecoveryTimeout(0), atomicbreaker.WithProbeTimeout(30*time.Second))
+		b.Trip()
+		for range 3 {
+			p := acquired(t, b)
+			p.Cancel()
+			pass(time.Minute)
+			require.Equal(t, atomicbreaker.HalfOpen, b.State())
+		}
+		_ = acquired(t, b) // never reported
+		pass(30*time.Second - 1)
+		require.Equal(t, atomicbreaker.HalfOpen, b.State())
+		pass(1)
+		require.Equal(t, atomicbreaker.Open, b.State())
+	})
+}
+
+// A sink that takes one record and fails the next is not well, though every one of its recoveries succeeds.
+func TestFault_FlappingSinkBacksOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, _ := kept(t, atomicbreaker.WithFailureThreshold(1), atomicbreaker.WithRecoveryTimeout(time.Second),
+			atomicbreaker.WithBackoff(5*time.Second))
+		requireOpenFor := func(d time.Duration) {
+			t.Helper()
+			require.Equal(t, atomicbreaker.Open, b.State())
+			require.Equal(t, d, b.RetryAfter())
+			pass(d - 1)
+			require.False(t, b.Allow())
+			pass(1)
+			require.NoError(t, b.Do(func() error { return nil }))
+			require.Equal(t, atomicbreaker.Closed, b.State())
+		}
+		for _, seconds := range []int{1, 2, 4, 5, 5} {
+			b.RecordFailure()
+			requireOpenFor(time.Duration(seconds) * time.Second)
+		}
+		// Stable for the whole of the last timeout, and no less, forgives everything.
+		pass(5*time.Second - 1)
+		require.Equal(t, 5, b.Snapshot().Attempt)
+		pass(1)
+		require.Equal(t, 0, b.Snapshot().Attempt)
+		b.RecordFailure()
+		requireOpenFor(time.Second)
+	})
+}
+
+func TestFault_FailedProbesBackOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, _ := kept(t, atomicbreaker.WithRecoveryTimeout(time.Second), atomicbreaker.WithBackoff(time.Hour))
+		b.Trip()
+		want := time.Second
+		for range 20 {
+			require.Equal(t, want, b.RetryAfter())
+			pass(want - 1)
+			require.False(t, b.Allow())
+			pass(1)
+			require.Error(t, b.Do(func() error { return errDown }))
+			want = min(2*want, time.Hour)
+		}
+	})
+}
+
+// Jitter lengthens, beyond the cap too, and never shortens.
+func TestFault_JitterIsNeverEarly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, _ := kept(t, atomicbreaker.WithRecoveryTimeout(time.Second), atomicbreaker.WithBackoff(time.Second),
+			atomicbreaker.WithJitter(0.5))
+		var longest time.Duration
+		for range 200 {
+			b.Trip()
+			d := b.RetryAfter()
+			require.GreaterOrEqual(t, d, time.Second)
+			require.LessOrEqual(t, d, 1500*time.Millisecond)
+			longest = max(longest, d)
+			pass(d - 1)
+			require.False(t, b.Allow())
+			pass(1)
+			require.True(t, b.Allow())
+			b.Reset()
+		}
+		require.Greater(t, longest, 1400*time.Millisecond)
+	})
+}
+
+// The answer that says how long to wait arrives just after another call's failure opened the breaker: neither the timer of
+// that opening nor the answer's being late may cut the time short.
+func TestFault_TripForJustAfterAnothersTripHolds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, l := kept(t, atomicbreaker.WithFailureThreshold(1), atomicbreaker.WithRecoveryTimeout(time.Second))
+		b.RecordFailure()
+		pass(time.Second / 2)
+		b.TripFor(time.Minute)
+		require.Equal(t, time.Minute, b.RetryAfter())
+		pass(time.Minute - 1)
+		require.False(t, b.Allow())
+		pass(1)
+		require.True(t, b.Snapshot().ProbeDue)
+
+		b.TripFor(time.Second) // due, and told again
+		require.False(t, b.Allow())
+		pass(time.Second)
+		require.True(t, b.Allow())
+		require.Equal(t, []atomicbreaker.Cause{
+			atomicbreaker.CauseFailureThreshold, atomicbreaker.CauseTripped, atomicbreaker.CauseTripped,
+			atomicbreaker.CauseProbeAdmitted,
+		}, l.causes())
+		require.Equal(t, atomicbreaker.Open, l.all()[1].From)
+	})
+}
+
+func TestFault_RecoveryTimeoutOfZeroStillHonoursTripFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, _ := kept(t, atomicbreaker.WithRecoveryTimeout(0))
+		b.TripFor(time.Second)
+		assert.False(t, b.Allow())
+		pass(time.Second)
+		assert.True(t, b.Allow())
+	})
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package atomicbreaker
+
+import (
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sinkguard/go-atomicbreaker/internal/word"
+)
+
+// Makers of transitions may be overtaken between their swap and their publishing. Here they arrive in every order.
+func TestHooks_MakersInEveryOrder(t *testing.T) {
+	const n = 6
+	for _, start := range []uint32{0, word.MaxGeneration - 3, word.MaxGeneration} {
+		orders := 0
+		permute([]uint32{1, 2, 3, 4, 5, 6}, func(order []uint32) {
+			orders++
+			var heard []uint32
+			h := newHooks([]func(Transition){func(tr Transition) { heard = append(heard, tr.Generation) }}, false)
+			h.now.transition.Generation = start
+			arrived := map[uint32]bool{}
+			for _, g := range order {
+				h.publish(Transition{Generation: (start + g) & word.MaxGeneration})
+				arrived[g] = true
+				ready := 0
+				for arrived[uint32(ready+1)] {
+					ready++
+				}
+				require.Len(t, heard, ready, "%v: those before it have arrived, and only those", order)
+			}
+			for i, g := range heard {
+				require.Equal(t, (start+uint32(i)+1)&word.MaxGeneration, g)
+			}
+			require.Len(t, heard, n)
+			require.Empty(t, h.early)
+			require.Zero(t, h.asked.Load())
+		})
+		require.Equal(t, 720, orders)
+	}
+}
+
+func TestHooks_SecondIsNotDeliveredBeforeFirst(t *testing.T) {
+	for _, async := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			var heard []uint32
+			h := newHooks([]func(Transition){func(tr Transition) { heard = append(heard, tr.Generation) }}, async)
+			h.publish(Transition{Generation: 2})
+			synctest.Wait()
+			require.Empty(t, heard)
+			h.publish(Transition{Generation: 1})
+			synctest.Wait()
+			require.Equal(t, []uint32{1, 2}, heard)
+		})
+	}
+}
+
+// A maker that has taken its place in the queue but not yet linked itself cuts off those behind it. They leave; it delivers
+// them when it comes.
+func TestHooks_UnlinkedMakerDeliversThoseBehindIt(t *testing.T) {
+	var heard []uint32
+	h := newHooks([]func(Transition){func(tr Transition) { heard = append(heard, tr.Generation) }}, false)
+	slow := &delivery{transition: Transition{Generation: 1}}
+	before := h.last.Swap(slow) // as publish does, and is then interrupted
+	h.publish(Transition{Generation: 2})
+	h.publish(Transition{Generation: 3})
+	require.Empty(t, heard)
+	before.next.Store(slow)
+	require.Equal(t, uint32(1), h.asked.Inc())
+	h.deliver()
+	require.Equal(t, []uint32{1, 2, 3}, heard)
+}
+
+// The queue must not keep what has been delivered.
+func TestHooks_DeliveredIsForgotten(t *testing.T) {
+	h := newHooks([]func(Transition){func(Transition) {}}, false)
+	for g := range uint32(1000) {
+		h.publish(Transition{Generation: g + 1})
+	}
+	require.Same(t, h.last.Load(), h.taken)
+	require.Same(t, h.taken, h.now)
+	require.Nil(t, h.taken.next.Load())
+}
+
+func permute(list []uint32, visit func([]uint32)) {
+	var step func(n int)
+	step = func(n int) {
+		if n == len(list) {
+			visit(list)
+			return
+		}
+		for i := n; i < len(list); i++ {
+			list[n], list[i] = list[i], list[n]
+			step(n + 1)
+			list[n], list[i] = list[i], list[n]
+		}
+	}
+	step(0)
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package atomicbreaker_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
+)
+
+// rates lists what is asked for, together. Where the rate is above one half, failures come in a row also when they are
+// spread evenly, so the threshold must be above what that makes: so many in a row always trip.
+var rates = []struct {
+	rate      float64
+	threshold int
+}{
+	{0.011, 1},
+	{0.02, 5},
+	{0.05, 1},
+	{0.05, 5},
+	{0.1, 5},
+	{0.1, 100},
+	{0.15, 20},
+	{0.2, 2},
+	{0.25, 10},
+	{0.255, 20000},
+	{1.0 / 3, 7},
+	{0.37, 50},
+	{0.5, 2},
+	{0.5, 5},
+	{0.5, 65535},
+	{0.6, 20},
+	{0.7, 20},
+	{0.75, 100},
+	{0.8, 20},
+	{0.9, 50},
+	{0.95, 100},
+	{0.99, 1000},
+}
+
+const rateTolerance = 0.011 // a little over the percentage point that is promised
+
+// spread reports whether call n fails when the given share of all calls does, as evenly as can be.
+func spread(n int, share float64) bool {
+	return int(float64(n+1)*share) > int(float64(n)*share)
+}
+
+// trips makes up to calls calls of which a share fails, and returns how many it took to open the breaker, or 0.
+func trips(b *atomicbreaker.Breaker, share float64, calls int) int {
+	for n := range calls {
+		if spread(n, share) {
+			b.RecordFailure()
+		} else {
+			b.RecordSuccess()
+		}
+		if b.State() != atomicbreaker.Closed {
+			return n + 1
+		}
+	}
+	return 0
+}
+
+func TestRate_IsHonouredWithinOnePercentagePoint(t *testing.T) {
+	for _, tt := range rates {
+		t.Run(fmt.Sprintf("%.3g of %d", tt.rate, tt.threshold), func(t *testing.T) {
+			b, err := atomicbreaker.New("sink", atomicbreaker.WithFailureThreshold(tt.threshold),
+				atomicbreaker.WithFailureRate(tt.rate))
+			require.NoError(t, err)
+			if tt.threshold > 1 { // at 1 the first failure opens it, whatever the share
+				require.Zero(t, trips(b, max(0, tt.rate-rateTolerance), 100_000), "below the rate it stays closed")
+			}
+			// Just above the rate a call adds a thousandth of a failure or more, at the worst.
+			require.NotZero(t, trips(b, min(1, tt.rate+rateTolerance), 1000*tt.threshold+1000), "above the rate it opens")
+		})
+	}
+}
+
+// A threshold that leaves room for finer weights gets the rate to a tenth of a point.
+func TestRate_IsCloserWhereTheThresholdLeavesRoom(t *testing.T) {
+	for _, rate := range []float64{0.123, 0.37, 0.456, 0.678} {
+		b, err := atomicbreaker.New("sink", atomicbreaker.WithFailureThreshold(20), atomicbreaker.WithFailureRate(rate))
+		require.NoError(t, err)
+		require.Zero(t, trips(b, rate-0.0015, 200_000), "%v", rate)
+		require.NotZero(t, trips(b, rate+0.0015, 200_000), "%v", rate)
+	}
+}
+
+// Whatever the rate, threshold failures in a row open it and one fewer do not; and after any calls, threshold suffice.
+func TestRate_ThresholdInARowAlwaysOpens(t *testing.T) {
+	for _, tt := range rates {
+		b, err := atomicbreaker.New("sink", atomicbreaker.WithFailureThreshold(tt.threshold),
+			atomicbreaker.WithFailureRate(tt.rate))
+		require.NoError(t, err)
+		for n := range tt.threshold {
+			require.Equal(t, atomicbreaker.Snapshot{Failures: n}, b.Snapshot(), "%v", tt)
+			b.RecordFailure()
+		}
+		require.Equal(t, atomicbreaker.Open, b.State(), "%v", tt)
+		require.Equal(t, tt.threshold, b.Snapshot().Failures, "%v", tt)
+
+		for _, successes := range []int{1, 2, 100} {
+			b.Reset()
+			for range tt.threshold - 1 {
+				b.RecordFailure()
+			}
+			for range successes {
+				b.RecordSuccess()
+			}
+			require.Equal(t, atomicbreaker.Closed, b.State())
+			for range tt.threshold {
+				b.RecordFailure()
+			}
+			require.Equal(t, atomicbreaker.Open, b.State(), "%v", tt)
+		}
+	}
+}
+
+// A success takes a part of a failure away. What is left of it is counted as one until nothing is.
+func TestRate_FailuresAreRoundedUp(t *testing.T) {
+	b, err := atomicbreaker.New("sink", atomicbreaker.WithFailureThreshold(5), atomicbreaker.WithFailureRate(0.1))
+	require.NoError(t, err)
+	b.RecordFailure()
+	b.RecordFailure()
+	require.Equal(t, 2, b.Snapshot().Failures)
+	for n := 1; n <= 18; n++ { // nine successes outweigh a failure at one in ten
+		b.RecordSuccess()
+		want := 2
+		switch {
+		case n == 18:
+			want = 0
+		case n >= 9:
+			want = 1
+		}
+		require.Equal(t, want, b.Snapshot().Failures, "after %d successes", n)
+	}
+	b.RecordSuccess()
+	require.Zero(t, b.Snapshot())
+}
+
+// Permits count as anonymous outcomes do.
+func TestRate_HoldsForPermitsToo(t *testing.T) {
+	b, l := kept(t, atomicbreaker.WithFailureThreshold(3), atomicbreaker.WithFailureRate(0.5))
+	for range 50 {
+		failing, passing := acquired(t, b), acquired(t, b)
+		failing.Failure()
+		passing.Success()
+		require.Zero(t, b.Snapshot())
+	}
+	for range 3 {
+		p := acquired(t, b)
+		p.Failure()
+	}
+	require.Equal(t, 3, l.all()[0].Failures)
+}
