@@ -62,10 +62,11 @@ const noProbe uint32 = word.MaxSuccesses
 // and successes is pending: that one ends the period no later, and finds the new probe in flight. Without this, callers
 // that give their probes back at once would pile up timers without bound.
 //
-// Why no probe goes unwatched: a key that is met has been written after the last timer fired (a timer removes the key
-// before it posts), by a caller who then armed a timer or met the key himself. So there is a timer still to fire, and it
-// will post after this probe was admitted. Two admissions that overwrite each other's keys arm a timer too many, which
-// the word ignores.
+// Why no probe goes unwatched: an admission that meets its own key follows one that wrote it and armed a timer, with no
+// other key between them. When that timer fires it finds the key, and takes it out before it posts. So it has not posted
+// yet, and when it does, the new probe has been admitted. An admission whose key is overwritten, by a late one with a
+// smaller count or by a timer that took out more than its own, arms a timer too many, which is void or ends the period
+// as one for each admission would.
 func (b *Breaker) armProbe(w word.Word) {
 	key := w.Generation()<<8 | w.Successes()
 	if b.timing.probe == 0 || b.probeKey.Swap(key) == key {
@@ -73,7 +74,9 @@ func (b *Breaker) armProbe(w word.Word) {
 	}
 	e := elapsed(w)
 	afterFunc(b.timing.probe, func() {
-		b.probeKey.Store(noProbe)
+		if b.probeKey.Load() == key {
+			b.probeKey.Store(noProbe)
+		}
 		b.post(b.load(), e, 0)
 	})
 }
