@@ -27,7 +27,9 @@ func BenchmarkDesign(b *testing.B) {
 			var current atomic.Pointer[state]
 			current.Store(&state{})
 			count := func(n int) {
-				for old := current.Load(); !current.CompareAndSwap(old, &state{failures: n}); old = current.Load() {
+				for swapped := false; !swapped; {
+					old := current.Load()
+					swapped = current.CompareAndSwap(old, &state{old.phase, n})
 				}
 			}
 			b.ReportAllocs()
