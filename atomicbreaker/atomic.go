@@ -17,6 +17,7 @@ type (
 	cell           = atomic.Uint64
 	counter        = atomic.Uint32
 	pointer[T any] = atomic.Pointer[T]
+	timer          = time.Timer
 )
 
-func afterFunc(d time.Duration, f func()) { time.AfterFunc(d, f) }
+func afterFunc(d time.Duration, f func()) *timer { return time.AfterFunc(d, f) }

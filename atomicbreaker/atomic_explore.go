@@ -92,4 +92,8 @@ func (p *pointer[T]) Swap(value *T) (old *T) {
 }
 
 // afterFunc starts nothing: the explored programs post the time themselves.
-func afterFunc(time.Duration, func()) {}
+func afterFunc(time.Duration, func()) *timer { return nil }
+
+type timer struct{}
+
+func (*timer) Stop() bool { return false }

@@ -11,7 +11,7 @@ import (
 )
 
 // timing is what the breaker knows of time. No decision is made from it: the runtime's timers tell the word that time
-// has passed, with an event that names the period it belongs to, so no timer is ever stopped (I3).
+// has passed, with an event that names the period it belongs to (I3).
 type timing struct {
 	recovery time.Duration // recovery timeout, 0: due at once
 	backoff  time.Duration // cap of the doubled recovery timeout, 0: no back-off
@@ -19,10 +19,18 @@ type timing struct {
 	probe    time.Duration // probe timeout, 0: never
 }
 
-// deadline tells when the open period of one generation ends.
-type deadline struct {
-	generation uint32
-	at         time.Time
+// watch is a timer that was started for one period, and for one number of successes if that is half-open.
+type watch struct {
+	posts word.Event
+	until time.Time
+	timer *timer
+	fired counter // 1 before it posts
+}
+
+// concerns reports whether w is still what the timer was started for. Once it is not, it never is again, because the
+// generation and, within one, the successes only go up: the timer has nothing left to change (I3).
+func (t *watch) concerns(w word.Word) bool {
+	return t.posts.Generation == w.Generation() && uint32(t.posts.Successes) == w.Successes()
 }
 
 // arm starts the timer that the change from old to next owes, if any.
@@ -32,53 +40,62 @@ func (b *Breaker) arm(old, next word.Word, e word.Kind, hold time.Duration) {
 		if e != word.TripFor {
 			hold = b.timing.open(next.Attempt())
 		}
-		b.announce(&deadline{next.Generation(), time.Now().Add(hold)})
-		b.after(hold, next)
+		b.start(hold, next)
 	case word.HalfOpen:
-		if e == word.Allow {
-			b.armProbe(next)
+		if e == word.Allow && b.timing.probe > 0 && !b.watched(next) {
+			b.start(b.timing.probe, next)
 		}
 	case word.Closed: // the stability timer: until it fires, a new trip goes on with the back-off
 		if old.Phase() == word.HalfOpen && next.Attempt() > 0 {
-			b.after(b.timing.open(next.Attempt()), next)
+			b.start(b.timing.open(next.Attempt()), next)
 		}
 	}
 }
 
-// after posts, after d, that the time of the period of w is over.
-func (b *Breaker) after(d time.Duration, w word.Word) {
-	e := elapsed(w)
-	afterFunc(d, func() { b.post(b.load(), e, 0) })
-}
-
-func elapsed(w word.Word) word.Event {
-	return word.Event{Kind: word.Elapsed, Bound: true, Generation: w.Generation(), Successes: uint8(w.Successes())}
-}
-
-// noProbe is the key of no probe: a half-open word never has 255 successes, since the 255th would have closed it.
-const noProbe uint32 = word.MaxSuccesses
-
-// armProbe starts the probe timeout of an admission, unless the timer of an earlier admission with the same generation
-// and successes is pending: that one ends the period no later, and finds the new probe in flight. Without this, callers
-// that give their probes back at once would pile up timers without bound.
+// watched reports whether a probe admitted by w needs no timer of its own, because one for the same generation and
+// successes is pending: that one ends the period no later, and finds the new probe in flight. Without this, callers that
+// give their probes back at once would pile up timers without bound.
 //
-// Why no probe goes unwatched: an admission that meets its own key follows one that wrote it and armed a timer, with no
-// other key between them. When that timer fires it finds the key, and takes it out before it posts. So it has not posted
-// yet, and when it does, the new probe has been admitted. An admission whose key is overwritten, by a late one with a
-// smaller count or by a timer that took out more than its own, arms a timer too many, which is void or ends the period
-// as one for each admission would.
-func (b *Breaker) armProbe(w word.Word) {
-	key := w.Generation()<<8 | w.Successes()
-	if b.timing.probe == 0 || b.probeKey.Swap(key) == key {
-		return
+// No probe goes unwatched: a timer says that it has fired before it posts, so one that has not will post after this
+// probe was admitted.
+func (b *Breaker) watched(w word.Word) bool {
+	t := b.watch.Load()
+	return t != nil && t.concerns(w) && t.fired.Load() == 0
+}
+
+// start posts, after d, that the time of w is over.
+func (b *Breaker) start(d time.Duration, w word.Word) {
+	t := &watch{
+		posts: word.Event{Kind: word.Elapsed, Bound: true, Generation: w.Generation(), Successes: uint8(w.Successes())},
+		until: time.Now().Add(d),
 	}
-	e := elapsed(w)
-	afterFunc(b.timing.probe, func() {
-		if b.probeKey.Load() == key {
-			b.probeKey.Store(noProbe)
-		}
-		b.post(b.load(), e, 0)
+	t.timer = afterFunc(d, func() {
+		t.fired.Store(1)
+		b.post(b.load(), t.posts, 0)
 	})
+	b.keep(t)
+}
+
+// keep makes t the watch that is known, and stops what concerns nobody any more: no timer has to be stopped for the word
+// to be right, but a sink that fails as fast as it is asked would leave millions pending. Whoever comes late takes a
+// newer watch out by putting his own in, and puts it back.
+func (b *Breaker) keep(t *watch) {
+	for {
+		known := b.watch.Swap(t)
+		if known == nil {
+			return
+		}
+		w := b.load()
+		if !known.concerns(w) {
+			known.timer.Stop()
+			return
+		}
+		if t.concerns(w) {
+			return // two callers found none pending: one timer too many, and it posts no earlier
+		}
+		t.timer.Stop()
+		t = known
+	}
 }
 
 // open returns how long attempt n keeps the breaker open: recovery × 2^n up to the back-off's cap, lengthened by jitter.
@@ -102,24 +119,6 @@ func (t *timing) plain(n uint32) time.Duration {
 	return t.recovery << n
 }
 
-// announce puts d where RetryAfter finds it, unless a newer one is there. Swapping an older deadline in takes the newer
-// one out; whoever holds it puts it back, so when all have returned the newest is there.
-func (b *Breaker) announce(d *deadline) {
-	for {
-		previous := b.deadline.Swap(d)
-		if previous == nil || !newer(previous.generation, d.generation) {
-			return
-		}
-		d = previous
-	}
-}
-
-// newer compares generations across the wrap: a is newer than b if it lies less than half the range ahead.
-func newer(a, b uint32) bool {
-	ahead := (a - b) & word.MaxGeneration
-	return ahead != 0 && ahead <= word.MaxGeneration/2
-}
-
 // RetryAfter returns the time left until a probe may be admitted: 0 unless the breaker is open and its recovery timeout
 // is running. It is advice for a Retry-After header or a log line, not a reservation, and the one method that reads the
 // clock. In the instant between an opening and the start of its timer it answers with the recovery timeout.
@@ -128,9 +127,9 @@ func (b *Breaker) RetryAfter() time.Duration {
 	if w.Phase() != word.Cooling {
 		return 0
 	}
-	d := b.deadline.Load()
-	if d == nil || d.generation != w.Generation() {
+	t := b.watch.Load()
+	if t == nil || t.posts.Generation != w.Generation() {
 		return b.timing.plain(w.Attempt())
 	}
-	return max(0, time.Until(d.at))
+	return max(0, time.Until(t.until))
 }
