@@ -4,7 +4,11 @@
 
 package atomicbreaker
 
-import "time"
+import (
+	"time"
+
+	"github.com/sinkguard/go-atomicbreaker/internal/word"
+)
 
 // The stand-ins for atomic.go when all interleavings are explored. One goroutine runs at a time, so the values are plain,
 // and each access first asks the explorer, who may let another thread run before it. Whom it asks, a word is told by its
@@ -91,9 +95,14 @@ func (p *pointer[T]) Swap(value *T) (old *T) {
 	return old
 }
 
-// afterFunc starts nothing: the explored programs post the time themselves.
-func afterFunc(time.Duration, func()) *timer { return nil }
+// No timer is started, for the explored programs post the time themselves; so watch.go, which keeps the timers and
+// decides nothing, is left out.
 
-type timer struct{}
+type watch struct {
+	posts word.Event
+	until time.Time
+}
 
-func (*timer) Stop() bool { return false }
+func (*Breaker) watched(word.Word) bool { return false }
+
+func (*Breaker) start(time.Duration, word.Word) {}

@@ -19,20 +19,6 @@ type timing struct {
 	probe    time.Duration // probe timeout, 0: never
 }
 
-// watch is a timer that was started for one period, and for one number of successes if that is half-open.
-type watch struct {
-	posts word.Event
-	until time.Time
-	timer *timer
-	fired counter // 1 before it posts
-}
-
-// concerns reports whether w is still what the timer was started for. Once it is not, it never is again, because the
-// generation and, within one, the successes only go up: the timer has nothing left to change (I3).
-func (t *watch) concerns(w word.Word) bool {
-	return t.posts.Generation == w.Generation() && uint32(t.posts.Successes) == w.Successes()
-}
-
 // arm starts the timer that the change from old to next owes, if any.
 func (b *Breaker) arm(old, next word.Word, e word.Kind, hold time.Duration) {
 	switch next.Phase() { //nolint:exhaustive // the other phases wait for nothing
@@ -49,52 +35,6 @@ func (b *Breaker) arm(old, next word.Word, e word.Kind, hold time.Duration) {
 		if old.Phase() == word.HalfOpen && next.Attempt() > 0 {
 			b.start(b.timing.open(next.Attempt()), next)
 		}
-	}
-}
-
-// watched reports whether a probe admitted by w needs no timer of its own, because one for the same generation and
-// successes is pending: that one ends the period no later, and finds the new probe in flight. Without this, callers that
-// give their probes back at once would pile up timers without bound.
-//
-// No probe goes unwatched: a timer says that it has fired before it posts, so one that has not will post after this
-// probe was admitted.
-func (b *Breaker) watched(w word.Word) bool {
-	t := b.watch.Load()
-	return t != nil && t.concerns(w) && t.fired.Load() == 0
-}
-
-// start posts, after d, that the time of w is over.
-func (b *Breaker) start(d time.Duration, w word.Word) {
-	t := &watch{
-		posts: word.Event{Kind: word.Elapsed, Bound: true, Generation: w.Generation(), Successes: uint8(w.Successes())},
-		until: time.Now().Add(d),
-	}
-	t.timer = afterFunc(d, func() {
-		t.fired.Store(1)
-		b.post(b.load(), t.posts, 0)
-	})
-	b.keep(t)
-}
-
-// keep makes t the watch that is known, and stops what concerns nobody any more: no timer has to be stopped for the word
-// to be right, but a sink that fails as fast as it is asked would leave millions pending. Whoever comes late takes a
-// newer watch out by putting his own in, and puts it back.
-func (b *Breaker) keep(t *watch) {
-	for {
-		known := b.watch.Swap(t)
-		if known == nil {
-			return
-		}
-		w := b.load()
-		if !known.concerns(w) {
-			known.timer.Stop()
-			return
-		}
-		if t.concerns(w) {
-			return // two callers found none pending: one timer too many, and it posts no earlier
-		}
-		t.timer.Stop()
-		t = known
 	}
 }
 
