@@ -85,6 +85,8 @@ func TestLane_HungSink(t *testing.T) {
 		require.LessOrEqual(t, runtime.NumGoroutine(), goroutines)
 
 		time.Sleep(time.Second) // a probe, while the sink still hangs, does not wait
+		synctest.Wait()
+		require.True(t, b.Snapshot().ProbeDue)
 		began = time.Now()
 		_, err := io.WriteString(w, "y")
 		require.NoError(t, err)
@@ -95,6 +97,7 @@ func TestLane_HungSink(t *testing.T) {
 		synctest.Wait()
 		require.Equal(t, uint64(1), lane.Late())
 		time.Sleep(time.Second)
+		synctest.Wait()
 		_, err = io.WriteString(w, "z")
 		require.NoError(t, err)
 		require.Equal(t, atomicbreaker.Closed, b.State())
