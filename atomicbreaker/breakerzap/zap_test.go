@@ -52,7 +52,12 @@ func (s *scripted) Write(p []byte) (int, error) {
 	return s.taken.Write(p)
 }
 
-func (s *scripted) Sync() error { s.syncs++; return nil }
+func (s *scripted) Sync() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.syncs++
+	return nil
+}
 
 func (s *scripted) count(record string) int { return strings.Count(s.taken.String(), record+"\n") }
 
