@@ -246,3 +246,28 @@ func TestHandler_FanOutRecovers(t *testing.T) {
 	require.Equal(t, atomicbreaker.Closed, b.State())
 	require.Equal(t, map[string]int{"1": 1}, primary.taken)
 }
+
+// adder adds an attribute to each record, as a handler may to its own clone.
+type adder struct {
+	slog.Handler
+	key string
+	err error
+}
+
+func (a adder) Handle(ctx context.Context, r slog.Record) error {
+	r.AddAttrs(slog.Int(a.key, 1))
+	return errors.Join(a.err, a.Handler.Handle(ctx, r))
+}
+
+func TestHandler_ClonesTheRecord(t *testing.T) {
+	var got bytes.Buffer
+	h := breakerslog.NewHandler(breaker(), adder{slog.DiscardHandler, "primary's", errDown},
+		adder{slog.NewTextHandler(&got, nil), "fallback's", nil})
+	var r slog.Record
+	for i := range 16 { // enough for the record to have room that clones must not share
+		r.AddAttrs(slog.Int("k", i))
+	}
+	require.NoError(t, h.Handle(t.Context(), r))
+	require.NotContains(t, got.String(), "BUG")
+	require.NotContains(t, got.String(), "primary's")
+}

@@ -118,6 +118,7 @@ func TestCore_IsOneToZap(t *testing.T) {
 	primary, fallback := &scripted{script: []int{1, 1}}, &scripted{}
 	core := breakerzap.NewCore(b, zapcore.NewCore(encoder(), primary, zap.WarnLevel), zapcore.NewCore(encoder(), fallback, zap.DebugLevel))
 	require.Equal(t, zap.WarnLevel, zapcore.LevelOf(core))
+	require.Nil(t, core.Check(zapcore.Entry{Level: zap.InfoLevel}, nil))
 	logger := zap.New(core)
 	logger.Info("not for the primary, so not for the fallback")
 	require.NoError(t, logger.Sync())
