@@ -100,7 +100,7 @@ func BenchmarkWriter(b *testing.B) {
 	})
 	b.Run("impl=lane", func(b *testing.B) {
 		l := breakerio.NewLane(primary, time.Minute)
-		defer l.Close()
+		defer func() { _ = l.Close() }()
 		for b.Loop() {
 			sinkN, _ = l.Write(record)
 		}

@@ -33,7 +33,7 @@ func Example_slog() {
 // A lane in front of a sink that never answers: nobody reads from this pipe.
 func Example_log() {
 	hung, pipe := io.Pipe()
-	defer hung.Close()
+	defer func() { _ = hung.Close() }()
 	var file strings.Builder
 
 	lane := breakerio.NewLane(pipe, 10*time.Millisecond)

@@ -4,7 +4,6 @@ package breakerio_test
 
 import (
 	"bytes"
-	"errors"
 	"io"
 	"io/fs"
 	"log/slog"
@@ -130,7 +129,7 @@ func TestLane_KeepsSlogUsable(t *testing.T) {
 
 func TestLane_ReturnsWhatTheSinkDid(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		do := func(p []byte) (int, error) { return 0, errDown }
+		do := func([]byte) (int, error) { return 0, errDown }
 		lane := breakerio.NewLane(sinkFunc(func(p []byte) (int, error) { return do(p) }), time.Second)
 		_, err := io.WriteString(lane, "x")
 		require.ErrorIs(t, err, errDown)
@@ -196,7 +195,7 @@ func TestLane_CloseWhileStuck(t *testing.T) {
 		require.Equal(t, uint64(1), lane.Late())
 
 		c = closer{io.Discard, make(chan struct{})}
-		require.True(t, errors.Is(breakerio.NewLane(c, time.Second).Close(), errDown))
+		require.ErrorIs(t, breakerio.NewLane(c, time.Second).Close(), errDown)
 		<-c.closed
 	})
 }

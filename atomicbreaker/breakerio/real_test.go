@@ -50,7 +50,7 @@ func file(t *testing.T) *os.File {
 func TestReal_PipeWithoutReader(t *testing.T) {
 	r, pipe, err := os.Pipe()
 	require.NoError(t, err)
-	defer pipe.Close()
+	defer func() { _ = pipe.Close() }()
 	require.NoError(t, r.Close())
 	_, err = pipe.WriteString("x")
 	require.ErrorIs(t, err, syscall.EPIPE)
@@ -66,7 +66,7 @@ func TestReal_PipeWithoutReader(t *testing.T) {
 func TestReal_TCPCutInMidRecord(t *testing.T) {
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	defer listener.Close()
+	defer func() { _ = listener.Close() }()
 	go func() {
 		if far, err := listener.Accept(); err == nil {
 			_, _ = io.CopyN(io.Discard, far, 1000)
@@ -76,7 +76,7 @@ func TestReal_TCPCutInMidRecord(t *testing.T) {
 	}()
 	near, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", listener.Addr().String())
 	require.NoError(t, err)
-	defer near.Close()
+	defer func() { _ = near.Close() }()
 
 	b, fallback := breaker(), file(t)
 	w := breakerio.NewWriter(b, near, fallback)
@@ -141,7 +141,7 @@ func TestReal_FullDisk(t *testing.T) {
 	if err != nil {
 		t.Skip("no /dev/full here: ", err)
 	}
-	defer full.Close()
+	defer func() { _ = full.Close() }()
 	b, fallback := breaker(), file(t)
 	offer(t, breakerio.NewWriter(b, full, fallback), 10)
 	require.Equal(t, 10, lines(t, fallback))

@@ -51,6 +51,7 @@ func TestHandler_Slogtest(t *testing.T) {
 				}
 				return breakerslog.NewHandler(b, primary, fallback)
 			}, func(t *testing.T) map[string]any {
+				t.Helper()
 				var m map[string]any
 				require.NoError(t, json.Unmarshal(taken.Bytes(), &m))
 				return m
@@ -85,7 +86,7 @@ const (
 	exits
 )
 
-func (s scripted) Handle(ctx context.Context, r slog.Record) error {
+func (s scripted) Handle(_ context.Context, r slog.Record) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	behaviour := accept
@@ -134,7 +135,7 @@ func TestHandler_Conservation(t *testing.T) {
 					lost[r.Message]++
 				}
 			}),
-			breakerslog.WithOnOutage(func(o breakerio.Outage) {
+			breakerslog.WithOnOutage(func(_ breakerio.Outage) {
 				mu.Lock()
 				defer mu.Unlock()
 				outages++
