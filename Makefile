@@ -11,6 +11,7 @@ BENCH     ?= .
 RESULTS   ?= results/latest.txt
 DEMOFLAGS ?=
 COVER_MIN ?= 95
+DURATION  ?= 10m
 
 # $(call each,COMMAND): in every module, up to the first failure.
 each = @set -e; for m in $(MODULES); do echo "--- $@: $$m"; (cd "$$m"; $(1)); done
@@ -19,6 +20,10 @@ each = @set -e; for m in $(MODULES); do echo "--- $@: $$m"; (cd "$$m"; $(1)); do
 # would stay green, because go test is content to run none.
 demand = @set -e; for d in $(3); do (cd "$$d"; go test $(2) -list '$(1)' ./...); done | grep '^Test' >/dev/null || \
 	{ echo "$@: no test is named $(1)" >&2; exit 1; }
+
+# $(call explore): explores interleavings and prints how many.
+explore = @set -o pipefail; go test -tags explore -count=1 -v -timeout 60m -run '^TestExplore' ./atomicbreaker | \
+	{ grep -v -e '^=== ' -e '^--- PASS' -e '\[rapid\] OK' || :; }
 
 .DEFAULT_GOAL := help
 .PHONY: help
@@ -33,6 +38,10 @@ test: RAPID_CHECKS_386 ?= 500
 test: ## go vet and all tests of every module, the root module also on 386 (RAPID_CHECKS=10000)
 	$(call each,go vet ./...)
 	$(call each,go test -count=1 ./...)
+	@echo "--- $@: . with every interleaving of small programs"
+	go vet -tags explore,mutants ./...
+	$(call demand,^TestExplore,-tags explore,atomicbreaker)
+	$(call explore)
 	@echo "--- $@: . on 386"
 	@case "$$(go env GOHOSTOS)/$$(go env GOHOSTARCH)" in \
 	linux/amd64 | linux/386) GOOS=linux GOARCH=386 RAPID_CHECKS=$(RAPID_CHECKS_386) go test -count=1 ./... ;; \
@@ -46,6 +55,29 @@ race: ## all tests under the race detector, the seed's concurrency tests ten tim
 	$(call demand,^TestSeed,-race,atomicbreaker)
 	go test -race -count=10 -run '^TestSeed' ./atomicbreaker
 
+# Everything else leaves this out: the two larger shapes from every word, with the whole alphabet.
+.PHONY: explore
+explore: export EXPLORE := all
+explore: export RAPID_CHECKS ?= 100000
+explore: ## every interleaving of all small programs, not only of those in make test
+	$(call demand,^TestExplore,-tags explore,atomicbreaker)
+	$(call explore)
+
+# MUTANTS=regexp breaks the library in some ways only; MATRIX=regexp asks these layers about every mutant.
+.PHONY: mutants
+mutants: ## break the library in every way of testdata/mutants; fails when the tests do not notice (MUTANTS=regexp MATRIX=regexp)
+	$(call demand,^TestMutants$$,-tags mutants,internal/mutants)
+	@cd internal/mutants; MUTANTS='$(MUTANTS)' MATRIX='$(MATRIX)' go test -tags mutants -count=1 -timeout 60m -run '^TestMutants$$'
+
+.PHONY: soak
+soak: ## race for DURATION over fresh seeds; what is refused is left in testdata/histories/failures (DURATION=10m)
+	$(call demand,^TestSoak$$,,atomicbreaker)
+	@cd atomicbreaker; SOAK='$(DURATION)' go test -count=1 -timeout 0 -run '^TestSoak$$'
+
+.PHONY: selftest
+selftest: ## break each rule once, in a copy, and demand that its gate turns red
+	@.ci/selftest
+
 .PHONY: million
 million: ## one million breakers, all open at once, all recover
 	$(call demand,Million,,$(MODULES))
@@ -55,6 +87,8 @@ million: ## one million breakers, all open at once, all recover
 lint: ## golangci-lint over every module: format, style and the rules of the architecture
 	@$(GOLANGCI) config verify --config '$(CURDIR)/.golangci.yml'
 	$(call each,$(GOLANGCI) run --config '$(CURDIR)/.golangci.yml' ./...)
+	@echo "--- $@: . with the files of other builds"
+	@$(GOLANGCI) run --config '$(CURDIR)/.golangci.yml' --build-tags explore,mutants ./...
 
 .PHONY: fmt
 fmt: ## format every module as make lint wants it

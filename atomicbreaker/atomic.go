@@ -4,19 +4,12 @@
 
 package atomicbreaker
 
-import (
-	"time"
+import "go.uber.org/atomic"
 
-	"go.uber.org/atomic"
-)
-
-// What the package takes from the runtime, by names of its own: the atomics, and the start of a timer. With the build
-// tag explore, atomic_explore.go puts others in their place, which let a scheduler decide what happens between any two
-// accesses. The names must be aliases, and of this package: else the inliner takes a load for a call.
+// The atomics, by names of the package's own. With the build tag explore, atomic_explore.go puts others in their place,
+// which let a scheduler decide what happens between any two accesses. The names must be aliases, and of this package: else the inliner takes a load for a call.
 type (
 	cell           = atomic.Uint64
 	counter        = atomic.Uint32
 	pointer[T any] = atomic.Pointer[T]
 )
-
-func afterFunc(d time.Duration, f func()) { time.AfterFunc(d, f) }

@@ -4,38 +4,34 @@
 
 package atomicbreaker
 
-import "time"
+import (
+	"time"
+
+	"github.com/sinkguard/go-atomicbreaker/internal/word"
+)
 
 // The stand-ins for atomic.go when all interleavings are explored. One goroutine runs at a time, so the values are plain,
-// and each access first asks the explorer, who may let another thread run before it.
-
-// point is where an explorer is asked; the zero point asks nobody.
-type point struct{ before func() }
-
-func (p *point) ask() {
-	if p.before != nil {
-		p.before()
-	}
-}
+// and each access first asks the explorer, who may let another thread run before it. Whom it asks, a word is told by its
+// owner; the atomics of the publishing queue ask beforeQueue. nil asks nobody.
 
 type cell struct {
-	value uint64
-	point
+	value  uint64
+	before func()
 }
 
 func (c *cell) Load() uint64 {
-	c.ask()
+	ask(c.before)
 	return c.value
 }
 
 // Store is for tests: nothing else may write the word past the compare-and-swap.
 func (c *cell) Store(value uint64) {
-	c.ask()
+	ask(c.before)
 	c.value = value
 }
 
 func (c *cell) CompareAndSwap(old, next uint64) bool {
-	c.ask()
+	ask(c.before)
 	if c.value != old {
 		return false
 	}
@@ -43,59 +39,70 @@ func (c *cell) CompareAndSwap(old, next uint64) bool {
 	return true
 }
 
-type counter struct {
-	value uint32
-	point
+var beforeQueue func()
+
+func ask(before func()) {
+	if before != nil {
+		before()
+	}
 }
 
+type counter struct{ value uint32 }
+
 func (c *counter) Load() uint32 {
-	c.ask()
+	ask(beforeQueue)
 	return c.value
 }
 
 func (c *counter) Store(value uint32) {
-	c.ask()
+	ask(beforeQueue)
 	c.value = value
 }
 
 func (c *counter) Swap(value uint32) (old uint32) {
-	c.ask()
+	ask(beforeQueue)
 	old, c.value = c.value, value
 	return old
 }
 
 func (c *counter) Inc() uint32 {
-	c.ask()
+	ask(beforeQueue)
 	c.value++
 	return c.value
 }
 
 func (c *counter) Sub(n uint32) uint32 {
-	c.ask()
+	ask(beforeQueue)
 	c.value -= n
 	return c.value
 }
 
-type pointer[T any] struct {
-	value *T
-	point
-}
+type pointer[T any] struct{ value *T }
 
 func (p *pointer[T]) Load() *T {
-	p.ask()
+	ask(beforeQueue)
 	return p.value
 }
 
 func (p *pointer[T]) Store(value *T) {
-	p.ask()
+	ask(beforeQueue)
 	p.value = value
 }
 
 func (p *pointer[T]) Swap(value *T) (old *T) {
-	p.ask()
+	ask(beforeQueue)
 	old, p.value = p.value, value
 	return old
 }
 
-// afterFunc starts nothing: the explored programs post the time themselves.
-func afterFunc(time.Duration, func()) {}
+// No timer is started, for the explored programs post the time themselves; so watch.go, which keeps the timers and
+// decides nothing, is left out.
+
+type watch struct {
+	posts word.Event
+	until time.Time
+}
+
+func (*Breaker) watched(word.Word) bool { return false }
+
+func (*Breaker) start(time.Duration, word.Word) {}

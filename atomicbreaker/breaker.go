@@ -33,8 +33,7 @@ type Breaker struct {
 
 	errOpen, errTooManyProbes error // what Do returns
 
-	deadline pointer[deadline] // for RetryAfter alone: the end of the newest open period, nil before the first
-	probeKey counter           // the probe timer that is pending, see armProbe
+	watch pointer[watch] // the timer started last, nil before the first
 }
 
 // New returns a closed breaker called name, which appears in transitions and errors and need not be unique. Without
@@ -55,7 +54,6 @@ func New(name string, opts ...Option) (*Breaker, error) {
 		errOpen:          rejection(name, ErrOpen),
 		errTooManyProbes: rejection(name, ErrTooManyProbes),
 	}
-	b.probeKey.Store(noProbe)
 	return b, nil
 }
 

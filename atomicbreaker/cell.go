@@ -71,6 +71,9 @@ func (b *Breaker) RecordSuccess() {
 func (b *Breaker) TryAcquire() (p Permit, ok bool) {
 	// LP: this load, if it settles the call.
 	// Stale: as in Allow; and the permit carries this word's generation, so a report that comes too late is void (I3).
+	//
+	// The results are read after acquireSlow, which changes p: the language leaves that open for operands that are not
+	// calls, the compiler does it (tests say so), and the form that does not depend on it exceeds the budget by 1.
 	p.breaker, p.pass = b, ^word.Word(b.word.Load())
 	return p, p.pass >= ^word.MaxClosed || p.acquireSlow()
 }

@@ -20,7 +20,7 @@ type guard struct {
 
 func (g *guard) Write(record []byte) (int, error) {
 	if permit, ok := g.breaker.TryAcquire(); ok {
-		defer permit.Cancel() // settles it on every path; nothing after a report
+		defer permit.Failure() // a panic counts as one; after a report it does nothing
 		n, err := g.sink.Write(record)
 		permit.Report(err)
 		if err == nil {

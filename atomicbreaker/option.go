@@ -98,7 +98,8 @@ func WithSuccessThreshold(n int) Option {
 }
 
 // WithProbeTimeout sets how long a half-open breaker waits for its probes: if none succeeded since one was admitted that
-// long ago, and one is still in flight, it opens again. 0 or more, default 30 s; at 0 it waits for ever.
+// long ago, and one is still in flight, it opens again. So a probe that follows one that was given back may get less.
+// 0 or more, default 30 s; at 0 it waits for ever.
 func WithProbeTimeout(d time.Duration) Option {
 	return func(c *config) {
 		c.check(d >= 0, "WithProbeTimeout(%v): want 0 or more", d)

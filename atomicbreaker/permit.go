@@ -16,9 +16,9 @@ const (
 
 // Permit is one admission, of the period in which it was given. Its first report counts and spends it, so that
 //
-//	defer p.Cancel()
+//	defer p.Failure()
 //
-// right after a successful TryAcquire settles it on every path; further reports, and those of the zero Permit, do
+// right after a successful TryAcquire settles it on every path, a panic included; further reports, and those of the zero Permit, do
 // nothing. A report that comes after the period has ended (the breaker opened, say, or closed) changes nothing either:
 // it tells of an outage that is over.
 //

@@ -1,48 +1,100 @@
 // SPDX-License-Identifier: Apache-2.0
 
+//go:build !explore
+
 package atomicbreaker
 
 import (
+	"io"
+	"runtime"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/sinkguard/go-atomicbreaker/internal/word"
 )
 
-// Whoever opens the breaker may be overtaken before it has announced until when: the newest period's deadline stays,
-// in whichever order they come, and across the wrap.
-func TestTimer_NewestDeadlineStays(t *testing.T) {
-	for _, start := range []uint32{0, word.MaxGeneration - 2, word.MaxGeneration} {
-		permute([]uint32{1, 2, 3, 4, 5}, func(order []uint32) {
+// newWatch is a watch for w, whose timer does not fire during a test.
+func newWatch(w word.Word) *watch {
+	return &watch{
+		posts: word.Event{Generation: w.Generation(), Successes: uint8(w.Successes())},
+		timer: time.AfterFunc(time.Hour, func() {}),
+	}
+}
+
+// Whoever starts a timer may be overtaken before it is known. The current one stays known and pending in whichever order
+// they come, also across the wrap, and of those for another period or another number of successes at most one is left.
+func TestTimer_TheCurrentOneStays(t *testing.T) {
+	for _, generation := range []uint32{2, word.MaxGeneration, 0} {
+		before, current := (generation-1)&word.MaxGeneration, word.Make(word.HalfOpen, generation, 1, 1, 1, 2)
+		words := []word.Word{
+			word.Make(word.Cooling, before, 1, 1, 0, 0),
+			word.Make(word.HalfOpen, generation, 1, 1, 1, 0),
+			word.Make(word.HalfOpen, generation, 1, 1, 1, 1),
+			current,
+		}
+		permute([]uint32{0, 1, 2, 3}, func(order []uint32) {
 			b := MustNew("sink")
-			for i, g := range order {
-				b.announce(&deadline{generation: (start + g) & word.MaxGeneration})
-				newest := uint32(0)
-				for _, came := range order[:i+1] {
-					newest = max(newest, came)
+			b.Start(current)
+			watches := make([]*watch, len(words))
+			for _, i := range order {
+				watches[i] = newWatch(words[i])
+				b.keep(watches[i])
+				if watches[3] != nil {
+					require.Same(t, watches[3], b.watch.Load(), "%v", order)
 				}
-				require.Equal(t, (start+newest)&word.MaxGeneration, b.deadline.Load().generation, "%v", order)
 			}
+			for i, other := range watches[:3] {
+				require.False(t, other.timer.Stop(), "%v: timer %d is pending", order, i)
+			}
+			require.True(t, watches[3].timer.Stop(), "%v: the current timer was stopped", order)
 		})
 	}
 }
 
-func TestTimer_NewerAcrossTheWrap(t *testing.T) {
-	const last, half = word.MaxGeneration, word.MaxGeneration / 2
-	for _, tt := range []struct {
-		a, b uint32
-		want bool
-	}{
-		{1, 0, true},
-		{0, 1, false},
-		{7, 7, false},
-		{0, last, true},
-		{last, 0, false},
-		{half, 0, true},
-		{half + 1, 0, false},
-		{last, half + 1, true},
-	} {
-		require.Equal(t, tt.want, newer(tt.a, tt.b), "%v", tt)
+func TestTimer_TwoForTheSameAreBothLeft(t *testing.T) {
+	b := MustNew("sink")
+	w := word.Make(word.HalfOpen, 2, 1, 1, 1, 0)
+	b.Start(w)
+	first, second := newWatch(w), newWatch(w)
+	b.keep(first)
+	b.keep(second)
+	require.True(t, first.timer.Stop(), "the earlier one is what the probe timeout promises")
+	require.True(t, second.timer.Stop())
+}
+
+func TestTimer_OneThatHasFiredWatchesNobody(t *testing.T) {
+	b := MustNew("sink")
+	w := word.Make(word.HalfOpen, 2, 1, 1, 1, 0)
+	b.Start(w)
+	require.False(t, b.watched(w), "none was started")
+	b.keep(newWatch(w))
+	require.True(t, b.watched(w))
+	require.False(t, b.watched(word.Make(word.HalfOpen, 2, 1, 1, 1, 1)), "another number of successes")
+	require.False(t, b.watched(word.Make(word.HalfOpen, 3, 1, 1, 1, 0)), "another period")
+	b.watch.Load().fired.Store(1)
+	require.False(t, b.watched(w))
+}
+
+// A sink that fails as fast as it is asked, and an operator who keeps tripping, start a timer each time; what is over is
+// not kept for as long as it would have taken.
+func TestTimer_NothingPilesUp(t *testing.T) {
+	const n = 50_000
+	failing := MustNew("failing", WithFailureThreshold(1), WithRecoveryTimeout(0))
+	tripped := MustNew("tripped")
+	objects := func() int64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapObjects)
 	}
+	before := objects()
+	for range n {
+		_ = failing.Do(func() error { return io.ErrClosedPipe })
+		tripped.TripFor(time.Hour)
+	}
+	require.Less(t, objects()-before, int64(n/10), "objects left by %d timers of each", n)
+	runtime.KeepAlive(failing)
+	runtime.KeepAlive(tripped)
 }

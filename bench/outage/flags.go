@@ -79,8 +79,11 @@ func parseFlags(args []string) (settings, error) {
 	set.Func("rate", "", wholeNumber(&s.rate, minRate, maxRate))
 	set.Func("sink", "", func(v string) error {
 		u, err := url.Parse(v)
-		if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" {
 			return errors.New("want an http:// or https:// URL with a host")
+		}
+		if port, err := strconv.Atoi(u.Port()); u.Port() != "" && (err != nil || port < 1 || port > 65535) {
+			return fmt.Errorf("port %s: want 1 to 65535", u.Port())
 		}
 		s.sink = v
 		return nil

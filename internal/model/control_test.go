@@ -27,26 +27,76 @@ func everyPhase() []state {
 func TestTrip(t *testing.T) {
 	trip := (*model.Model).Trip
 	run(t, []rule{
-		{"Trip opens a closed breaker, attempt unchanged", usual(), state{closed, 6, 1, 2, 0, 0},
-			trip, state{cooling, 7, 1, 2, 0, 0}, one("closed", "open", 7, "tripped", 2, 1)},
-		{"Trip opens a half-open breaker, attempt unchanged", usual(), state{halfOpen, 6, 1, 3, 1, 2},
-			trip, state{cooling, 7, 1, 3, 0, 0}, one("half_open", "open", 7, "tripped", 3, 1)},
-		{"without a recovery timeout Trip is due at once", atOnce(), state{closed, 6, 1, 2, 0, 0},
-			trip, state{due, 7, 1, 2, 0, 0}, one("closed", "open", 7, "tripped", 2, 1)},
-		{"TripFor opens a closed breaker", usual(), state{closed, 6, 1, 2, 0, 0},
-			tripFor(1), state{cooling, 7, 1, 2, 0, 0}, one("closed", "open", 7, "tripped", 2, 1)},
-		{"TripFor opens a half-open breaker", usual(), state{halfOpen, 6, 1, 3, 1, 2},
-			tripFor(1), state{cooling, 7, 1, 3, 0, 0}, one("half_open", "open", 7, "tripped", 3, 1)},
-		{"TripFor cools also without a recovery timeout", atOnce(), state{closed, 6, 1, 2, 0, 0},
-			tripFor(1), state{cooling, 7, 1, 2, 0, 0}, one("closed", "open", 7, "tripped", 2, 1)},
-		{"TripFor on a cooling breaker starts a new open period", usual(), state{cooling, 6, 1, 3, 0, 0},
-			tripFor(1), state{cooling, 7, 1, 3, 0, 0}, one("open", "open", 7, "tripped", 3, 1)},
-		{"TripFor on a due breaker starts a new open period", usual(), state{due, 6, 1, 3, 0, 0},
-			tripFor(1), state{cooling, 7, 1, 3, 0, 0}, one("open", "open", 7, "tripped", 3, 1)},
-		{"TripFor of nothing is Trip", usual(), state{closed, 6, 1, 2, 0, 0},
-			tripFor(0), state{cooling, 7, 1, 2, 0, 0}, one("closed", "open", 7, "tripped", 2, 1)},
-		{"TripFor of less than nothing is Trip", atOnce(), state{closed, 6, 1, 2, 0, 0},
-			tripFor(-1), state{due, 7, 1, 2, 0, 0}, one("closed", "open", 7, "tripped", 2, 1)},
+		{
+			"Trip opens a closed breaker, attempt unchanged", usual(),
+			state{closed, 6, 1, 2, 0, 0},
+			trip,
+			state{cooling, 7, 1, 2, 0, 0},
+			one("closed", "open", 7, "tripped", 2, 1),
+		},
+		{
+			"Trip opens a half-open breaker, attempt unchanged", usual(),
+			state{halfOpen, 6, 1, 3, 1, 2},
+			trip,
+			state{cooling, 7, 1, 3, 0, 0},
+			one("half_open", "open", 7, "tripped", 3, 1),
+		},
+		{
+			"without a recovery timeout Trip is due at once", atOnce(),
+			state{closed, 6, 1, 2, 0, 0},
+			trip,
+			state{due, 7, 1, 2, 0, 0},
+			one("closed", "open", 7, "tripped", 2, 1),
+		},
+		{
+			"TripFor opens a closed breaker", usual(),
+			state{closed, 6, 1, 2, 0, 0},
+			tripFor(1),
+			state{cooling, 7, 1, 2, 0, 0},
+			one("closed", "open", 7, "tripped", 2, 1),
+		},
+		{
+			"TripFor opens a half-open breaker", usual(),
+			state{halfOpen, 6, 1, 3, 1, 2},
+			tripFor(1),
+			state{cooling, 7, 1, 3, 0, 0},
+			one("half_open", "open", 7, "tripped", 3, 1),
+		},
+		{
+			"TripFor cools also without a recovery timeout", atOnce(),
+			state{closed, 6, 1, 2, 0, 0},
+			tripFor(1),
+			state{cooling, 7, 1, 2, 0, 0},
+			one("closed", "open", 7, "tripped", 2, 1),
+		},
+		{
+			"TripFor on a cooling breaker starts a new open period", usual(),
+			state{cooling, 6, 1, 3, 0, 0},
+			tripFor(1),
+			state{cooling, 7, 1, 3, 0, 0},
+			one("open", "open", 7, "tripped", 3, 1),
+		},
+		{
+			"TripFor on a due breaker starts a new open period", usual(),
+			state{due, 6, 1, 3, 0, 0},
+			tripFor(1),
+			state{cooling, 7, 1, 3, 0, 0},
+			one("open", "open", 7, "tripped", 3, 1),
+		},
+		{
+			"TripFor of nothing is Trip", usual(),
+			state{closed, 6, 1, 2, 0, 0},
+			tripFor(0),
+			state{cooling, 7, 1, 2, 0, 0},
+			one("closed", "open", 7, "tripped", 2, 1),
+		},
+		{
+			"TripFor of less than nothing is Trip", atOnce(),
+			state{closed, 6, 1, 2, 0, 0},
+			tripFor(-1),
+			state{due, 7, 1, 2, 0, 0},
+			one("closed", "open", 7, "tripped", 2, 1),
+		},
 	})
 	for _, from := range everyPhase() {
 		switch from.Phase {
@@ -70,22 +120,32 @@ func TestForceAndReset(t *testing.T) {
 		name := from.Phase.String()
 		public := from.Phase.Public()
 
-		reset := rule{"Reset closes from any other phase, all 0 but the generation/" + name, usual(), from,
-			(*model.Model).Reset, state{Phase: closed, Generation: 7}, one(public, "closed", 7, "reset", 0, 0)}
+		reset := rule{
+			"Reset closes from any other phase, all 0 but the generation/" + name, usual(), from,
+			(*model.Model).Reset,
+			state{Phase: closed, Generation: 7},
+			one(public, "closed", 7, "reset", 0, 0),
+		}
 		if from.Phase == closed {
 			reset.sentence, reset.to, reset.published = "Reset on a closed breaker changes nothing", from, nil
 		}
 
-		open := rule{"ForceOpen holds, and keeps failures and attempt/" + name, usual(), from,
-			(*model.Model).ForceOpen, state{forcedOpen, 7, from.Attempt, from.Failures, 0, 0},
-			one(public, "forced_open", 7, "forced", from.Failures, from.Attempt)}
+		open := rule{
+			"ForceOpen holds, and keeps failures and attempt/" + name, usual(), from,
+			(*model.Model).ForceOpen,
+			state{forcedOpen, 7, from.Attempt, from.Failures, 0, 0},
+			one(public, "forced_open", 7, "forced", from.Failures, from.Attempt),
+		}
 		if from.Phase == forcedOpen {
 			open.sentence, open.to, open.published = "ForceOpen twice is ForceOpen once", from, nil
 		}
 
-		shut := rule{"ForceClosed holds, and keeps failures and attempt/" + name, usual(), from,
-			(*model.Model).ForceClosed, state{forcedClosed, 7, from.Attempt, from.Failures, 0, 0},
-			one(public, "forced_closed", 7, "forced", from.Failures, from.Attempt)}
+		shut := rule{
+			"ForceClosed holds, and keeps failures and attempt/" + name, usual(), from,
+			(*model.Model).ForceClosed,
+			state{forcedClosed, 7, from.Attempt, from.Failures, 0, 0},
+			one(public, "forced_closed", 7, "forced", from.Failures, from.Attempt),
+		}
 		if from.Phase == forcedClosed {
 			shut.sentence, shut.to, shut.published = "ForceClosed twice is ForceClosed once", from, nil
 		}

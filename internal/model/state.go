@@ -50,6 +50,7 @@ func (c Config) failures(units int) int {
 // to them, because a breaker leaves open when a caller asks, never by itself.
 type Phase int
 
+// The phases.
 const (
 	Closed       Phase = iota // admits, counts failures
 	Cooling                   // open, the recovery timeout is running
@@ -131,6 +132,7 @@ const (
 // Verdict is the answer to a caller who asks to be let through.
 type Verdict int
 
+// What an admission can come to.
 const (
 	Admitted       Verdict = iota
 	RejectedOpen           // cooling or forced-open

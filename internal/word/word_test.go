@@ -3,7 +3,6 @@
 package word
 
 import (
-	"bufio"
 	"fmt"
 	"math/bits"
 	"os"
@@ -82,12 +81,11 @@ func TestQuestions(t *testing.T) {
 
 // TestGoldenWords reads words that were written down once: the layout cannot drift without the file saying so.
 func TestGoldenWords(t *testing.T) {
-	file, err := os.Open("../../testdata/words.golden")
+	file, err := os.ReadFile("../../testdata/words.golden")
 	require.NoError(t, err)
-	defer file.Close()
 	n := 0
-	for lines := bufio.NewScanner(file); lines.Scan(); {
-		line := strings.TrimSpace(lines.Text())
+	for line := range strings.Lines(string(file)) {
+		line = strings.TrimSpace(line)
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package atomicbreaker_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
+	"github.com/sinkguard/go-atomicbreaker/internal/word"
+)
+
+// A timer too many does nothing that could be seen, for its event comes to nothing. It costs, and so the cost tells.
+
+// An opening arms one timer. What it allocates is compared with that of an opening that arms none.
+func TestCost_OneTimerForAnOpening(t *testing.T) {
+	skipUnderRace(t)
+	opening := func(recovery time.Duration) float64 {
+		b := atomicbreaker.MustNew("sink", atomicbreaker.WithRecoveryTimeout(recovery))
+		return testing.AllocsPerRun(200, func() { b.Trip(); b.Reset() })
+	}
+	assert.Zero(t, opening(0))
+	// The watch, the timer, and the function that it calls with what that function holds.
+	assert.LessOrEqual(t, opening(24*time.Hour), 4.0)
+}
+
+// The stability timer is armed when the breaker closes, not with every call that is counted until it fires.
+func TestCost_NoTimerForACountedFailure(t *testing.T) {
+	skipUnderRace(t)
+	b := atomicbreaker.MustNew("sink", atomicbreaker.WithRecoveryTimeout(24*time.Hour))
+	b.Start(word.Make(word.Closed, 7, 3, 0, 0, 0))
+	assert.Zero(t, testing.AllocsPerRun(200, func() { b.RecordFailure(); b.RecordSuccess() }))
+}
+
+// The timer runs before anybody is told: a hook may ask how long the breaker stays open, and one that does not return
+// cannot keep it open for ever.
+func TestHook_ComesAfterTheTimer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b *atomicbreaker.Breaker
+		var left []time.Duration
+		b = atomicbreaker.MustNew(
+			"sink", atomicbreaker.WithRecoveryTimeout(time.Second),
+			atomicbreaker.WithOnTransition(func(tr atomicbreaker.Transition) {
+				if tr.To == atomicbreaker.Open {
+					left = append(left, b.RetryAfter())
+					panic(tr)
+				}
+			}),
+		)
+		assert.Panics(t, func() { b.TripFor(time.Hour) })
+		assert.Equal(t, []time.Duration{time.Hour}, left)
+		pass(time.Hour)
+		assert.True(t, b.Snapshot().ProbeDue)
+	})
+}
+
+// A timer may be late, and then there is no time left, not less.
+func TestRetryAfter_IsNeverNegative(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := atomicbreaker.MustNew("sink", atomicbreaker.WithRecoveryTimeout(time.Second))
+		b.Trip()
+		cooling := b.Word()
+		pass(2 * time.Second)
+		b.Start(cooling) // as if nothing had fired
+		assert.Zero(t, b.RetryAfter())
+	})
+}
+
+// The timeout doubles as long as the doubled one is no longer than the cap, to the nanosecond.
+func TestBackoff_MeetsItsCapExactly(t *testing.T) {
+	for _, tt := range []struct {
+		maximum time.Duration
+		want    [4]time.Duration
+	}{
+		{10, [4]time.Duration{10, 10, 10, 10}},
+		{19, [4]time.Duration{10, 19, 19, 19}},
+		{20, [4]time.Duration{10, 20, 20, 20}},
+		{21, [4]time.Duration{10, 20, 21, 21}},
+		{41, [4]time.Duration{10, 20, 40, 41}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			b := atomicbreaker.MustNew("sink", atomicbreaker.WithRecoveryTimeout(10), atomicbreaker.WithBackoff(tt.maximum))
+			for attempt, want := range tt.want {
+				b.Start(word.Make(word.Closed, 0, uint32(attempt), 0, 0, 0))
+				b.Trip()
+				assert.Equal(t, want, b.RetryAfter(), "cap %v, attempt %d", tt.maximum, attempt)
+			}
+		})
+	}
+}

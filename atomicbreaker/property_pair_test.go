@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build !explore
+
+package atomicbreaker_test
+
+import (
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"pgregory.net/rapid"
+
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
+	"github.com/sinkguard/go-atomicbreaker/internal/model"
+)
+
+// modelPair is a breaker and its model, which get the same calls. Use it in a bubble.
+type modelPair struct {
+	b *atomicbreaker.Breaker
+	m *model.Model
+	c model.Config
+
+	seen       *pairSeen     // of all pairs of a test
+	classifies bool          // the breaker has pairClassifier
+	start      model.State   // where both began
+	permits    []*pairPermit // every permit ever asked for; the turned-away ones too, which are zero
+
+	wantTold []atomicbreaker.Transition
+	mu       sync.Mutex                    // a hook may run on a timer's goroutine, which nothing orders after a comparison
+	told     [3][]atomicbreaker.Transition // what the hooks heard since the last comparison
+}
+
+// pairHooks says which element of modelPair.told is whose.
+var pairHooks = [...]string{"the hook", "the second hook", "the asynchronous hook"}
+
+const pairName = "sink"
+
+func newPair(t rapid.TB, seen *pairSeen, c model.Config, start model.State, classifies bool) *modelPair {
+	p := &modelPair{
+		m: model.At(c, start), c: c, start: start, classifies: classifies, seen: seen,
+	}
+	seen.pairs++
+	opts := append(options(c),
+		atomicbreaker.WithOnTransition(p.hook(0)),
+		atomicbreaker.WithAsyncOnTransition(p.hook(2)),
+		atomicbreaker.WithOnTransition(p.hook(1)),
+	)
+	for _, w := range weighings[1:] {
+		if w.failure == c.FailureWeight && w.success == c.SuccessWeight {
+			opts = append(opts, atomicbreaker.WithFailureRate(w.rate))
+		}
+	}
+	if classifies {
+		opts = append(opts, atomicbreaker.WithClassifier(pairClassifier))
+	}
+	b, err := atomicbreaker.New(pairName, opts...)
+	if err != nil {
+		t.Fatalf("New: %v", err)
+	}
+	b.Start(wordOf(start))
+	p.b = b
+	return p
+}
+
+func (p *modelPair) hook(i int) func(atomicbreaker.Transition) {
+	return func(tr atomicbreaker.Transition) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.told[i] = append(p.told[i], tr)
+	}
+}
+
+// same compares everything that can be seen of the two.
+func (p *modelPair) same(t rapid.TB) {
+	synctest.Wait() // timers that are due have posted, and the asynchronous hook has heard
+
+	s := p.m.State()
+	if got := stateOf(p.b.Word()); got != s {
+		t.Fatalf("word: %+v, want %+v", got, s)
+	}
+	want := p.snapshot(s)
+	if got := p.b.Snapshot(); got != want {
+		t.Fatalf("Snapshot: %+v, want %+v", got, want)
+	}
+	if got := p.b.State(); got != want.State {
+		t.Fatalf("State: %v, want %v", got, want.State)
+	}
+	if got := p.b.Name(); got != pairName {
+		t.Fatalf("Name: %q, want %q", got, pairName)
+	}
+	if got, want := p.b.RetryAfter(), p.retryAfter(s); got != want {
+		t.Fatalf("RetryAfter: %v, want %v", got, want)
+	}
+	p.sameTold(t)
+}
+
+// sameTold compares what the hooks heard with what the model did. Order, number and every field count.
+func (p *modelPair) sameTold(t rapid.TB) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.wantTold = p.wantTold[:0]
+	for _, tr := range p.m.Transitions() {
+		p.wantTold = append(p.wantTold, pairTransition(tr))
+		p.seen.causes[pairCauses[tr.Cause]]++
+	}
+	for i, got := range p.told {
+		if !slices.Equal(got, p.wantTold) {
+			t.Fatalf("%s heard %+v, want %+v", pairHooks[i], got, p.wantTold)
+		}
+		p.told[i] = got[:0]
+	}
+}
+
+// pairTransition reads a transition of the model in the breaker's terms.
+func pairTransition(tr model.Transition) atomicbreaker.Transition {
+	return atomicbreaker.Transition{
+		Name: pairName, From: pairStates[tr.From], To: pairStates[tr.To], Generation: tr.Generation,
+		Cause: pairCauses[tr.Cause], Failures: tr.Failures, Attempt: tr.Attempt,
+	}
+}
+
+var pairStates = map[string]atomicbreaker.State{
+	"closed": atomicbreaker.Closed, "open": atomicbreaker.Open, "half_open": atomicbreaker.HalfOpen,
+	"forced_open": atomicbreaker.ForcedOpen, "forced_closed": atomicbreaker.ForcedClosed,
+}
+
+var pairCauses = map[string]atomicbreaker.Cause{
+	"failure_threshold": atomicbreaker.CauseFailureThreshold, "probe_admitted": atomicbreaker.CauseProbeAdmitted,
+	"probe_succeeded": atomicbreaker.CauseProbeSucceeded, "probe_failed": atomicbreaker.CauseProbeFailed,
+	"probe_timed_out": atomicbreaker.CauseProbeTimedOut, "tripped": atomicbreaker.CauseTripped,
+	"reset": atomicbreaker.CauseReset, "forced": atomicbreaker.CauseForced,
+}
+
+// snapshot is what the breaker is to answer when the model stands in s.
+func (p *modelPair) snapshot(s model.State) atomicbreaker.Snapshot {
+	failures := s.Failures
+	if w := p.c.FailureWeight; w > 0 {
+		failures = (failures + w - 1) / w // rounded up: one that a success has taken away in part is still one
+	}
+	return atomicbreaker.Snapshot{
+		State:             pairStates[s.Phase.Public()],
+		ProbeDue:          s.Phase == model.Due,
+		Generation:        s.Generation,
+		Attempt:           s.Attempt,
+		Failures:          failures,
+		HalfOpenCalls:     s.Calls,
+		HalfOpenSuccesses: s.Successes,
+	}
+}
+
+func (p *modelPair) retryAfter(s model.State) time.Duration {
+	if s.Phase == model.Cooling && s.Generation == p.start.Generation {
+		// It began like that, so nobody announced a deadline: the answer is that of the instant before one does.
+		return p.m.RecoveryTimeout(s.Attempt)
+	}
+	return p.m.RetryAfter()
+}
+
+func (p *modelPair) allow(t rapid.TB) {
+	_, verdict := p.m.Admit()
+	if got, want := p.b.Allow(), verdict == model.Admitted; got != want {
+		t.Fatalf("Allow: %t, want %t", got, want)
+	}
+}
+
+// pairOperations are what an operator can do; see operate.
+var pairOperations = []string{"Trip", "TripFor", "Reset", "ForceOpen", "ForceClosed"}
+
+func (p *modelPair) operate(operation string, d time.Duration) {
+	switch operation {
+	case "Trip":
+		p.b.Trip()
+		p.m.Trip()
+	case "TripFor":
+		p.b.TripFor(d)
+		p.m.TripFor(d)
+	case "Reset":
+		p.b.Reset()
+		p.m.Reset()
+	case "ForceOpen":
+		p.b.ForceOpen()
+		p.m.ForceOpen()
+	case "ForceClosed":
+		p.b.ForceClosed()
+		p.m.ForceClosed()
+	}
+}
+
+// pairSeen counts what a test got to see. Two that agree about nothing at all agree as well.
+type pairSeen struct {
+	pairs  int
+	causes [atomicbreaker.CauseForced + 1]int // transitions
+}
+
+// everything fails the test if there is a cause that it never got to see.
+func (s *pairSeen) everything(t *testing.T) {
+	t.Helper()
+	for cause, n := range s.causes {
+		t.Logf("%v: %d transitions", atomicbreaker.Cause(cause), n)
+		if s.pairs >= 100 && !t.Failed() { // fewer, and it may be chance
+			assert.Positive(t, n, "%v in %d breakers", atomicbreaker.Cause(cause), s.pairs)
+		}
+	}
+}

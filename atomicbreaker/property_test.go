@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build !explore
+
+package atomicbreaker_test
+
+import (
+	"maps"
+	"math"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/sinkguard/go-atomicbreaker/internal/model"
+)
+
+// The whole public API against the model, one call after another. No time passes: where a timer would fire the test
+// posts the timer's event itself, so that every event meets every state, also those that a timer meets only in a race.
+//
+// A check runs in a bubble although its clock stands still: RetryAfter can be compared to the nanosecond, the
+// asynchronous hook can be waited for, and the timers of ten thousand breakers end with their bubbles.
+func TestProperty_SameAsModel(t *testing.T) {
+	var seen pairSeen
+	rapid.Check(t, func(t *rapid.T) {
+		rapid.SyncTest(t, func(t *rapid.T) {
+			c := drawPairConfig(t)
+			start := drawPairStart(t, &c)
+			p := newPair(t, &seen, c, start, rapid.Bool().Draw(t, "classifier"))
+			p.keepPermitsFromBefore(start)
+
+			durations := []time.Duration{math.MinInt64, -1, 0, 1, time.Minute, math.MaxInt64}
+			actions := pairActions(p, durations)
+			actions["elapsed"] = p.elapsed
+			some := drawSome(t, actions)
+			for range 3 { // one is 30 calls on average: too few for what takes two outages
+				t.Repeat(some)
+			}
+		})
+	})
+	seen.everything(t)
+}
+
+// pairActions are the calls of the API. All compare what the calls answer, and after each the whole breaker is compared.
+// They are grouped, and some that skip themselves lead out of where chance alone would stay too long: out of the forced
+// states, and through half-open to where successes close.
+func pairActions(p *modelPair, durations []time.Duration) map[string]func(*rapid.T) {
+	hold := rapid.SampledFrom(durations)
+	operation := rapid.SampledFrom(append([]string{"Trip", "TripFor", "TripFor", "Reset"}, pairOperations...))
+	return map[string]func(*rapid.T){
+		"":               func(t *rapid.T) { p.same(t) },
+		"Allow":          func(t *rapid.T) { p.allow(t) },
+		"TryAcquire":     func(t *rapid.T) { p.tryAcquire(t) },
+		"use a permit":   p.usePermit,
+		"use the latest": func(t *rapid.T) { p.report(t, len(p.permits)-1, pairReports.Draw(t, "report")) },
+		"record success": func(*rapid.T) { p.b.RecordSuccess(); p.m.RecordSuccess() },
+		"record failure": func(*rapid.T) { p.b.RecordFailure(); p.m.RecordFailure() },
+		"Do":             func(t *rapid.T) { p.do(t, drawGuarded(t, durations)) },
+		"operate":        func(t *rapid.T) { p.operate(operation.Draw(t, "operation"), hold.Draw(t, "for")) },
+		"let go":         p.letGo,
+		"probe well":     func(t *rapid.T) { p.probe(t, "Success") },
+		"give back":      func(t *rapid.T) { p.probe(t, "Cancel") },
+	}
+}
+
+// drawSome leaves out about half of the actions. What takes many calls of a few kinds is never met while all kinds are
+// mixed: four successes in a row, say, with three operators about.
+func drawSome(t *rapid.T, actions map[string]func(*rapid.T)) map[string]func(*rapid.T) {
+	for _, name := range slices.Sorted(maps.Keys(actions)) {
+		switch name {
+		case "", "Allow": // the comparison, and one that never skips itself
+		default:
+			if !rapid.Bool().Draw(t, name) {
+				delete(actions, name)
+			}
+		}
+	}
+	return actions
+}
+
+var (
+	pairThresholds   = rapid.IntRange(1, 5)
+	pairMaxCalls     = rapid.IntRange(1, 3)
+	pairSuccesses    = rapid.IntRange(1, 4)
+	pairWeights      = rapid.SampledFrom([]int{0, 0, 0, 1, 2, 3, 4}) // indices of weighings
+	pairRecoveries   = rapid.SampledFrom([]time.Duration{24 * time.Hour, 0})
+	pairBackoffs     = rapid.SampledFrom([]time.Duration{0, 24 * time.Hour, 100 * time.Hour, math.MaxInt64})
+	pairProbes       = rapid.SampledFrom([]time.Duration{0, 24 * time.Hour})
+	pairGenerations  = rapid.SampledFrom([]uint32{0, 1, lastGeneration - 3, lastGeneration - 2, lastGeneration - 1, lastGeneration})
+	pairAttempts     = rapid.SampledFrom([]int{0, 1, 2, 29, 30, 31})
+	pairPhases       = rapid.SampledFrom([]model.Phase{model.Closed, model.Cooling, model.Due, model.HalfOpen, model.ForcedOpen, model.ForcedClosed})
+	pairFromTheLimit = rapid.IntRange(0, 3)
+	pairOffsets      = rapid.SampledFrom([]uint32{0, 0, 0, 0, 1, lastGeneration, 1 << 23, 1 << 16}) // the third last is -1
+)
+
+// Bounds of the word that nothing exports; the model has them too.
+const (
+	lastGeneration = 1<<24 - 1
+	lastFailure    = 65535
+)
+
+// weighings are failure rates and what they amount to: a failure adds, a success takes away, so that the count stands
+// still when that share of the calls fails. The first is consecutive counting.
+var weighings = []struct {
+	rate             float64
+	failure, success int
+}{{0, 0, 0}, {0.5, 1, 1}, {0.25, 3, 1}, {0.75, 1, 3}, {0.4, 3, 2}}
+
+func drawPairConfig(t *rapid.T) model.Config {
+	w := weighings[pairWeights.Draw(t, "weighing")]
+	return model.Config{
+		FailureThreshold: pairThresholds.Draw(t, "failure threshold"),
+		FailureWeight:    w.failure,
+		SuccessWeight:    w.success,
+		RecoveryTimeout:  pairRecoveries.Draw(t, "recovery timeout"),
+		BackoffMax:       pairBackoffs.Draw(t, "backoff"),
+		ProbeTimeout:     pairProbes.Draw(t, "probe timeout"),
+		HalfOpenMaxCalls: pairMaxCalls.Draw(t, "half-open max calls"),
+		SuccessThreshold: pairSuccesses.Draw(t, "success threshold"),
+	}
+}
+
+// drawPairStart draws a state that c's breaker could stand in, as often as not the fresh one, and otherwise near the
+// edges of the fields: the last generations before the wrap, the last attempts, the last failures before the limit. The
+// limit itself may be the largest that there is.
+func drawPairStart(t *rapid.T, c *model.Config) model.State {
+	if rapid.Bool().Draw(t, "fresh") {
+		return model.State{}
+	}
+	s := model.State{
+		Phase:      pairPhases.Draw(t, "phase"),
+		Generation: pairGenerations.Draw(t, "generation"),
+		Attempt:    pairAttempts.Draw(t, "attempt"),
+	}
+	limit := c.FailureThreshold * max(c.FailureWeight, 1)
+	if rapid.Bool().Draw(t, "largest limit") {
+		c.FailureThreshold = lastFailure / max(c.FailureWeight, 1)
+		limit = c.FailureThreshold * max(c.FailureWeight, 1)
+	}
+	s.Failures = max(0, limit-pairFromTheLimit.Draw(t, "failures to the limit"))
+	if s.Phase == model.Closed {
+		s.Failures = min(s.Failures, limit-1)
+	}
+	if s.Phase == model.HalfOpen {
+		s.Calls = rapid.IntRange(0, c.HalfOpenMaxCalls).Draw(t, "calls")
+		s.Successes = rapid.IntRange(0, c.SuccessThreshold-1).Draw(t, "successes")
+	}
+	return s
+}
+
+// elapsed posts a timer's event: mostly of this period, else of the one before or the next, or of one whose number differs
+// in a high bit alone; with the successes that there are, or with any other number.
+func (p *modelPair) elapsed(t *rapid.T) {
+	s := p.m.State()
+	generation := (s.Generation + pairOffsets.Draw(t, "generation")) & lastGeneration
+	successes := s.Successes
+	if !rapid.Bool().Draw(t, "in time") {
+		successes = rapid.IntRange(0, p.c.SuccessThreshold-1).Draw(t, "successes")
+	}
+	p.b.Elapsed(generation, successes)
+	p.m.Elapsed(generation, successes)
+}
+
+// letGo ends a forced state.
+func (p *modelPair) letGo(t *rapid.T) {
+	if s := p.m.State(); s.Phase != model.ForcedOpen && s.Phase != model.ForcedClosed {
+		t.Skip("not forced")
+	}
+	p.operate("Reset", 0)
+}
+
+// probe makes a call that ends at once, where probes are wanted.
+func (p *modelPair) probe(t *rapid.T, how string) {
+	if s := p.m.State(); s.Phase != model.Due && s.Phase != model.HalfOpen {
+		t.Skip("no probe is wanted")
+	}
+	p.tryAcquire(t)
+	p.same(t)
+	p.report(t, len(p.permits)-1, how)
+}

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build !explore
+
+package atomicbreaker_test
+
+import (
+	"math"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
+)
+
+// Of two calls that fail at once, one trips the breaker, and the other brings a Retry-After. The timer of the first is
+// not stopped, and must not cut short what the second says.
+func TestVirtualTime_TripForJustAfterAnotherCallsTripHolds(t *testing.T) {
+	for _, after := range []time.Duration{0, tick, 10*time.Second - tick, 10 * time.Second, time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			var made []atomicbreaker.Transition
+			b := atomicbreaker.MustNew("sink", atomicbreaker.WithFailureThreshold(1), atomicbreaker.WithRecoveryTimeout(10*time.Second),
+				atomicbreaker.WithBackoff(10*time.Second), atomicbreaker.WithJitter(0),
+				atomicbreaker.WithOnTransition(func(tr atomicbreaker.Transition) { made = append(made, tr) }))
+			b.RecordFailure()
+			wait(after)
+			b.TripFor(time.Minute)
+			coolsFor(t, b, time.Minute)
+			assert.Equal(t, []atomicbreaker.Transition{
+				{
+					Name: "sink", From: atomicbreaker.Closed, To: atomicbreaker.Open, Generation: 1,
+					Cause: atomicbreaker.CauseFailureThreshold, Failures: 1,
+				},
+				{
+					Name: "sink", From: atomicbreaker.Open, To: atomicbreaker.Open, Generation: 2,
+					Cause: atomicbreaker.CauseTripped, Failures: 1,
+				},
+			}, made)
+		})
+	}
+}
+
+// It is as good for a shorter time than the one that is running.
+func TestVirtualTime_TripForShortensToo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := atomicbreaker.MustNew("sink", atomicbreaker.WithJitter(5))
+		b.TripFor(time.Hour)
+		b.TripFor(time.Second)
+		coolsFor(t, b, time.Second)
+	})
+}
+
+func TestVirtualTime_TripForCoolsAlsoWithoutARecoveryTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := atomicbreaker.MustNew("sink", atomicbreaker.WithFailureThreshold(1), atomicbreaker.WithRecoveryTimeout(0))
+		b.TripFor(4 * time.Second)
+		coolsFor(t, b, 4*time.Second)
+		b.TripFor(5 * time.Second)
+		coolsFor(t, b, 5*time.Second)
+		p := probe(t, b)
+		p.Failure()
+		require.True(t, b.Snapshot().ProbeDue, "all other openings are due at once")
+	})
+}
+
+// A Reset may come just before the timer, at the same nanosecond (in either order) or just after. The old timer then
+// finds a closed breaker, or one that has opened again and has all its time before it.
+func TestVirtualTime_AResetNearTheTimersExpiryIsNotUndone(t *testing.T) {
+	const d = 10 * time.Second
+	for _, at := range []time.Duration{d - tick, d, d + tick} {
+		synctest.Test(t, func(t *testing.T) {
+			b := atomicbreaker.MustNew("sink", atomicbreaker.WithRecoveryTimeout(d), atomicbreaker.WithBackoff(time.Hour))
+			b.Trip()
+			time.Sleep(at) // and no more: at d the timer is about to fire, or firing
+			b.Reset()
+			wait(tick)
+			require.Equal(t, atomicbreaker.Snapshot{State: atomicbreaker.Closed, Generation: 2}, b.Snapshot())
+			require.True(t, b.Allow())
+		})
+		synctest.Test(t, func(t *testing.T) {
+			b := atomicbreaker.MustNew("sink", atomicbreaker.WithRecoveryTimeout(d))
+			b.Trip()
+			time.Sleep(at)
+			b.Reset()
+			b.Trip()
+			coolsFor(t, b, d)
+		})
+	}
+}
+
+func TestVirtualTime_JitterOnlyLengthensAndStaysWithinTheFraction(t *testing.T) {
+	const d, fraction = 10 * time.Second, 0.5
+	synctest.Test(t, func(t *testing.T) {
+		shortest, longest := time.Duration(math.MaxInt64), time.Duration(0)
+		for i := range 1000 {
+			b := atomicbreaker.MustNew("sink", atomicbreaker.WithFailureThreshold(1), atomicbreaker.WithRecoveryTimeout(d),
+				atomicbreaker.WithBackoff(d), atomicbreaker.WithJitter(fraction)) // longer than the cap, too
+			b.RecordFailure()
+			left := b.RetryAfter()
+			require.GreaterOrEqual(t, left, d)
+			require.LessOrEqual(t, left, d+d/2)
+			shortest, longest = min(shortest, left), max(longest, left)
+			if i%50 == 0 { // the timer is as long as RetryAfter says
+				coolsFor(t, b, left)
+			}
+		}
+		// That a thousand draws leave out a fifth of the range at either end has a chance of one to 10^96.
+		assert.Less(t, shortest, d+d/10)
+		assert.Greater(t, longest, d+d*4/10)
+	})
+}
+
+// The stability timer lasts as long as an opening of that attempt, so jitter lengthens it too.
+func TestVirtualTime_JitterDoesNotShortenStability(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for range 100 {
+			b := atomicbreaker.MustNew("sink", atomicbreaker.WithRecoveryTimeout(10*time.Second), atomicbreaker.WithJitter(0.5))
+			b.Trip()
+			wait(15 * time.Second)
+			recovers(t, b)
+			wait(10*time.Second - tick)
+			require.Equal(t, 1, b.Snapshot().Attempt)
+			wait(5*time.Second + tick)
+			require.Zero(t, b.Snapshot().Attempt)
+		}
+	})
+}
+
+func TestVirtualTime_HugeDurationsDoNotOverflow(t *testing.T) {
+	const century = 100 * 365 * 24 * time.Hour
+	const longest = time.Duration(math.MaxInt64)
+	for name, opts := range map[string][]atomicbreaker.Option{
+		"recovery timeout": {atomicbreaker.WithRecoveryTimeout(longest), atomicbreaker.WithBackoff(longest)},
+		"its jitter":       {atomicbreaker.WithRecoveryTimeout(longest), atomicbreaker.WithJitter(1)},
+		"jitter":           {atomicbreaker.WithRecoveryTimeout(century), atomicbreaker.WithJitter(1e300)},
+		"both":             {atomicbreaker.WithRecoveryTimeout(longest), atomicbreaker.WithJitter(math.MaxFloat64)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := atomicbreaker.MustNew("sink", opts...)
+				b.Trip()
+				require.GreaterOrEqual(t, b.RetryAfter(), century)
+				wait(century - tick)
+				require.False(t, b.Snapshot().ProbeDue)
+				require.Positive(t, b.RetryAfter())
+			})
+		})
+	}
+	t.Run("back-off", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			b := atomicbreaker.MustNew("sink", atomicbreaker.WithFailureThreshold(1),
+				atomicbreaker.WithRecoveryTimeout(time.Second), atomicbreaker.WithBackoff(longest))
+			b.RecordFailure()
+			want := time.Second
+			for left := century; want < left; want *= 2 {
+				coolsFor(t, b, want)
+				left -= want
+				p := probe(t, b)
+				p.Failure()
+			}
+			require.GreaterOrEqual(t, b.Snapshot().Attempt, 31, "the attempt stays there")
+			require.Equal(t, time.Second<<31, b.RetryAfter())
+		})
+	})
+	t.Run("TripFor and probe timeout", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			b := atomicbreaker.MustNew("sink", atomicbreaker.WithProbeTimeout(longest))
+			b.Trip()
+			wait(30 * time.Second)
+			p := probe(t, b)
+			wait(century)
+			require.Equal(t, atomicbreaker.HalfOpen, b.State())
+			p.Success()
+			b.TripFor(longest)
+			require.Equal(t, longest, b.RetryAfter())
+			wait(century)
+			require.False(t, b.Snapshot().ProbeDue)
+		})
+	})
+}
+
+// Operators who disagree at the same moment: the last to open it wins, and RetryAfter tells his time, whichever of them
+// was the first to leave his deadline where RetryAfter looks for it. (What two threads make of it is a matter of luck; what
+// the order of the deadlines does is tested without.)
+func TestVirtualTime_RacingTripForsLeaveTheDeadlineOfTheLast(t *testing.T) {
+	const rounds, operators, calls = 10_000, 4, 8
+	synctest.Test(t, func(t *testing.T) {
+		for round := range rounds {
+			b := atomicbreaker.MustNew("sink", atomicbreaker.WithRecoveryTimeout(time.Hour))
+			var all sync.WaitGroup
+			for i := range operators {
+				all.Go(func() {
+					for range calls {
+						b.TripFor(time.Duration(i+1) * time.Minute)
+					}
+				})
+			}
+			all.Wait()
+			require.EqualValues(t, operators*calls, b.Snapshot().Generation)
+			left := b.RetryAfter()
+			if left%time.Minute != 0 || left < time.Minute || left > operators*time.Minute {
+				t.Fatalf("round %d: RetryAfter: %v, want 1 to %d minutes", round, left, operators)
+			}
+		}
+	})
+}
+
+// Breakers that are open, probing, closing and being told about it have pending timers, and no goroutine. A bubble does
+// not end while one of its goroutines lives, so that none stays is shown twice. The count is of the whole process, and the
+// runtime may start some of its own meanwhile, but not one for each breaker.
+func TestVirtualTime_NoGoroutineStays(t *testing.T) {
+	const others = 20
+	synctest.Test(t, func(t *testing.T) {
+		before := runtime.NumGoroutine()
+		none := func(when string) {
+			t.Helper()
+			synctest.Wait()
+			assert.Less(t, runtime.NumGoroutine(), before+others, when)
+		}
+		var told atomic.Int64
+		breakers := make([]*atomicbreaker.Breaker, 300)
+		for i := range breakers {
+			breakers[i] = atomicbreaker.MustNew("sink", atomicbreaker.WithRecoveryTimeout(time.Second),
+				atomicbreaker.WithAsyncOnTransition(func(atomicbreaker.Transition) { told.Add(1) }))
+			breakers[i].Trip()
+		}
+		none("300 open")
+		wait(time.Second)
+		for i, b := range breakers {
+			p := probe(t, b)
+			if i%2 == 0 {
+				p.Success()
+			}
+		}
+		none("150 half-open, 150 closed and not stable yet")
+		wait(time.Hour)
+		none("all timers fired")
+		assert.EqualValues(t, 300*3, told.Load(), "a trip, a probe, and a probe's success or timeout")
+	})
+}

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build !explore
+
+package atomicbreaker_test
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
+)
+
+// tick is the least that time can pass by.
+const tick = time.Nanosecond
+
+// wait lets d pass, and whatever is due by then happen.
+func wait(d time.Duration) {
+	time.Sleep(d)
+	synctest.Wait()
+}
+
+// coolsFor checks that b is open with d to go, that no probe is due before d is over, and that one is then.
+func coolsFor(t *testing.T, b *atomicbreaker.Breaker, d time.Duration) {
+	t.Helper()
+	require.Equal(t, atomicbreaker.Open, b.State())
+	require.Equal(t, d, b.RetryAfter())
+	wait(d - tick)
+	require.False(t, b.Snapshot().ProbeDue, "due too early")
+	require.Equal(t, tick, b.RetryAfter())
+	require.False(t, b.Allow(), "a probe too early")
+	wait(tick)
+	require.True(t, b.Snapshot().ProbeDue, "not due in time")
+	require.Zero(t, b.RetryAfter())
+	require.Equal(t, atomicbreaker.Open, b.State(), "it leaves Open when a caller asks, not by itself")
+}
+
+// probe takes the permit of a probe that is due.
+func probe(t *testing.T, b *atomicbreaker.Breaker) atomicbreaker.Permit {
+	t.Helper()
+	p, ok := b.TryAcquire()
+	require.True(t, ok, "no probe admitted")
+	require.Equal(t, atomicbreaker.HalfOpen, b.State())
+	return p
+}
+
+// recovers sends one probe that is due, which succeeds and closes b.
+func recovers(t *testing.T, b *atomicbreaker.Breaker) {
+	t.Helper()
+	p := probe(t, b)
+	p.Success()
+	require.Equal(t, atomicbreaker.Closed, b.State())
+}
+
+func TestVirtualTime_RecoveryIsNeverEarlyAndDueExactlyAtTheDeadline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := atomicbreaker.MustNew("sink", atomicbreaker.WithFailureThreshold(3), atomicbreaker.WithRecoveryTimeout(10*time.Second))
+		for range 3 {
+			assert.Zero(t, b.RetryAfter())
+			b.RecordFailure()
+		}
+		coolsFor(t, b, 10*time.Second)
+		wait(time.Hour)
+		assert.True(t, b.Snapshot().ProbeDue, "due it stays until somebody asks")
+		assert.True(t, b.Allow())
+		assert.Equal(t, atomicbreaker.HalfOpen, b.State())
+	})
+}
+
+func TestVirtualTime_FailuresWhileOpenDoNotRestartTheRecoveryTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := atomicbreaker.MustNew("sink", atomicbreaker.WithFailureThreshold(1), atomicbreaker.WithRecoveryTimeout(10*time.Second))
+		b.RecordFailure()
+		wait(6 * time.Second)
+		b.RecordFailure()
+		b.Trip()
+		coolsFor(t, b, 4*time.Second)
+	})
+}
+
+func TestVirtualTime_BackoffDoublesUpToTheCap(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := atomicbreaker.MustNew("sink", atomicbreaker.WithFailureThreshold(1),
+			atomicbreaker.WithRecoveryTimeout(10*time.Second), atomicbreaker.WithBackoff(70*time.Second))
+		b.RecordFailure()
+		// Long enough for the attempt to meet its own end, at 31.
+		for attempt := range 40 {
+			want := 70 * time.Second
+			if attempt < 3 {
+				want = 10 * time.Second << attempt
+			}
+			coolsFor(t, b, want)
+			require.Equal(t, min(attempt, 31), b.Snapshot().Attempt)
+			p := probe(t, b)
+			p.Failure()
+		}
+	})
+}
+
+func TestVirtualTime_WithoutBackoffEveryAttemptIsAsLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := atomicbreaker.MustNew("sink", atomicbreaker.WithFailureThreshold(1), atomicbreaker.WithRecoveryTimeout(10*time.Second))
+		b.RecordFailure()
+		for range 5 {
+			coolsFor(t, b, 10*time.Second)
+			p := probe(t, b)
+			p.Failure()
+		}
+		assert.Equal(t, 5, b.Snapshot().Attempt)
+	})
+}
+
+// Each recovery looks like a success and lasts for one record. If closing cleared the attempt, the sink would be tried
+// every ten seconds for ever.
+func TestVirtualTime_ASinkThatTakesOneRecordAndFailsTheNextBacksOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var tripped []int
+		b := atomicbreaker.MustNew("sink", atomicbreaker.WithFailureThreshold(1),
+			atomicbreaker.WithRecoveryTimeout(10*time.Second), atomicbreaker.WithBackoff(60*time.Second),
+			atomicbreaker.WithOnTransition(func(tr atomicbreaker.Transition) {
+				if tr.Cause == atomicbreaker.CauseFailureThreshold {
+					tripped = append(tripped, tr.Attempt)
+				}
+			}))
+		broken := errors.New("broken pipe")
+		for _, seconds := range []int{10, 20, 40, 60, 60} {
+			require.ErrorIs(t, b.Do(func() error { return broken }), broken)
+			coolsFor(t, b, time.Duration(seconds)*time.Second)
+			require.NoError(t, b.Do(func() error { return nil }))
+			require.Equal(t, atomicbreaker.Closed, b.State())
+		}
+		assert.Equal(t, []int{0, 1, 2, 3, 4}, tripped)
+	})
+}
+
+func TestVirtualTime_StabilityClearsTheAttemptAfterAWholeRecoveryTimeoutOfThatAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := atomicbreaker.MustNew("sink", atomicbreaker.WithFailureThreshold(2),
+			atomicbreaker.WithRecoveryTimeout(10*time.Second), atomicbreaker.WithBackoff(time.Hour))
+		b.Trip()
+		wait(10 * time.Second)
+		p := probe(t, b)
+		p.Failure() // attempt 1
+		wait(20 * time.Second)
+		recovers(t, b) // attempt 2: 40 s
+		require.Equal(t, 2, b.Snapshot().Attempt)
+		b.RecordFailure() // one that does not trip disturbs nothing, and is not forgotten
+		generation := b.Snapshot().Generation
+
+		wait(40*time.Second - tick)
+		require.Equal(t, 2, b.Snapshot().Attempt, "cleared too early")
+		wait(tick)
+		want := atomicbreaker.Snapshot{State: atomicbreaker.Closed, Generation: generation, Failures: 1}
+		require.Equal(t, want, b.Snapshot(), "stable, and no transition")
+
+		b.RecordFailure()
+		coolsFor(t, b, 10*time.Second)
+	})
+}
+
+// The stability timer of a closing that did not last fires in a later period, which it must not mistake for its own.
+func TestVirtualTime_TheStabilityTimerOfAnEarlierClosingClearsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := atomicbreaker.MustNew("sink", atomicbreaker.WithFailureThreshold(1),
+			atomicbreaker.WithRecoveryTimeout(10*time.Second), atomicbreaker.WithBackoff(time.Hour))
+		b.Trip()
+		wait(10 * time.Second)
+		recovers(t, b) // attempt 1: stable 20 s from here
+		wait(15 * time.Second)
+		b.TripFor(time.Second)
+		wait(time.Second)
+		recovers(t, b) // attempt 2: stable 40 s from here
+		wait(4 * time.Second)
+		require.Equal(t, 2, b.Snapshot().Attempt, "the timer of the first closing counted")
+		wait(36*time.Second - tick)
+		require.Equal(t, 2, b.Snapshot().Attempt)
+		wait(tick)
+		require.Zero(t, b.Snapshot().Attempt)
+	})
+}
+
+func TestVirtualTime_WithoutRecoveryTimeoutClosingClearsTheAttemptAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := atomicbreaker.MustNew("sink", atomicbreaker.WithFailureThreshold(1), atomicbreaker.WithRecoveryTimeout(0),
+			atomicbreaker.WithBackoff(time.Hour), atomicbreaker.WithJitter(3))
+		b.RecordFailure()
+		require.True(t, b.Snapshot().ProbeDue, "due at once whatever back-off and jitter say")
+		p := probe(t, b)
+		p.Failure()
+		require.True(t, b.Snapshot().ProbeDue)
+		require.Equal(t, 1, b.Snapshot().Attempt)
+		recovers(t, b)
+		require.Zero(t, b.Snapshot().Attempt)
+	})
+}

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build mutants
+
+package mutants
+
+import (
+	"cmp"
+	"fmt"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/atomic"
+)
+
+// What may be asked for by the environment, as regular expressions: which mutants, and which layers are to say of every
+// mutant whether they would have noticed as well (all of them: MATRIX=., a quarter of an hour).
+var (
+	wanted = regexp.MustCompile(os.Getenv("MUTANTS"))
+	matrix = regexp.MustCompile(cmp.Or(os.Getenv("MATRIX"), "^$"))
+)
+
+// TestMutants breaks the library in one way after the other, and fails if the layer that must notice does not, or if
+// one notices of which the table says that it cannot. First the library as it is passes every layer, so that a test
+// that fails anyway kills nothing.
+func TestMutants(t *testing.T) {
+	start := time.Now()
+	var chosen []mutant
+	for _, m := range table(t) {
+		if l := layerOf(m.layer); l == nil {
+			require.Failf(t, "no such layer", "%s: %q", m.name, m.layer)
+		} else if !l.possible() {
+			fmt.Printf("skipped    %-46s %s cannot run here\n", m.name, m.layer)
+		} else if wanted.MatchString(m.name) {
+			chosen = append(chosen, m)
+		}
+	}
+	require.NotEmpty(t, chosen)
+	unbroken(t, chosen)
+	var killed, claims, held atomic.Int32
+	inPairs(len(chosen), func(i int) {
+		m := &chosen[i]
+		dead, alone := m.fate(t)
+		if dead {
+			killed.Inc()
+		}
+		if m.only {
+			claims.Inc()
+			if alone {
+				held.Inc()
+			}
+		}
+	})
+	fmt.Printf("%d of %d that one layer alone must kill are killed by that one alone\n", held.Load(), claims.Load())
+	fmt.Printf("%d mutants, %d killed, in %v\n", len(chosen), killed.Load(), time.Since(start).Round(time.Second))
+	require.EqualValues(t, len(chosen), killed.Load(), "mutants survive")
+	require.EqualValues(t, claims.Load(), held.Load(), "other layers kill as well")
+}
+
+// inPairs does n things, two at a time.
+func inPairs(n int, do func(i int)) {
+	var next atomic.Int32
+	var workers sync.WaitGroup
+	for range 2 {
+		workers.Go(func() {
+			for i := int(next.Inc()) - 1; i < n; i = int(next.Inc()) - 1 {
+				do(i)
+			}
+		})
+	}
+	workers.Wait()
+}
+
+// unbroken demands that the layers that have a say pass when nothing is broken.
+func unbroken(t *testing.T, chosen []mutant) {
+	t.Helper()
+	b, err := newBench(t.TempDir(), nil)
+	require.NoError(t, err)
+	for i := range layers {
+		l := &layers[i]
+		if slices.ContainsFunc(chosen, func(m mutant) bool { return m.layer == l.name || m.asks(l) }) {
+			v, err := b.run(l)
+			require.NoError(t, err)
+			require.False(t, v.killed, "%s fails without any mutant\n%s", l.name, v.said)
+			fmt.Printf("passes     %-46s %-16s %5.1f s  %s\n", "(no mutant)", l.name, v.took.Seconds(), v.by)
+		}
+	}
+}
+
+// fate runs the layers that have a say on m: does the one that must notice notice, and it alone?
+func (m *mutant) fate(t *testing.T) (dead, alone bool) {
+	t.Helper()
+	files, err := m.apply(readFile)
+	if err != nil {
+		t.Errorf("%s does not fit the code any more: %v", m.name, err)
+		return false, false
+	}
+	dir, err := os.MkdirTemp("", "mutant-")
+	if err != nil {
+		t.Errorf("%s: %v", m.name, err)
+		return false, false
+	}
+	defer os.RemoveAll(dir)
+	b, err := newBench(dir, files)
+	if err != nil {
+		t.Errorf("%s: %v", m.name, err)
+		return false, false
+	}
+	v, err := b.run(layerOf(m.layer))
+	if err != nil {
+		t.Errorf("%s: %v", m.name, err)
+		return false, false
+	}
+	what := "SURVIVES"
+	if dead = v.killed; dead {
+		what = "killed"
+	}
+	others, ok := m.others(t, b)
+	fmt.Printf("%-10s %-46s %-16s %5.1f s  %s%s\n", what, m.name, m.layer, v.took.Seconds(), v.by, others)
+	return dead, ok
+}
+
+// asks reports whether l, which need not notice, is asked whether it does.
+func (m *mutant) asks(l *layer) bool {
+	return l.name != m.layer && l.possible() && (m.only || matrix.MatchString(l.name))
+}
+
+// others asks the other layers, if it matters, and tells whether none of them notices.
+func (m *mutant) others(t *testing.T, b *bench) (said string, none bool) {
+	t.Helper()
+	var also []string
+	for i := range layers {
+		l := &layers[i]
+		if !m.asks(l) {
+			continue
+		}
+		v, err := b.run(l)
+		if err != nil {
+			t.Errorf("%s, %s: %v", m.name, l.name, err)
+			return "", false
+		}
+		if v.killed {
+			also = append(also, fmt.Sprintf("%s (%s)", l.name, v.by))
+		}
+	}
+	if len(also) == 0 {
+		if m.only {
+			said = ", and by no other layer"
+		}
+		return said, true
+	}
+	return ", also by " + strings.Join(also, ", "), false
+}

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package mutants shows that the tests have teeth: it breaks the library in one place at a time, and demands that the
+// tests which are there for that break notice.
+//
+// The breaks are in testdata/mutants, in a form that reads like a diff:
+//
+//	mutant NAME
+//	kind   what sort of mistake it is
+//	layer  the layer that must notice
+//	only                               (may be left out: no other layer notices)
+//	@ FILE                             (one part; there may be several, also of the same file)
+//	 a line that stays
+//	-a line that goes
+//	+a line that comes
+//
+// A blank line ends a mutant; the lines of a part follow each other in the file. The layers are in layers_test.go.
+package mutants
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// root is where the module is, from here.
+const root = "../.."
+
+// mutant is one break.
+type mutant struct {
+	name, kind, layer string
+	only              bool
+	parts             []part
+}
+
+// part replaces the lines old of a file, which stand there once, by the lines new.
+type part struct{ file, old, new string }
+
+// table reads all mutants.
+func table(t *testing.T) []mutant {
+	t.Helper()
+	names, err := filepath.Glob(root + "/testdata/mutants/*.txt")
+	require.NoError(t, err)
+	var all []mutant
+	for _, name := range names {
+		text, err := os.ReadFile(name)
+		require.NoError(t, err)
+		read, err := parse(string(text))
+		require.NoError(t, err, name)
+		all = append(all, read...)
+	}
+	return all
+}
+
+func parse(text string) ([]mutant, error) {
+	var all []mutant
+	var m *mutant
+	for n, line := range strings.Split(text, "\n") {
+		first, rest, _ := strings.Cut(line, " ")
+		rest = strings.TrimSpace(rest)
+		switch {
+		case m == nil && (line == "" || strings.HasPrefix(line, "#")):
+		case first == "mutant":
+			all = append(all, mutant{name: rest})
+			m = &all[len(all)-1]
+		case line == "":
+			m = nil
+		case m == nil:
+			return nil, fmt.Errorf("line %d: %q: want a mutant", n+1, line)
+		case first == "kind":
+			m.kind = rest
+		case first == "layer":
+			m.layer = rest
+		case line == "only":
+			m.only = true
+		case first == "@":
+			m.parts = append(m.parts, part{file: rest})
+		case len(m.parts) == 0 || !strings.ContainsAny(line[:1], " -+"):
+			return nil, fmt.Errorf("line %d: %q: what is it?", n+1, line)
+		default:
+			p := &m.parts[len(m.parts)-1]
+			if line[0] != '+' {
+				p.old += line[1:] + "\n"
+			}
+			if line[0] != '-' {
+				p.new += line[1:] + "\n"
+			}
+		}
+	}
+	return all, nil
+}
+
+// apply returns the files that m changes, as they are with it.
+func (m *mutant) apply(read func(file string) (string, error)) (map[string]string, error) {
+	changed := make(map[string]string)
+	for _, p := range m.parts {
+		text, ok := changed[p.file]
+		if !ok {
+			whole, err := read(p.file)
+			if err != nil {
+				return nil, err
+			}
+			text = "\n" + whole // so that every line begins after an end of line
+		}
+		if n := strings.Count(text, "\n"+p.old); n != 1 {
+			return nil, fmt.Errorf("%s has these lines %d times, want once:\n%s", p.file, n, p.old)
+		}
+		changed[p.file] = strings.Replace(text, "\n"+p.old, "\n"+p.new, 1)
+	}
+	for file, text := range changed {
+		changed[file] = text[1:]
+	}
+	return changed, nil
+}
+
+func readFile(file string) (string, error) {
+	text, err := os.ReadFile(filepath.Join(root, file))
+	return string(text), err
+}
+
+// kinds are the mistakes of which there is at least one mutant each.
+var kinds = []string{
+	"load-then-store for the swap",
+	"store in Reset/Trip/Force",
+	"a swap without retry",
+	"state and counts in separate atomics",
+	"the half-open limit checked, then added",
+	"lost update of the failure count",
+	"hook called inside the loop (told twice)",
+	"hook told from a second load",
+	"permit from a second load",
+	"due to half-open in two swaps",
+	"outcome checked against a word that is not the one swapped",
+	"timer without generation",
+	"timer not armed, armed twice, armed after publishing",
+	"no generation check",
+	"generation bumped while closed",
+	"counts not cleared",
+	"every comparison off by one",
+	"a field's width",
+	"carry into the neighbour",
+	"fast path wrong for a dirty, a forced, a wrapped word",
+	"permit that reports twice",
+	"delivery out of order, twice, never, two at once",
+	"jitter that shortens",
+	"back-off without cap",
+	"classifier ignored",
+	"Do without its defer",
+	"plain (non-atomic) word",
+}
+
+// TestTable: every mutant still fits the code, and every kind has one. It runs none of them; that takes the build tag
+// mutants.
+func TestTable(t *testing.T) {
+	all := table(t)
+	assert.GreaterOrEqual(t, len(all), 40)
+	seen := make(map[string]bool)
+	ofKind := make(map[string]int)
+	for _, m := range all {
+		assert.False(t, seen[m.name], "%s: the name is taken", m.name)
+		seen[m.name] = true
+		ofKind[m.kind]++
+		assert.NotEmpty(t, m.layer, m.name)
+		assert.NotEmpty(t, m.parts, m.name)
+		changed, err := m.apply(readFile)
+		assert.NoError(t, err, m.name)
+		for file, text := range changed {
+			whole, err := readFile(file)
+			assert.NoError(t, err)
+			assert.NotEqual(t, whole, text, "%s changes nothing", m.name)
+		}
+	}
+	for _, kind := range kinds {
+		assert.NotZero(t, ofKind[kind], "no mutant of the kind %q", kind)
+	}
+}
+
+// TestParse: a table that is not read as it was meant must not pass for one.
+func TestParse(t *testing.T) {
+	all, err := parse("# why\n\nmutant one\nkind a b\nlayer x\nonly\n@ f\n stays\n-goes\n+comes\n\nmutant two\n@ f\n-\tgoes\n")
+	require.NoError(t, err)
+	assert.Equal(t, []mutant{
+		{"one", "a b", "x", true, []part{{"f", "stays\ngoes\n", "stays\ncomes\n"}}},
+		{name: "two", parts: []part{{"f", "\tgoes\n", ""}}},
+	}, all)
+	for _, bad := range []string{"kind a", "mutant one\nkinds a", "mutant one\n-goes", "mutant one\n@ f\ngoes"} {
+		_, err := parse(bad)
+		assert.Error(t, err, bad)
+	}
+}
+
+// TestApply: a mutant that has lost its place in the code is refused, and so is one that has two.
+func TestApply(t *testing.T) {
+	read := func(string) (string, error) { return "a\nb\na\nb\nc\n", nil }
+	m := mutant{parts: []part{{"f", "b\nc\n", "d\n"}, {"f", "d\n", "e\n"}}}
+	changed, err := m.apply(read)
+	require.NoError(t, err)
+	assert.Equal(t, map[string]string{"f": "a\nb\na\ne\n"}, changed)
+	for _, old := range []string{"a\n", "x\n", "\na\n"} {
+		m := mutant{parts: []part{{"f", old, ""}}}
+		_, err := m.apply(read)
+		assert.Error(t, err, "%q", old)
+	}
+}
