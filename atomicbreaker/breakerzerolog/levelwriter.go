@@ -4,6 +4,7 @@ package breakerzerolog
 
 import (
 	"io"
+	"slices"
 
 	"github.com/rs/zerolog"
 
@@ -30,7 +31,7 @@ type levelWriter struct {
 // The LevelWriter also has the methods Close, which zerolog calls on Fatal, Sync, and Stats of [breakerio.Writer].
 func NewLevelWriter(b *atomicbreaker.Breaker, primary, fallback io.Writer, opts ...breakerio.Option) zerolog.LevelWriter {
 	var family guard.Family
-	opts = append(opts[:len(opts):len(opts)], func(o *guard.BytesOptions) { o.Family = &family })
+	opts = append(slices.Clip(opts), func(o *guard.BytesOptions) { o.Family = &family })
 	w := &levelWriter{Writer: breakerio.NewWriter(b, primary, fallback, opts...)}
 	w.at = func(l zerolog.Level) *breakerio.Writer {
 		return breakerio.NewWriter(b, at(primary, l), at(fallback, l), opts...)
