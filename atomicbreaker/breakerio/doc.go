@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package breakerio puts a circuit breaker between a logger and a sink that is an io.Writer, and loses no record.
+//
+// # Position
+//
+// A [Writer] belongs below every buffer and queue, and above the last thing that reports a true result:
+//
+//	logger → buffer, queue → breakerio.Writer → sink
+//
+// Above a bufio.Writer, zap's BufferedWriteSyncer, zerolog's diode, an asynchronous writer or a plain NATS publish it
+// sees nothing but success, because those return before the sink has been asked.
+//
+// # What must not log
+//
+// The breaker never talks through the sink it guards. The hooks of [atomicbreaker.WithOnTransition], and the functions
+// of [WithOnOutage] and [WithOnLost], run inside the guarded write: they must not log through the same logger. The handlers of
+// log/slog and log hold a mutex while they write, so such a function would wait for itself. The hook that may log is
+// [atomicbreaker.WithAsyncOnTransition].
+//
+// # What is promised
+//
+//	w := breakerio.NewWriter(atomicbreaker.MustNew("loki"), loki, os.Stderr)
+//	logger := slog.New(slog.NewJSONHandler(w, nil))
+//
+// Every record ends in exactly one of primary, fallback, lost. Those that trip the breaker and those of failed probes go
+// to the fallback too, in the same call. Lost means that both refused it; Write returns their errors, and [WithOnLost]
+// gets the record. Two kinds of duplicates can occur, and are counted: torn records ([Stats]) and late ones ([Lane.Late]).
+// The order of records across the two sinks is not kept, and what a sink loses after it reported success is lost: only one
+// that acknowledges each record (an HTTP 2xx, say; not a TCP connection) makes this a promise about the far end.
+//
+// # Sinks that hang
+//
+// A write that does not return holds its caller, and every other one if the logger writes under a mutex. Give the sink a
+// deadline if it knows one. Otherwise put a [Lane] in front of it, as the primary:
+//
+//	w := breakerio.NewWriter(b, breakerio.NewLane(pipe, 100*time.Millisecond), os.Stderr)
+package breakerio

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package breakerio_test
+
+import (
+	"bytes"
+	"io"
+	"io/fs"
+	"log/slog"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
+)
+
+// valve is a sink that hangs while it is shut.
+type valve struct {
+	mu      sync.Mutex
+	opened  chan struct{}
+	taken   bytes.Buffer
+	waiting int
+	most    int
+}
+
+func newValve() *valve { return &valve{opened: make(chan struct{})} }
+
+func (v *valve) Write(p []byte) (int, error) {
+	v.mu.Lock()
+	v.waiting++
+	v.most = max(v.most, v.waiting)
+	opened := v.opened
+	v.mu.Unlock()
+	<-opened
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.waiting--
+	return v.taken.Write(p)
+}
+
+func (v *valve) open() { close(v.opened) }
+
+// A hang costs all callers together one timeout, holds one goroutine, trips the breaker, and is over when the sink returns.
+func TestLane_HungSink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const callers, timeout = 16, 100 * time.Millisecond
+		sink := newValve()
+		lane := breakerio.NewLane(sink, timeout)
+		b := breaker()
+		var mu sync.Mutex
+		var fallback bytes.Buffer
+		w := breakerio.NewWriter(b, lane, sinkFunc(func(p []byte) (int, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			return fallback.Write(p)
+		}))
+		synctest.Wait()
+		goroutines := runtime.NumGoroutine()
+		began := time.Now()
+		var wg sync.WaitGroup
+		for range callers {
+			wg.Go(func() {
+				for range 5 {
+					n, err := io.WriteString(w, "x")
+					assert.NoError(t, err)
+					assert.Equal(t, 1, n)
+				}
+			})
+		}
+		wg.Wait()
+		require.Equal(t, timeout, time.Since(began))
+		require.Equal(t, atomicbreaker.Open, b.State())
+		require.Equal(t, callers*5, fallback.Len())
+		sink.mu.Lock()
+		require.Equal(t, 1, sink.most)
+		sink.mu.Unlock()
+		require.LessOrEqual(t, runtime.NumGoroutine(), goroutines)
+
+		time.Sleep(time.Second) // a probe, while the sink still hangs, does not wait
+		synctest.Wait()
+		require.True(t, b.Snapshot().ProbeDue)
+		began = time.Now()
+		_, err := io.WriteString(w, "y")
+		require.NoError(t, err)
+		require.Zero(t, time.Since(began))
+		require.Zero(t, lane.Late())
+
+		sink.open()
+		synctest.Wait()
+		require.Equal(t, uint64(1), lane.Late())
+		time.Sleep(time.Second)
+		synctest.Wait()
+		_, err = io.WriteString(w, "z")
+		require.NoError(t, err)
+		require.Equal(t, atomicbreaker.Closed, b.State())
+		require.Equal(t, "xz", sink.taken.String(), "the late write kept its own record")
+		require.NoError(t, lane.Close())
+		_, err = lane.Write(nil)
+		require.ErrorIs(t, err, fs.ErrClosed)
+		require.ErrorIs(t, lane.Close(), fs.ErrClosed)
+	})
+}
+
+// slog's handler holds its mutex while it writes, and stays usable. What waits for a mutex is not asleep, so this is real time.
+func TestLane_KeepsSlogUsable(t *testing.T) {
+	sink := newValve()
+	lane := breakerio.NewLane(sink, 50*time.Millisecond)
+	var fallback bytes.Buffer // under the handler's mutex
+	logger := slog.New(slog.NewJSONHandler(breakerio.NewWriter(breaker(), lane, &fallback), nil))
+	began := time.Now()
+	var wg sync.WaitGroup
+	for range 16 {
+		wg.Go(func() { logger.Info("record") })
+	}
+	wg.Wait()
+	require.Less(t, time.Since(began), 16*50*time.Millisecond/2)
+	require.Equal(t, 16, strings.Count(fallback.String(), "\n"))
+	sink.open()
+	require.Eventually(t, func() bool { return lane.Late() == 1 }, 20*time.Second, time.Millisecond)
+	require.NoError(t, lane.Close())
+}
+
+func TestLane_ReturnsWhatTheSinkDid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		do := func([]byte) (int, error) { return 0, errDown }
+		lane := breakerio.NewLane(sinkFunc(func(p []byte) (int, error) { return do(p) }), time.Second)
+		_, err := io.WriteString(lane, "x")
+		require.ErrorIs(t, err, errDown)
+		do = func(p []byte) (int, error) { return len(p) - 1, nil }
+		n, err := io.WriteString(lane, "record")
+		require.NoError(t, err)
+		require.Equal(t, 5, n)
+		do = func([]byte) (int, error) { panic("broken") }
+		require.PanicsWithValue(t, "broken", func() { _, _ = io.WriteString(lane, "x") })
+		do = func([]byte) (int, error) { runtime.Goexit(); return 0, nil }
+		_, err = io.WriteString(lane, "x")
+		require.ErrorContains(t, err, "Goexit")
+		do = func(p []byte) (int, error) { return len(p), nil }
+		n, err = lane.Write(make([]byte, 1<<20)) // and the lane lives on
+		require.NoError(t, err)
+		require.Equal(t, 1<<20, n)
+		require.NoError(t, lane.Close())
+	})
+}
+
+// Whoever waits for its turn waits no longer than the timeout either.
+func TestLane_TheTurnCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lane := breakerio.NewLane(sinkFunc(func(p []byte) (int, error) {
+			time.Sleep(80 * time.Millisecond)
+			return len(p), nil
+		}), 100*time.Millisecond)
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				began := time.Now()
+				_, _ = io.WriteString(lane, "x")
+				assert.LessOrEqual(t, time.Since(began), 100*time.Millisecond)
+			})
+		}
+		wg.Wait()
+		time.Sleep(time.Second)
+		require.NoError(t, lane.Close())
+	})
+}
+
+type closer struct {
+	io.Writer
+	closed chan struct{}
+}
+
+func (c closer) Close() error { close(c.closed); return errDown }
+
+// Close does not wait for a write that is stuck; the sink is closed when that returns.
+func TestLane_CloseWhileStuck(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sink := newValve()
+		c := closer{sink, make(chan struct{})}
+		lane := breakerio.NewLane(c, time.Second)
+		_, err := io.WriteString(lane, "x")
+		require.ErrorIs(t, err, breakerio.ErrHung)
+		began := time.Now()
+		require.ErrorIs(t, lane.Close(), breakerio.ErrHung)
+		require.Zero(t, time.Since(began))
+		sink.open()
+		<-c.closed
+		synctest.Wait()
+		require.Equal(t, uint64(1), lane.Late())
+
+		c = closer{io.Discard, make(chan struct{})}
+		require.ErrorIs(t, breakerio.NewLane(c, time.Second).Close(), errDown)
+		<-c.closed
+	})
+}
+
+func TestNew_RefusesNonsense(t *testing.T) {
+	require.Panics(t, func() { breakerio.NewLane(nil, time.Second) })
+	require.Panics(t, func() { breakerio.NewLane(io.Discard, 0) })
+	require.Panics(t, func() { breakerio.NewWriter(nil, io.Discard, nil) })
+	require.Panics(t, func() { breakerio.NewWriter(breaker(), nil, nil) })
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package breakerslog
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
+	"github.com/sinkguard/go-atomicbreaker/internal/guard"
+)
+
+// errDisabled is the answer of a fallback that is not enabled for a record.
+var errDisabled = errors.New("the fallback is not enabled for the record's level")
+
+// Handler is a slog.Handler that takes each record to the primary if the breaker admits it and the primary takes it, and to
+// the fallback in the same call otherwise. [NewHandler] makes it.
+//
+// Properties:
+//   - As safe for concurrent use as its two handlers are; it adds no lock.
+//   - Handlers derived from it by WithAttrs and WithGroup share its breaker, its counts and its outages.
+//   - Healthy, it writes no memory, reads no clock and allocates nothing. A record that is turned away costs no
+//     allocation besides the fallback's, but for the first one of an outage.
+type Handler struct {
+	breaker           *atomicbreaker.Breaker
+	primary, fallback slog.Handler
+	guard             *guard.Guard[record]
+}
+
+// record is what the fallback gets.
+type record struct {
+	ctx      context.Context
+	record   slog.Record
+	fallback slog.Handler
+}
+
+// NewHandler returns a Handler that asks b before each record for primary. A nil fallback takes nothing: records that the
+// primary does not take are lost then, and reported. It panics if b or primary is nil.
+//
+// The fallback stands in for the primary, so only records that the primary is enabled for reach it. It is asked whether it is
+// enabled, too; what it is not enabled for is lost. Give it a level no higher than the primary's.
+func NewHandler(b *atomicbreaker.Breaker, primary, fallback slog.Handler, opts ...Option) *Handler {
+	if b == nil || primary == nil {
+		panic("breakerslog: NewHandler needs a breaker and a primary")
+	}
+	var o options
+	for _, opt := range opts {
+		opt(&o)
+	}
+	var onLost func(record, error)
+	if f := o.onLost; f != nil {
+		onLost = func(r record, err error) { f(r.ctx, r.record, err) }
+	}
+	return &Handler{b, primary, fallback, guard.New(b, o.Options, handleFallback, onLost)}
+}
+
+// Enabled says whether the primary is enabled. It does not ask the breaker for admission.
+func (h *Handler) Enabled(ctx context.Context, level slog.Level) bool {
+	return h.primary.Enabled(ctx, level)
+}
+
+// Handle returns nil if the primary or the fallback took the record, else both their errors, joined; the first is
+// [atomicbreaker.ErrRejected] if the breaker turned the record away. Each gets a clone of its own, as Handle's contract
+// wants it where one may add attributes.
+func (h *Handler) Handle(ctx context.Context, r slog.Record) (err error) {
+	permit, ok := h.breaker.TryAcquire()
+	if !ok {
+		return h.guard.Reject(record{ctx, r, h.fallback})
+	}
+	returned := false
+	defer func() {
+		if !returned {
+			var v any
+			if !h.guard.Repanic() {
+				v = recover()
+			}
+			err = h.guard.Unwound(record{ctx, r, h.fallback}, permit, v)
+		}
+	}()
+	err = h.primary.Handle(ctx, r.Clone())
+	returned = true
+	if err != nil {
+		return h.guard.Fail(record{ctx, r, h.fallback}, permit, false, err)
+	}
+	permit.Success()
+	if h.guard.Troubled() {
+		h.guard.Taken()
+	}
+	return nil
+}
+
+func handleFallback(r record) error {
+	switch {
+	case r.fallback == nil:
+		return guard.ErrNoFallback
+	case !r.fallback.Enabled(r.ctx, r.record.Level):
+		return errDisabled
+	}
+	return r.fallback.Handle(r.ctx, r.record.Clone())
+}
+
+// WithAttrs returns a Handler whose two handlers have the attributes, each in a slice of its own.
+func (h *Handler) WithAttrs(attrs []slog.Attr) slog.Handler {
+	if len(attrs) == 0 {
+		return h
+	}
+	derived := *h
+	if h.fallback != nil {
+		derived.fallback = h.fallback.WithAttrs(slices.Clone(attrs))
+	}
+	derived.primary = h.primary.WithAttrs(attrs)
+	return &derived
+}
+
+// WithGroup returns a Handler whose two handlers have the group.
+func (h *Handler) WithGroup(name string) slog.Handler {
+	if name == "" {
+		return h
+	}
+	derived := *h
+	if h.fallback != nil {
+		derived.fallback = h.fallback.WithGroup(name)
+	}
+	derived.primary = h.primary.WithGroup(name)
+	return &derived
+}
+
+// Stats returns the counts so far, of this handler and all that are derived from the same one. Torn is always 0: a handler
+// does not say how much it wrote.
+func (h *Handler) Stats() breakerio.Stats { return breakerio.Stats(h.guard.Stats()) }

@@ -1,0 +1,274 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package breakerslog_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/slogtest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerslog"
+)
+
+var (
+	errDown     = errors.New("down")
+	errTooLarge = errors.New("record too large")
+)
+
+func breaker(opts ...atomicbreaker.Option) *atomicbreaker.Breaker {
+	return atomicbreaker.MustNew("sink", append([]atomicbreaker.Option{
+		atomicbreaker.WithFailureThreshold(3), atomicbreaker.WithRecoveryTimeout(time.Hour),
+	}, opts...)...)
+}
+
+// Both ways through the handler are a handler: the healthy one, and the one past the primary.
+func TestHandler_Slogtest(t *testing.T) {
+	for _, state := range []string{"healthy", "open"} {
+		t.Run(state, func(t *testing.T) {
+			var taken, unused bytes.Buffer
+			slogtest.Run(t, func(*testing.T) slog.Handler {
+				taken.Reset()
+				b := breaker()
+				primary, fallback := slog.NewJSONHandler(&taken, nil), slog.NewJSONHandler(&unused, nil)
+				if state == "open" {
+					b.Trip()
+					primary, fallback = fallback, primary
+				}
+				return breakerslog.NewHandler(b, primary, fallback)
+			}, func(t *testing.T) map[string]any {
+				t.Helper()
+				var m map[string]any
+				require.NoError(t, json.Unmarshal(taken.Bytes(), &m))
+				return m
+			})
+			require.Zero(t, unused.Len())
+		})
+	}
+}
+
+// scripted is a handler that does with each record what the script says, and keeps the messages it took.
+type scripted struct {
+	mu     *sync.Mutex
+	script *[]int
+	taken  map[string]int
+	level  slog.Level
+}
+
+func newScripted(script []int) scripted {
+	return scripted{&sync.Mutex{}, &script, map[string]int{}, slog.LevelInfo}
+}
+
+func (s scripted) Enabled(_ context.Context, l slog.Level) bool { return l >= s.level }
+func (s scripted) WithAttrs([]slog.Attr) slog.Handler           { return s }
+func (s scripted) WithGroup(string) slog.Handler                { return s }
+
+const (
+	accept = iota
+	fails
+	tooLarge
+	cancelled
+	panics
+	exits
+)
+
+func (s scripted) Handle(_ context.Context, r slog.Record) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	behaviour := accept
+	if len(*s.script) > 0 {
+		behaviour, *s.script = (*s.script)[0], (*s.script)[1:]
+	}
+	r.AddAttrs(slog.Int("added by the sink", behaviour))
+	switch behaviour {
+	case fails:
+		return errDown
+	case tooLarge:
+		return errTooLarge
+	case cancelled:
+		return fmt.Errorf("gave up: %w", context.Canceled)
+	case panics:
+		panic("broken")
+	case exits:
+		runtime.Goexit()
+	}
+	s.taken[r.Message]++
+	if n := r.NumAttrs(); n != 7 {
+		s.taken["wrong number of attributes"] += n
+	}
+	return nil
+}
+
+// Every record offered ends in exactly one of primary, fallback, lost, through handlers derived in every way.
+func TestHandler_Conservation(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		draw := func(name string) []int {
+			return rapid.SliceOfN(rapid.IntRange(accept, exits), 0, 60).Draw(t, name)
+		}
+		primary, fallback := newScripted(draw("primary")), newScripted(draw("fallback"))
+		goroutines := rapid.IntRange(1, 16).Draw(t, "goroutines")
+		recovery := rapid.SampledFrom([]time.Duration{0, time.Hour}).Draw(t, "recovery")
+		b := atomicbreaker.MustNew("sink", atomicbreaker.WithFailureThreshold(2), atomicbreaker.WithRecoveryTimeout(recovery))
+		var mu sync.Mutex
+		lost := map[string]int{}
+		var outages uint64
+		h := breakerslog.NewHandler(b, primary, fallback,
+			breakerslog.WithRecordErrors(func(err error) bool { return errors.Is(err, errTooLarge) }),
+			breakerslog.WithOnLost(func(_ context.Context, r slog.Record, err error) {
+				mu.Lock()
+				defer mu.Unlock()
+				if err != nil && r.NumAttrs() == 6 {
+					lost[r.Message]++
+				}
+			}),
+			breakerslog.WithOnOutage(func(_ breakerio.Outage) {
+				mu.Lock()
+				defer mu.Unlock()
+				outages++
+			}))
+		const records = 8
+		var wg sync.WaitGroup
+		for g := range goroutines {
+			logger := slog.New(h)
+			if g%2 == 1 {
+				logger = logger.With("g", g).WithGroup("group")
+			}
+			for i := range records {
+				wg.Go(func() { // of its own, because the sink may end it
+					logger.Info(fmt.Sprintf("%d/%d", g, i), "a", 1, "b", 2, "c", 3, "d", 4, "e", 5, "f", 6)
+				})
+			}
+		}
+		wg.Wait()
+		for g := range goroutines {
+			for i := range records {
+				m := fmt.Sprintf("%d/%d", g, i)
+				require.Equal(t, 1, primary.taken[m]+fallback.taken[m]+lost[m], m)
+			}
+		}
+		require.Zero(t, primary.taken["wrong number of attributes"]+fallback.taken["wrong number of attributes"])
+		s := h.Stats()
+		require.Equal(t, breakerio.Stats{Fallback: uint64(len(fallback.taken)), Lost: uint64(len(lost)), Outages: outages}, s)
+		require.Zero(t, b.Snapshot().HalfOpenCalls)
+	})
+}
+
+func TestHandler_OneBreakerForAllThatAreDerived(t *testing.T) {
+	b := breaker()
+	var fallback bytes.Buffer
+	h := breakerslog.NewHandler(b, newScripted([]int{fails, fails, fails}), slog.NewTextHandler(&fallback, nil))
+	require.Same(t, h, h.WithAttrs(nil))
+	require.Same(t, h, h.WithGroup(""))
+	logger := slog.New(h)
+	logger.Info("1")
+	logger.With("k", "v").Info("2")
+	logger.WithGroup("g").Info("3", "k", "v")
+	require.Equal(t, atomicbreaker.Open, b.State())
+	require.Equal(t, 3, strings.Count(fallback.String(), "\n"), "the records that tripped it are in the fallback")
+	require.Contains(t, fallback.String(), "msg=2 k=v")
+	require.Contains(t, fallback.String(), "msg=3 g.k=v")
+	require.Equal(t, uint64(3), h.Stats().Fallback)
+}
+
+func TestHandler_EnabledTakesNoPermit(t *testing.T) {
+	b := breaker(atomicbreaker.WithRecoveryTimeout(0))
+	b.Trip()
+	h := breakerslog.NewHandler(b, newScripted(nil), newScripted(nil))
+	require.True(t, h.Enabled(t.Context(), slog.LevelInfo))
+	require.False(t, h.Enabled(t.Context(), slog.LevelDebug), "what the primary would not take is not offered")
+	require.Equal(t, atomicbreaker.Open, b.State(), "the probe is still to be had")
+}
+
+// What the fallback is not enabled for is lost, and said so.
+func TestHandler_FallbackThatIsNotEnabled(t *testing.T) {
+	quiet := newScripted(nil)
+	quiet.level = slog.LevelError
+	b := breaker()
+	b.Trip()
+	var lost []error
+	for _, fallback := range []slog.Handler{quiet, nil} {
+		h := breakerslog.NewHandler(b, newScripted(nil), fallback, breakerslog.WithOnLost(
+			func(_ context.Context, _ slog.Record, err error) { lost = append(lost, err) }))
+		slog.New(h).WithGroup("g").With("k", "v").Info("record")
+		require.Equal(t, breakerio.Stats{Lost: 1}, h.Stats())
+	}
+	require.Empty(t, quiet.taken)
+	require.Len(t, lost, 2)
+	require.ErrorIs(t, lost[0], atomicbreaker.ErrRejected)
+	require.ErrorContains(t, lost[0], "not enabled")
+}
+
+func TestHandler_RecordErrorsAndCancelledContextsNeverTrip(t *testing.T) {
+	b := breaker()
+	fallback := newScripted(nil)
+	h := breakerslog.NewHandler(b, newScripted(slices.Repeat([]int{tooLarge, cancelled}, 50)), fallback,
+		breakerslog.WithRecordErrors(func(err error) bool { return errors.Is(err, errTooLarge) }))
+	for range 100 {
+		slog.New(h).Info("1", "a", 1, "b", 2, "c", 3, "d", 4, "e", 5, "f", 6)
+	}
+	require.Equal(t, map[string]int{"1": 100}, fallback.taken)
+	require.Equal(t, atomicbreaker.Snapshot{}, b.Snapshot())
+}
+
+func TestHandler_PanicGoesOnIfAsked(t *testing.T) {
+	fallback := newScripted(nil)
+	h := breakerslog.NewHandler(breaker(), newScripted([]int{panics}), fallback, breakerslog.WithRepanic())
+	require.PanicsWithValue(t, "broken", func() { slog.New(h).Info("1", "a", 1, "b", 2, "c", 3, "d", 4, "e", 5, "f", 6) })
+	require.Equal(t, map[string]int{"1": 1}, fallback.taken)
+	require.Panics(t, func() { breakerslog.NewHandler(nil, fallback, nil) })
+	require.Panics(t, func() { breakerslog.NewHandler(breaker(), nil, nil) })
+}
+
+// fapilog sends to several sinks in parallel and asks a breaker twice per record, which leaves it half-open for ever.
+func TestHandler_FanOutRecovers(t *testing.T) {
+	b := breaker(atomicbreaker.WithRecoveryTimeout(0))
+	primary, fallback := newScripted(nil), newScripted(nil)
+	sinks := []slog.Handler{breakerslog.NewHandler(b, primary, fallback), newScripted(nil), newScripted([]int{fails})}
+	b.Trip()
+	var wg sync.WaitGroup
+	for _, sink := range sinks {
+		wg.Go(func() { slog.New(sink).Info("1", "a", 1, "b", 2, "c", 3, "d", 4, "e", 5, "f", 6) })
+	}
+	wg.Wait()
+	require.Equal(t, atomicbreaker.Closed, b.State())
+	require.Equal(t, map[string]int{"1": 1}, primary.taken)
+}
+
+// adder adds an attribute to each record, as a handler may to its own clone.
+type adder struct {
+	slog.Handler
+	key string
+	err error
+}
+
+func (a adder) Handle(ctx context.Context, r slog.Record) error {
+	r.AddAttrs(slog.Int(a.key, 1))
+	return errors.Join(a.err, a.Handler.Handle(ctx, r))
+}
+
+func TestHandler_ClonesTheRecord(t *testing.T) {
+	var got bytes.Buffer
+	h := breakerslog.NewHandler(breaker(), adder{slog.DiscardHandler, "primary's", errDown},
+		adder{slog.NewTextHandler(&got, nil), "fallback's", nil})
+	var r slog.Record
+	for i := range 16 { // enough for the record to have room that clones must not share
+		r.AddAttrs(slog.Int("k", i))
+	}
+	require.NoError(t, h.Handle(t.Context(), r))
+	require.NotContains(t, got.String(), "BUG")
+	require.NotContains(t, got.String(), "primary's")
+}

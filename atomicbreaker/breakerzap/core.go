@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package breakerzap
+
+import (
+	"errors"
+	"slices"
+
+	"go.uber.org/zap/zapcore"
+
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
+	"github.com/sinkguard/go-atomicbreaker/internal/guard"
+)
+
+// Core is a zapcore.Core that takes each entry to the primary if the breaker admits it and the primary takes it, and to the
+// fallback in the same call otherwise. [NewCore] makes it.
+//
+// It is as safe for concurrent use as its two cores are. Cores derived from it by With share its breaker, its counts and
+// its outages. A panic of the primary is recovered: the entry goes to the fallback.
+//
+// It believes the primary's error. zap's own core passes on the error of its WriteSyncer and not how much was written, so a
+// WriteSyncer that writes short without an error looks healthy; below [NewWriteSyncer] it does not.
+type Core struct {
+	breaker           *atomicbreaker.Breaker
+	primary, fallback zapcore.Core
+	guard             *guard.Guard[entry]
+}
+
+// entry is what the fallback gets.
+type entry struct {
+	entry    zapcore.Entry
+	fields   []zapcore.Field
+	fallback zapcore.Core
+}
+
+// NewCore returns a Core that asks b before each entry for primary. A nil fallback takes nothing. It panics if b or primary
+// is nil.
+//
+// The fallback stands in for the primary: entries that the primary checks in reach it, whatever its own level is, because
+// a core's Write logs what it is given. An entry that neither takes is counted as lost, and its error goes to zap's
+// ErrorOutput.
+func NewCore(b *atomicbreaker.Breaker, primary, fallback zapcore.Core) *Core {
+	if b == nil || primary == nil {
+		panic("breakerzap: NewCore needs a breaker and a primary")
+	}
+	return &Core{b, primary, fallback, guard.New(b, guard.Options{}, writeFallback, nil)}
+}
+
+func writeFallback(e entry) error {
+	if e.fallback == nil {
+		return guard.ErrNoFallback
+	}
+	return e.fallback.Write(e.entry, e.fields)
+}
+
+// Enabled says whether the primary is enabled.
+func (c *Core) Enabled(l zapcore.Level) bool { return c.primary.Enabled(l) }
+
+// Level returns the primary's level.
+func (c *Core) Level() zapcore.Level { return zapcore.LevelOf(c.primary) }
+
+// With returns a Core whose two cores have the fields, each in a slice of its own.
+func (c *Core) With(fields []zapcore.Field) zapcore.Core {
+	derived := *c
+	if c.fallback != nil {
+		derived.fallback = c.fallback.With(slices.Clone(fields))
+	}
+	derived.primary = c.primary.With(fields)
+	return &derived
+}
+
+// Check adds the core if the primary checks the entry in. It takes no permit.
+func (c *Core) Check(e zapcore.Entry, ce *zapcore.CheckedEntry) *zapcore.CheckedEntry {
+	if c.primary.Check(e, nil) != nil {
+		return ce.AddCore(e, c)
+	}
+	return ce
+}
+
+// Write returns nil if the primary or the fallback took the entry, else both their errors.
+func (c *Core) Write(e zapcore.Entry, fields []zapcore.Field) (err error) {
+	permit, ok := c.breaker.TryAcquire()
+	if !ok {
+		return c.guard.Reject(entry{e, fields, c.fallback})
+	}
+	returned := false
+	defer func() {
+		if !returned {
+			err = c.guard.Unwound(entry{e, fields, c.fallback}, permit, recover())
+		}
+	}()
+	err = c.primary.Write(e, fields)
+	returned = true
+	if err != nil {
+		return c.guard.Fail(entry{e, fields, c.fallback}, permit, false, err)
+	}
+	permit.Success()
+	if c.guard.Troubled() {
+		c.guard.Taken()
+	}
+	return nil
+}
+
+// Sync syncs the fallback always, and the primary while the breaker is closed, and joins their errors. It has no vote.
+func (c *Core) Sync() (err error) {
+	if c.fallback != nil {
+		err = c.fallback.Sync()
+	}
+	if s := c.breaker.State(); s == atomicbreaker.Closed || s == atomicbreaker.ForcedClosed {
+		return errors.Join(c.primary.Sync(), err)
+	}
+	return err
+}
+
+// Stats returns the counts so far, of this core and all that are derived from the same one. Torn is always 0: a core does
+// not say how much it wrote.
+func (c *Core) Stats() breakerio.Stats { return breakerio.Stats(c.guard.Stats()) }

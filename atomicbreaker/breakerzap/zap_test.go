@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package breakerzap_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"pgregory.net/rapid"
+
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerzap"
+)
+
+var errDown = errors.New("down")
+
+// scripted is a WriteSyncer that does with each record what the script says.
+type scripted struct {
+	mu     sync.Mutex
+	script []int
+	honest bool // never write short: zap's own core does not look at what was written
+	taken  strings.Builder
+	syncs  int
+}
+
+func (s *scripted) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	behaviour := 0
+	if len(s.script) > 0 {
+		behaviour, s.script = s.script[0], s.script[1:]
+	}
+	switch behaviour {
+	case 1:
+		return 0, errDown
+	case 2:
+		if s.honest {
+			return 0, errDown
+		}
+		return len(p) / 2, nil
+	case 3:
+		panic("broken")
+	}
+	return s.taken.Write(p)
+}
+
+func (s *scripted) Sync() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.syncs++
+	return nil
+}
+
+func (s *scripted) count(record string) int { return strings.Count(s.taken.String(), record+"\n") }
+
+func encoder() zapcore.Encoder {
+	return zapcore.NewConsoleEncoder(zapcore.EncoderConfig{MessageKey: "m"})
+}
+
+func breaker(recovery time.Duration) *atomicbreaker.Breaker {
+	return atomicbreaker.MustNew("sink", atomicbreaker.WithFailureThreshold(2), atomicbreaker.WithRecoveryTimeout(recovery))
+}
+
+// Every record ends in exactly one of primary, fallback, lost, by the WriteSyncer and by the Core.
+func TestConservation(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		draw := func(name string) *scripted {
+			return &scripted{script: rapid.SliceOfN(rapid.IntRange(0, 3), 0, 40).Draw(t, name)}
+		}
+		primary, fallback := draw("primary"), draw("fallback")
+		b := breaker(rapid.SampledFrom([]time.Duration{0, time.Hour}).Draw(t, "recovery"))
+		goroutines := rapid.IntRange(1, 16).Draw(t, "goroutines")
+		var core zapcore.Core
+		var stats func() breakerio.Stats
+		if rapid.Bool().Draw(t, "core") {
+			primary.honest, fallback.honest = true, true
+			c := breakerzap.NewCore(b, zapcore.NewCore(encoder(), primary, zap.InfoLevel),
+				zapcore.NewCore(encoder(), fallback, zap.InfoLevel))
+			core, stats = c, c.Stats
+		} else {
+			w := breakerzap.NewWriteSyncer(b, primary, fallback)
+			core, stats = zapcore.NewCore(encoder(), w, zap.InfoLevel), w.Stats
+		}
+		logger := zap.New(core, zap.ErrorOutput(&scripted{}))
+		var wg sync.WaitGroup
+		for g := range goroutines {
+			wg.Go(func() {
+				for i := range 5 {
+					logger.Info(fmt.Sprintf("<%d/%d>", g, i))
+				}
+			})
+		}
+		wg.Wait()
+		total := 0
+		for g := range goroutines {
+			for i := range 5 {
+				record := fmt.Sprintf("<%d/%d>", g, i)
+				n := primary.count(record) + fallback.count(record)
+				require.LessOrEqual(t, n, 1, record)
+				total += n
+			}
+		}
+		require.Equal(t, goroutines*5, total+int(stats().Lost))
+		require.Zero(t, b.Snapshot().HalfOpenCalls)
+	})
+}
+
+func TestCore_IsOneToZap(t *testing.T) {
+	b := breaker(time.Hour)
+	primary, fallback := &scripted{script: []int{1, 1}}, &scripted{}
+	core := breakerzap.NewCore(b, zapcore.NewCore(encoder(), primary, zap.WarnLevel), zapcore.NewCore(encoder(), fallback, zap.DebugLevel))
+	require.Equal(t, zap.WarnLevel, zapcore.LevelOf(core))
+	require.Nil(t, core.Check(zapcore.Entry{Level: zap.InfoLevel}, nil))
+	logger := zap.New(core)
+	logger.Info("not for the primary, so not for the fallback")
+	require.NoError(t, logger.Sync())
+	logger.Warn("one")
+	logger.With(zap.Int("k", 1)).Warn("two")
+	require.Equal(t, atomicbreaker.Open, b.State())
+	require.Equal(t, "one\ntwo\t{\"k\": 1}\n", fallback.taken.String())
+	require.NoError(t, logger.Sync())
+	require.Equal(t, 1, primary.syncs, "left alone while it is out")
+	require.Equal(t, 2, fallback.syncs)
+	none := breakerzap.NewCore(b, zapcore.NewCore(encoder(), primary, zap.WarnLevel), nil).With(nil)
+	require.NoError(t, none.Sync())
+	require.ErrorIs(t, none.Write(zapcore.Entry{}, nil), atomicbreaker.ErrRejected)
+	require.Panics(t, func() { breakerzap.NewCore(nil, core, nil) })
+}
+
+func ExampleNewWriteSyncer() {
+	var file strings.Builder
+	b := atomicbreaker.MustNew("collector", atomicbreaker.WithFailureThreshold(2))
+	w := breakerzap.NewWriteSyncer(b, &scripted{script: []int{1, 1, 1, 1}}, zapcore.AddSync(&file))
+	logger := zap.New(zapcore.NewCore(encoder(), w, zap.InfoLevel))
+	for range 4 {
+		logger.Info("record")
+	}
+	fmt.Println(b.State(), "with", strings.Count(file.String(), "\n"), "records in the file and", w.Stats().Lost, "lost")
+	// Output:
+	// open with 4 records in the file and 0 lost
+}

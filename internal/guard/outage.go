@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package guard
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
+)
+
+// Outage is one outage that is over.
+type Outage struct {
+	Name           string
+	Began          time.Time
+	Duration       time.Duration
+	Fallback, Lost uint64
+}
+
+// Two values that no generation has.
+const (
+	noGeneration = ^uint32(0)     // the record was turned away: the primary is out for certain
+	noOutage     = ^uint32(0) - 1 // the record says nothing about the primary: it belongs to an outage, and begins none
+)
+
+// outage is a time of trouble: from the first record that the primary fails to take, to the next one it takes with the
+// breaker closed. If the breaker has not opened meanwhile it was a false alarm, and is forgotten.
+//
+// A record enters before it goes to the fallback and leaves afterwards. Whoever ends the outage enters too, and in the
+// same swap shuts the door; so the last to leave knows that the counts are complete, and reports.
+type outage struct {
+	began    time.Time
+	period   uint32 // the breaker's generation when it began; noGeneration if it had opened already
+	duration time.Duration
+	real     bool
+
+	entered    atomic.Uint64 // and shut, once it is over
+	total      atomic.Uint64 // entered when the door was shut; 0 before
+	left, gone atomic.Uint64
+}
+
+const shut = 1 << 63
+
+// tracker keeps the outage that is under way. It is written only when an outage begins and ends, and by the records of it.
+type tracker struct {
+	breaker  *atomicbreaker.Breaker
+	onOutage func(Outage)
+
+	current atomic.Pointer[outage]
+	settled atomic.Uint32 // the generation that ended the last real outage
+	outages atomic.Uint64 // reported
+}
+
+func (t *tracker) init(b *atomicbreaker.Breaker, onOutage func(Outage)) {
+	t.breaker, t.onOutage = b, onOutage
+	t.settled.Store(noGeneration)
+}
+
+// enter takes a record into the outage that is under way, or begins one. period is the breaker's generation before the
+// record's failure was reported, or one of the constants above. It returns nil if the record belongs to no outage.
+func (t *tracker) enter(period uint32) *outage {
+	var begun *outage
+	for {
+		o := t.current.Load()
+		if o != nil && o.entered.Add(1)&shut == 0 {
+			return o
+		}
+		if period == noOutage || t.straggles(period) {
+			return nil
+		}
+		if begun == nil {
+			begun = &outage{began: time.Now(), period: period}
+			begun.entered.Store(1)
+		}
+		if t.current.CompareAndSwap(o, begun) {
+			return begun
+		}
+	}
+}
+
+// straggles says whether a record that failed in period, and finds no outage under way, belongs to one that has been
+// reported since: the breaker is closed, by the recovery that was reported, and was not when the record failed.
+func (t *tracker) straggles(period uint32) bool {
+	s := t.breaker.Snapshot()
+	return s.State == atomicbreaker.Closed && s.Generation != period && s.Generation == t.settled.Load()
+}
+
+// taken ends the outage that is under way if the breaker lets records through to the primary, which has just taken one.
+func (t *tracker) taken() {
+	o := t.current.Load()
+	if o == nil {
+		return
+	}
+	for {
+		entered := o.entered.Load()
+		if entered&shut != 0 {
+			return
+		}
+		// The snapshot comes after the load and before the swap. A record reports its failure before it enters; so if
+		// its failure opened the breaker, either the snapshot shows that or the swap fails. No outage is taken for a
+		// false alarm.
+		s := t.breaker.Snapshot()
+		if s.State != atomicbreaker.Closed && s.State != atomicbreaker.ForcedClosed {
+			return
+		}
+		outlived := s.Generation != o.period
+		if outlived {
+			t.settled.Store(s.Generation) // first: a straggler looks for it once the door is shut
+		}
+		if o.entered.CompareAndSwap(entered, (entered+1)|shut) {
+			o.real = outlived
+			o.duration = time.Since(o.began)
+			o.total.Store(entered + 1)
+			t.current.CompareAndSwap(o, nil)
+			t.leave(o, false)
+			return
+		}
+	}
+}
+
+// leave counts a record of o out. The last one out reports.
+func (t *tracker) leave(o *outage, lost bool) {
+	if o == nil {
+		return
+	}
+	if lost {
+		o.gone.Add(1)
+	}
+	if o.left.Add(1) != o.total.Load() || !o.real {
+		return
+	}
+	t.outages.Add(1)
+	if t.onOutage != nil {
+		n := o.gone.Load()
+		t.onOutage(Outage{
+			Name: t.breaker.Name(), Began: o.began, Duration: o.duration,
+			Fallback: o.left.Load() - 1 - n, Lost: n, // the one who shut the door is no record
+		})
+	}
+}
