@@ -8,6 +8,7 @@ import (
 	"io"
 	"runtime"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/require"
@@ -97,4 +98,17 @@ func TestTimer_NothingPilesUp(t *testing.T) {
 	require.Less(t, objects()-before, int64(n/10), "objects left by %d timers of each", n)
 	runtime.KeepAlive(failing)
 	runtime.KeepAlive(tripped)
+}
+
+// A timer that fires before it could be stopped posts the period that it was started for, not the one it finds.
+func TestTimer_OneThatIsLateIsVoid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := MustNew("sink")
+		b.start(time.Second, word.Make(word.Cooling, 5, 1, 1, 0, 0))
+		cooling := word.Make(word.Cooling, 7, 1, 1, 0, 0)
+		b.Start(cooling)
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		require.Equal(t, cooling, b.Word())
+	})
 }
