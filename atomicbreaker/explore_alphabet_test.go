@@ -54,7 +54,9 @@ func (x *caller) told(a answer, m judged) {
 // before and of the one after it. Elapsed comes with a success more, too.
 func alphabet(base uint32) []operation {
 	ops := []operation{
-		{"Allow", callAllow}, {"TryAcquire", callTryAcquire}, {"Snapshot", callSnapshot},
+		{"Allow", callAllow},
+		{"TryAcquire", callTryAcquire},
+		{"Snapshot", callSnapshot},
 		simple("RecordSuccess", (*Breaker).RecordSuccess, (*model.Model).RecordSuccess),
 		simple("RecordFailure", (*Breaker).RecordFailure, (*model.Model).RecordFailure),
 		simple("Trip", (*Breaker).Trip, (*model.Model).Trip),
@@ -167,7 +169,7 @@ func do(name string, f func() error, m func(*model.Model, uint32)) operation {
 	return operation{name, func(x *caller) {
 		ran := false
 		defer func() {
-			if recover(); ran {
+			if _ = recover(); ran {
 				x.told(answer{}, report)
 			}
 		}()

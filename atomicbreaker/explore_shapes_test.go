@@ -109,7 +109,8 @@ func TestExplore_Pairs(t *testing.T) {
 // TestExplore_SameTwice: an exploration that depends on anything but the program is none.
 func TestExplore_SameTwice(t *testing.T) {
 	few := tasks(configs()[7:8], bases[:1], everything)
-	assert.Equal(t, each(t, 2, few, pairs), each(t, 2, few, pairs))
+	once := each(t, 2, few, pairs)
+	assert.Equal(t, once, each(t, 2, few, pairs))
 }
 
 // larger are the tasks of the shapes 2,1 and 1,1,1.

@@ -106,7 +106,7 @@ func (m *mutant) fate(t *testing.T) (dead, alone bool) {
 		t.Errorf("%s: %v", m.name, err)
 		return false, false
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	b, err := newBench(dir, files)
 	if err != nil {
 		t.Errorf("%s: %v", m.name, err)
