@@ -65,7 +65,6 @@ func (b *Breaker) keep(t *watch) {
 		if t.concerns(w) {
 			return // two callers found none pending: one timer too many, and it posts no earlier
 		}
-		t.timer.Stop()
 		t = known
 	}
 }
