@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
+	"github.com/sinkguard/go-atomicbreaker/internal/word"
 )
 
 // A hook that does not return (it panics, or exits its goroutine) loses nothing: what waits behind it is delivered, then the
@@ -249,6 +250,15 @@ func TestHook_PanicLeavesTheCallDone(t *testing.T) {
 	})
 	require.Equal(t, atomicbreaker.Snapshot{State: atomicbreaker.Open, ProbeDue: true, Generation: 4, Failures: 1},
 		b.Snapshot())
+}
+
+func TestHook_PanicLeavesThePermitSpent(t *testing.T) {
+	b := atomicbreaker.MustNew("sink",
+		atomicbreaker.WithOnTransition(func(tr atomicbreaker.Transition) { panic(tr.Cause) }))
+	b.Start(word.Make(word.HalfOpen, 9, 0, 5, 1, 0))
+	p := b.PermitOf(9)
+	require.PanicsWithValue(t, atomicbreaker.CauseProbeFailed, p.Failure)
+	require.Zero(t, p.Generation())
 }
 
 func recovered(f func()) (value any) {
