@@ -21,6 +21,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -177,6 +178,39 @@ func TestTable(t *testing.T) {
 	}
 	for _, kind := range kinds {
 		assert.NotZero(t, ofKind[kind], "no mutant of the kind %q", kind)
+	}
+}
+
+// TestContract: CONCURRENCY.md names mutants and tests that are there.
+func TestContract(t *testing.T) {
+	contract, err := readFile("CONCURRENCY.md")
+	require.NoError(t, err)
+	_, contract, _ = strings.Cut(contract, "\n## 11. ")
+	contract, _, _ = strings.Cut(contract, "\n## 12. ")
+	there := make(map[string]bool)
+	for _, m := range table(t) {
+		there[m.name] = true
+	}
+	named := regexp.MustCompile("`([a-z]+(?:-[a-z]+)+)`").FindAllStringSubmatch(contract, -1)
+	assert.Greater(t, len(named), 40)
+	for _, name := range named {
+		assert.True(t, there[name[1]], "no mutant has the name %s", name[1])
+	}
+
+	var tests strings.Builder
+	for _, pattern := range []string{"atomicbreaker/*_test.go", "internal/*/*_test.go"} {
+		files, err := filepath.Glob(filepath.Join(root, pattern))
+		require.NoError(t, err)
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			require.NoError(t, err)
+			tests.Write(text)
+		}
+	}
+	named = regexp.MustCompile("`(Test\\w+)").FindAllStringSubmatch(contract, -1)
+	assert.Greater(t, len(named), 20)
+	for _, name := range named {
+		assert.Contains(t, tests.String(), "\nfunc "+name[1], "no test has that name")
 	}
 }
 
