@@ -110,9 +110,20 @@ func (x *explorer) once(start word.Word, runs []func()) error {
 	case x.twice:
 		return fmt.Errorf("two deliveries at once")
 	case !x.out.explains(x.config, stateOf(start)):
-		return fmt.Errorf("no order explains it\nevents: %+v\nend: %+v\ntold: %+v", x.out.threads, x.out.state, x.out.told)
+		return fmt.Errorf("no order explains it\nanswers: %s\nend: %+v\ntold: %+v", x.out.answers(), x.out.state, x.out.told)
 	}
 	return nil
+}
+
+// answers tells what the calls of each thread returned, with the numbers of their first and last accesses.
+func (o *outcome) answers() string {
+	var s strings.Builder
+	for i, events := range o.threads {
+		for _, e := range events {
+			fmt.Fprintf(&s, "\n  thread %d, %d to %d: %+v", i, e.first, e.last, e.answer)
+		}
+	}
+	return s.String()
 }
 
 func stateOf(w word.Word) model.State {
