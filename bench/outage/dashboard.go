@@ -1,0 +1,7 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import "io"
+
+func newScreen(w io.Writer) screen { return newPlainLines(w) }
