@@ -137,6 +137,7 @@ func atOnce() {
 	signal.Notify(again, os.Interrupt, syscall.SIGTERM)
 	<-again
 	killAll()
+	restoreTerminal()
 	os.Exit(exitLost)
 }
 

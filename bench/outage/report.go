@@ -100,7 +100,7 @@ func reportOutages(w io.Writer, results []result) {
 				}
 				d, ok := r.until(state, p)
 				if !ok {
-					return "did not"
+					return "not seen"
 				}
 				return brief(d)
 			}

@@ -63,7 +63,9 @@ func (r result) whileDown() (sum counts) {
 }
 
 // isWrong says whether the files of the run are worth keeping: as evidence.
-func (r result) isWrong() bool { return r.verdict.foreign() > 0 || r.name == ours && r.verdict.lost != 0 }
+func (r result) isWrong() bool {
+	return r.verdict.foreign() > 0 || r.name == ours && r.verdict.lost != 0
+}
 
 // problem is what makes the demo fail. The other guards may lose what they like; that is what they are here to show.
 func (r result) problem() error {
