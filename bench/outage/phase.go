@@ -19,14 +19,14 @@ const (
 var phaseNames = [phases]string{"healthy", "hang", "resumed", "dead", "restarted"}
 
 // begins is when each phase begins, in per cent of the run.
-var begins = [phases]time.Duration{0, 15, 40, 60, 80}
+var begins = [phases]int{0, 15, 40, 60, 80}
 
 // at is how long after the start of a run of that duration the phase begins; at(phases) is its end.
 func (p phase) at(duration time.Duration) time.Duration {
 	if p == phases {
 		return duration
 	}
-	return duration * begins[p] / 100
+	return duration / 100 * time.Duration(begins[p])
 }
 
 // isDown says whether the sink takes nothing in this phase.

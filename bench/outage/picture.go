@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 )
@@ -88,7 +89,7 @@ func summary(results []result) string {
 	return strings.Join(parts, "; ")
 }
 
-func (d *drawing) printf(format string, args ...any) { fmt.Fprintf(d, format, args...) }
+func (d *drawing) printf(format string, args ...any) { say(d, format, args...) }
 
 func (d *drawing) text(x, y float64, class, text string) {
 	d.printf(`<text x="%.1f" y="%.1f" class="%s">%s</text>`+"\n", x, y, class, text)
@@ -213,11 +214,11 @@ func (d *drawing) rates(r result, bottom float64) {
 		var path strings.Builder
 		pen := "M"
 		for i, x := range xs {
-			fmt.Fprintf(&path, "%s%.1f %.1f", pen, x, edges[layer+1][i])
+			say(&path, "%s%.1f %.1f", pen, x, edges[layer+1][i])
 			pen = "L"
 		}
-		for i := len(xs) - 1; i >= 0; i-- {
-			fmt.Fprintf(&path, "L%.1f %.1f", xs[i], edges[layer][i])
+		for i, x := range slices.Backward(xs) {
+			say(&path, "L%.1f %.1f", x, edges[layer][i])
 		}
 		d.printf(`<path d="%sZ" class="%s"/>`+"\n", path.String(), class)
 	}
@@ -239,7 +240,7 @@ func (d *drawing) p99(r result, bottom float64) {
 			continue
 		}
 		took := time.Duration(h.ValueAtQuantile(99)) * time.Microsecond
-		fmt.Fprintf(&path, "%s%.1f %.1f", pen, d.x(r.slice*time.Duration(i)+r.slice/2), callY(took, bottom))
+		say(&path, "%s%.1f %.1f", pen, d.x(r.slice*time.Duration(i)+r.slice/2), callY(took, bottom))
 		pen = "L"
 	}
 	if path.Len() > 0 {
@@ -254,7 +255,7 @@ func (d *drawing) band(r result, top float64) {
 		state = "none"
 	}
 	end := r.marks[phases].at
-	for _, c := range append(r.changes[:len(r.changes):len(r.changes)], change{at: end}) {
+	for _, c := range append(slices.Clip(r.changes), change{at: end}) {
 		if c.at > from {
 			// A probe that is answered at once is a moment; it gets a pixel all the same.
 			d.rect(d.x(from), top, max(d.x(c.at)-d.x(from), 1), bandHeight, state)

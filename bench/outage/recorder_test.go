@@ -11,7 +11,7 @@ import (
 
 func TestPhasesFillTheRun(t *testing.T) {
 	assert.Equal(t, time.Duration(0), healthy.at(12*time.Second))
-	for p := healthy; p < phases; p++ {
+	for p := range phases {
 		assert.Less(t, p.at(12*time.Second), (p + 1).at(12*time.Second), phaseNames[p])
 	}
 	assert.Equal(t, 12*time.Second, phases.at(12*time.Second))
@@ -71,8 +71,11 @@ func TestRecorderTellsWhenTheBreakerChanged(t *testing.T) {
 		r.marks[p] = mark{set: true, at: p.at(12 * time.Second)}
 	}
 	r.changes = []change{
-		{at: 2 * time.Second, to: isOpen}, {at: 3 * time.Second, to: isHalfOpen}, {at: 3500 * time.Millisecond, to: isOpen},
-		{at: 7300 * time.Millisecond, to: isOpen}, {at: 11 * time.Second, to: isClosed},
+		{at: 2 * time.Second, to: isOpen},
+		{at: 3 * time.Second, to: isHalfOpen},
+		{at: 3500 * time.Millisecond, to: isOpen},
+		{at: 7300 * time.Millisecond, to: isOpen},
+		{at: 11 * time.Second, to: isClosed},
 	}
 	took, ok := r.until(isOpen, hang)
 	assert.True(t, ok)

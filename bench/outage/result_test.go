@@ -36,10 +36,10 @@ func ran(name string, inHang counts) result {
 		if p < phases {
 			took = uint64((p+1).at(s.duration)-p.at(s.duration)) / uint64(time.Second/2000)
 		}
-		switch {
-		case p == hang:
+		switch p {
+		case hang:
 			now = now.plus(inHang)
-		case p == dead:
+		case dead:
 			now = now.plus(counts{offered: took, returned: took, diverted: took, tried: 7, failed: 7, probes: 2})
 		default:
 			now = now.plus(counts{offered: took, returned: took, acknowledged: took, tried: took})
@@ -74,6 +74,10 @@ func TestResultIsAProblemWhenTheHangWasSlow(t *testing.T) {
 	assert.EqualError(t, ran(ours, counts{returned: 6000, diverted: 2997}).problem(),
 		"in the hang 999 records/s reached the fallback: less than half of the healthy 2000")
 	assert.NoError(t, ran("failover", counts{}).problem())
+
+	r := ran(ours, counts{returned: 6000, diverted: 2997})
+	r.marks[resumed], r.marks[dead], r.marks[restarted] = mark{}, mark{}, mark{}
+	assert.NoError(t, r.problem(), "interrupted in the hang, perhaps before the breaker could open")
 }
 
 func TestNotes(t *testing.T) {
@@ -83,7 +87,7 @@ func TestNotes(t *testing.T) {
 	require.Len(t, r.notes(), 2)
 	assert.Equal(t, "failover is for slog alone, so all its goroutines log with that", r.notes()[0])
 	assert.Contains(t, r.notes()[1], "3 more records were due")
-	r.settings.logger, r.behind = "slog", 0
+	r.logger, r.behind = "slog", 0
 	assert.Empty(t, r.notes(), "that was asked for")
 }
 
@@ -91,8 +95,10 @@ func TestReport(t *testing.T) {
 	results := []result{ran("bare", counts{}), ran(ours, counts{returned: 6000, diverted: 6000, probes: 4})}
 	results[0].verdict.lost = 4800
 	results[1].changes = []change{
-		{at: 2050 * time.Millisecond, to: isOpen}, {at: 5 * time.Second, to: isClosed},
-		{at: 7201 * time.Millisecond, to: isOpen}, {at: 9700 * time.Millisecond, to: isClosed},
+		{at: 2050 * time.Millisecond, to: isOpen},
+		{at: 5 * time.Second, to: isClosed},
+		{at: 7201 * time.Millisecond, to: isOpen},
+		{at: 9700 * time.Millisecond, to: isClosed},
 	}
 	var out strings.Builder
 	report(&out, defaults(), results)
