@@ -81,7 +81,8 @@ func (p *sinkProcess) kill() {
 	alive.Delete(p)
 }
 
-// stop asks the process to end, by ending its standard input, and kills it if it does not. A frozen one cannot be asked.
+// stop asks the process to end, by ending its standard input, and kills it if it does not. A frozen one has to go
+// on to notice.
 func (p *sinkProcess) stop() {
 	impatience := time.AfterFunc(3*time.Second, func() { _ = p.cmd.Process.Kill() })
 	defer impatience.Stop()

@@ -99,7 +99,8 @@ func TestSinkProcessThatIsFrozenCanBeEnded(t *testing.T) {
 				t.Skip(err)
 			}
 			end(p)
-			assert.NotNil(t, p.cmd.ProcessState, "it has been waited for")
+			require.NotNil(t, p.cmd.ProcessState, "it has been waited for")
+			assert.Equal(t, name == "stop", p.cmd.ProcessState.Success(), "one is asked, the other is not")
 			_, listed := alive.Load(p)
 			assert.False(t, listed)
 		})
