@@ -114,7 +114,7 @@ func reportOutages(w io.Writer, results []result) {
 				fmt.Sprintf("%s → %s", mebibytes(before.rss), mebibytes(hung.rss)))
 		}
 	})
-	say(w, "\n* at most, while healthy → in the hang. tried: records that the client took to the sink while it was down, probes among them.\n\n")
+	say(w, "\n* at most, while healthy → in the hang; RSS is the whole demo's, with what was measured of the guards before.\ntried: records that the client took to the sink while it was down, probes among them.\n\n")
 }
 
 // table prints columns: the first to the left, as its words are, the others to the right, as numbers are.
