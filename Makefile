@@ -118,7 +118,7 @@ ratios: ## measure the promised ratios side by side; fails when one falls short
 	cd bench && go run ./ratios
 
 .PHONY: demo
-demo: ## a sink dies and comes back under a real logger: what is lost? (DEMOFLAGS=-h)
+demo: ## a sink hangs, dies and comes back under real loggers and four guards: what is lost? (DEMOFLAGS=-h; 50 s)
 	cd bench && go run ./outage $(DEMOFLAGS)
 
 .PHONY: tidy

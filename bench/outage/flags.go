@@ -7,60 +7,84 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net/url"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
 // settings is what the command line decides.
 type settings struct {
-	duration   time.Duration
+	duration   time.Duration // of each guard's run
+	timeout    time.Duration // how long a log call may wait for the sink
 	goroutines int
-	rate       int    // records/s in all; 0: as fast as it goes
-	sink       string // somebody's own endpoint; "": the demo's own sink process
+	rate       int // records/s in all
+	logger     string
+	guards     []string
+	sink       endpoint
+	out        string
 	keep       bool
 }
 
-// The ranges are checked and, when a value is refused, named. Under three seconds there is no time for an outage with
-// a failed probe in it.
+// The ranges are checked and, when a value is refused, named. Under four seconds the breakers would not have the time to
+// close between two outages. The most there can be is 60 million records, of which the verdict takes a byte each.
 const (
-	minDuration, maxDuration     = 3 * time.Second, time.Hour
+	minDuration, maxDuration     = 4 * time.Second, 10 * time.Minute
+	minTimeout, maxTimeout       = 10 * time.Millisecond, 10 * time.Second
 	minGoroutines, maxGoroutines = 1, 1024
-	minRate, maxRate             = 0, 10_000_000
+	minRate, maxRate             = 100, 100_000
+	allLoggers                   = "all"
+	allGuards                    = "all"
 )
 
 func defaults() settings {
-	return settings{duration: 15 * time.Second, goroutines: 8, rate: 10_000}
+	return settings{
+		duration: 12 * time.Second, timeout: 250 * time.Millisecond, goroutines: 8, rate: 2000, logger: allLoggers,
+		out: "results/outage",
+	}
 }
 
-const usage = `outage shows what a circuit breaker does for a logger whose sink dies.
+const usage = `outage shows what becomes of a logger's records, and of its callers, when its sink hangs and when it dies.
 
   go run ./outage [flags]
 
-Goroutines log numbered records with log/slog, through a breaker, to an HTTP sink: a process of its own that
-answers each record with 204 after appending it to a file. The demo kills that process, waits, and starts it
-again on the same port. A record that the breaker turns away, or that the sink fails to take, goes to a
-fallback file in the same log call. At the end both files are read back and every record is looked for.
+Goroutines log numbered records with real loggers to a sink: a process of its own, which takes them as Loki
+does (POST ` + pushPath + `, 204). It is frozen (SIGSTOP) after 15 %% of the time, goes on after 40 %%,
+is killed (SIGKILL) after 60 %% and started again after 80 %%. Each guard goes through that in turn, alone on
+the machine and with a sink of its own:
+
+%s
+At the end the sink's file and the fallback file are read back, and every record is looked for. A picture
+of the run goes to outage.svg, the printed tables to outage.txt.
 
 Flags:
-  -duration D     how long to log, %s to %s (default %s);
-                  the sink dies after 4/15 of it and comes back after 9/15
+  -duration D     how long each guard's run takes, %s to %s (default %s)
+  -timeout D      how long a log call may wait for the sink, %s to %s (default %s)
+                  and at most an eighth of -duration: the client's timeout, and that of our lane
+  -rate N         records a second, all goroutines together, %d to %d (default %d)
   -goroutines N   how many log at the same time, %d to %d (default %d)
-  -rate N         records a second, all goroutines together, %d to %d (default %d);
-                  0: as fast as it goes, which can fill hundreds of megabytes of fallback file
-  -sink URL       your own HTTP endpoint: one POST a record, one JSON object as the body, any 2xx is an
-                  acknowledgement. Nothing is killed then, so stop and start it yourself while this runs;
-                  only the fallback file is read back, and the endpoint's acknowledgements are believed
-  -keep           keep the files, and print where they are
+  -logger NAME    %s or all: spread over the goroutines (default %s)
+  -guards LIST    which guards, with commas between them, or all (default all; with -sink: ours)
+  -sink WHERE     your own endpoint: http://HOST%s, tcp://HOST:PORT (a line each),
+                  syslog://HOST:PORT (RFC 5424, octet counting) or the path of a file. Nothing is frozen or
+                  killed then, so do that yourself while this runs; only the fallback is read back
+  -out DIR        where the picture and the tables go (default %s)
+  -keep           keep the files of records, and print where they are
   -h              this text
 
-Exit status: 0 if no record is missing, 1 if one is or the demo could not run, 2 for a flag it cannot use.
-(go run reports each of the last two as 1.)
+Exit status: 0 if all is well; 1 if our guard lost a record, if it was slower in the hang than half its
+healthy rate, or if the demo could not run; 2 for a flag it cannot use. (go run reports 2 as 1.)
 `
 
 func printUsage(w io.Writer) {
+	var guards strings.Builder
+	for _, c := range contenders {
+		say(&guards, "  %-10s %s\n", c.name, c.about)
+	}
 	d := defaults()
-	say(w, usage, brief(minDuration), brief(maxDuration), brief(d.duration), minGoroutines, maxGoroutines, d.goroutines, minRate, maxRate, d.rate)
+	say(w, usage, guards.String(), brief(minDuration), brief(maxDuration), brief(d.duration), brief(minTimeout), brief(maxTimeout),
+		brief(d.timeout), minRate, maxRate, d.rate, minGoroutines, maxGoroutines, d.goroutines,
+		strings.Join(loggerKinds, ", "), d.logger, pushPath, d.out)
 }
 
 // parseFlags returns flag.ErrHelp for -h; any other error is one line that names the flag, the value and what would do.
@@ -68,24 +92,28 @@ func parseFlags(args []string) (settings, error) {
 	s := defaults()
 	set := flag.NewFlagSet("outage", flag.ContinueOnError)
 	set.SetOutput(io.Discard) // main prints the error, and the usage only to who asks for it
-	set.Func("duration", "", func(v string) (err error) {
-		s.duration, err = time.ParseDuration(v)
-		if err != nil || s.duration < minDuration || s.duration > maxDuration {
-			return fmt.Errorf("want a duration such as 15s, from %s to %s", brief(minDuration), brief(maxDuration))
+	set.Func("duration", "", period(&s.duration, minDuration, maxDuration))
+	set.Func("timeout", "", period(&s.timeout, minTimeout, maxTimeout))
+	set.Func("goroutines", "", wholeNumber(&s.goroutines, minGoroutines, maxGoroutines))
+	set.Func("rate", "", wholeNumber(&s.rate, minRate, maxRate))
+	set.Func("logger", "", func(v string) error {
+		if s.logger = v; v != allLoggers && !slices.Contains(loggerKinds, v) {
+			return fmt.Errorf("want %s or %s", strings.Join(loggerKinds, ", "), allLoggers)
 		}
 		return nil
 	})
-	set.Func("goroutines", "", wholeNumber(&s.goroutines, minGoroutines, maxGoroutines))
-	set.Func("rate", "", wholeNumber(&s.rate, minRate, maxRate))
-	set.Func("sink", "", func(v string) error {
-		u, err := url.Parse(v)
-		if err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" {
-			return errors.New("want an http:// or https:// URL with a host")
+	set.Func("guards", "", func(v string) (err error) {
+		s.guards, err = parseGuards(v)
+		return err
+	})
+	set.Func("sink", "", func(v string) (err error) {
+		s.sink, err = parseSink(v)
+		return err
+	})
+	set.Func("out", "", func(v string) error {
+		if s.out = v; v == "" {
+			return errors.New("want a folder")
 		}
-		if port, err := strconv.Atoi(u.Port()); u.Port() != "" && (err != nil || port < 1 || port > 65535) {
-			return fmt.Errorf("port %s: want 1 to 65535", u.Port())
-		}
-		s.sink = v
 		return nil
 	})
 	set.BoolFunc("keep", "", func(v string) (err error) {
@@ -100,7 +128,45 @@ func parseFlags(args []string) (settings, error) {
 	if set.NArg() > 0 {
 		return settings{}, fmt.Errorf("unexpected argument %q: want flags only", set.Arg(0))
 	}
+	if most := s.duration / 8; s.timeout > most {
+		return settings{}, fmt.Errorf("-timeout %s: want at most %s, an eighth of -duration %s", brief(s.timeout), brief(most), brief(s.duration))
+	}
+	if s.guards == nil {
+		s.guards, _ = parseGuards(allGuards)
+		if s.sink.kind != embeddedSink {
+			s.guards = []string{ours}
+		}
+	}
 	return s, nil
+}
+
+// parseGuards puts the names in the order of the contenders, which is that of the tables.
+func parseGuards(v string) (names []string, err error) {
+	var known []string
+	asked := strings.Split(v, ",")
+	for _, c := range contenders {
+		known = append(known, c.name)
+		if v == allGuards || slices.Contains(asked, c.name) {
+			names = append(names, c.name)
+		}
+	}
+	for _, name := range asked {
+		if v != allGuards && !slices.Contains(known, name) {
+			return nil, fmt.Errorf("%q: want some of %s, with commas between them, or %s", name, strings.Join(known, ", "), allGuards)
+		}
+	}
+	return names, nil
+}
+
+func period(to *time.Duration, least, most time.Duration) func(string) error {
+	return func(v string) error {
+		d, err := time.ParseDuration(v)
+		if err != nil || d < least || d > most {
+			return fmt.Errorf("want a duration such as %s, from %s to %s", brief(*to), brief(least), brief(most))
+		}
+		*to = d
+		return nil
+	}
 }
 
 func wholeNumber(to *int, least, most int) func(string) error {

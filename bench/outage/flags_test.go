@@ -14,17 +14,24 @@ import (
 )
 
 func TestFlags(t *testing.T) {
+	with := func(change func(*settings)) settings {
+		s := defaults()
+		s.guards = []string{"bare", "failover", "mutex", ours}
+		change(&s)
+		return s
+	}
 	cases := map[string]settings{
-		"":                 defaults(),
-		"-duration 8s":     {duration: 8 * time.Second, goroutines: 8, rate: 10_000},
-		"-duration 1h":     {duration: time.Hour, goroutines: 8, rate: 10_000},
-		"-goroutines 1024": {duration: 15 * time.Second, goroutines: 1024, rate: 10_000},
-		"-rate 0 -keep":    {duration: 15 * time.Second, goroutines: 8, keep: true},
-		"--rate=10000000":  {duration: 15 * time.Second, goroutines: 8, rate: 10_000_000},
-		"-sink https://logs.example.com/push?tenant=a": {
-			duration: 15 * time.Second, goroutines: 8, rate: 10_000,
-			sink: "https://logs.example.com/push?tenant=a",
-		},
+		"":                          with(func(*settings) {}),
+		"-duration 5s":              with(func(s *settings) { s.duration = 5 * time.Second }),
+		"-duration 10m":             with(func(s *settings) { s.duration = 10 * time.Minute }),
+		"-timeout 1500ms":           with(func(s *settings) { s.timeout = 1500 * time.Millisecond }),
+		"-timeout 5s -duration 40s": with(func(s *settings) { s.timeout, s.duration = 5*time.Second, 40*time.Second }),
+		"-goroutines 1024":          with(func(s *settings) { s.goroutines = 1024 }),
+		"--rate=100000 -keep":       with(func(s *settings) { s.rate, s.keep = 100_000, true }),
+		"-logger zap -out x":        with(func(s *settings) { s.logger, s.out = "zap", "x" }),
+		"-guards ours,bare":         with(func(s *settings) { s.guards = []string{"bare", ours} }),
+		"-sink app.log":             with(func(s *settings) { s.sink, s.guards = endpoint{fileSink, "app.log"}, []string{ours} }),
+		"-sink a.log -guards all":   with(func(s *settings) { s.sink = endpoint{fileSink, "a.log"} }),
 	}
 	for line, want := range cases {
 		t.Run(line, func(t *testing.T) {
@@ -38,20 +45,30 @@ func TestFlags(t *testing.T) {
 // A flag that cannot be used is one line on stderr that names the flag, the value and what would do, and status 2.
 func TestBadFlags(t *testing.T) {
 	cases := map[string][]string{
-		"-duration soon":        {`"soon"`, "-duration", "3s", "1h"},
-		"-duration 2.9s":        {`"2.9s"`, "-duration", "3s", "1h"},
-		"-duration 61m":         {`"61m"`, "-duration", "3s", "1h"},
-		"-duration 15":          {`"15"`, "-duration", "3s", "1h"},
+		"-duration soon":        {`"soon"`, "-duration", "4s", "10m"},
+		"-duration 3.9s":        {`"3.9s"`, "-duration", "4s", "10m"},
+		"-duration 11m":         {`"11m"`, "-duration", "4s", "10m"},
+		"-duration 15":          {`"15"`, "-duration", "4s", "10m"},
+		"-timeout 9ms":          {`"9ms"`, "-timeout", "10ms", "10s"},
+		"-timeout 2s":           {"-timeout 2s", "at most 1.5s", "-duration 12s"},
 		"-goroutines 0":         {`"0"`, "-goroutines", "1 to 1024"},
 		"-goroutines 1025":      {`"1025"`, "-goroutines", "1 to 1024"},
-		"-rate -1":              {`"-1"`, "-rate", "0 to 10000000"},
-		"-rate 1e3":             {`"1e3"`, "-rate", "0 to 10000000"},
-		"-rate 10000001":        {`"10000001"`, "-rate", "0 to 10000000"},
+		"-rate 99":              {`"99"`, "-rate", "100 to 100000"},
+		"-rate 1e3":             {`"1e3"`, "-rate", "100 to 100000"},
+		"-rate 100001":          {`"100001"`, "-rate", "100 to 100000"},
+		"-logger logrus":        {`"logrus"`, "-logger", "slog, zap, zerolog or all"},
+		"-guards ours,theirs":   {`"theirs"`, "-guards", "bare, failover, mutex, ours"},
+		"-guards ,":             {`""`, "-guards", "ours"},
 		"-sink localhost:1":     {`"localhost:1"`, "-sink", "http://"},
-		"-sink ftp://host":      {`"ftp://host"`, "-sink", "https://"},
-		"-sink http:///x":       {`"http:///x"`, "-sink", "host"},
-		"-sink http://:80/":     {`"http://:80/"`, "-sink", "host"},
+		"-sink ftp://host":      {`"ftp://host"`, "-sink", "tcp://"},
+		"-sink http:///x":       {`"http:///x"`, "-sink", "HOST"},
+		"-sink http://:80/":     {`"http://:80/"`, "-sink", "HOST"},
+		"-sink http://a:1/push": {`"http://a:1/push"`, "-sink", `"/push"`, pushPath},
 		"-sink http://a:99999/": {`"http://a:99999/"`, "-sink", "1 to 65535"},
+		"-sink tcp://a":         {`"tcp://a"`, "-sink", "tcp://HOST:PORT"},
+		"-sink syslog://a:1/b":  {`"syslog://a:1/b"`, "-sink", "syslog://HOST:PORT"},
+		"-sink=":                {`""`, "-sink", "path of a file"},
+		"-out=":                 {`""`, "-out", "folder"},
 		"-keep=perhaps":         {`"perhaps"`, "-keep", "true or false"},
 		"-rate":                 {"-rate", "argument"},
 		"-loud":                 {"-loud"},
@@ -77,8 +94,9 @@ func TestHelp(t *testing.T) {
 	assert.Equal(t, exitOK, run(context.Background(), []string{"-h"}, &stdout, &stderr))
 	assert.Empty(t, stderr.String())
 	for _, name := range []string{
-		"-duration D", "3s to 1h (default 15s)", "-goroutines N", "1 to 1024 (default 8)",
-		"-rate N", "0 to 10000000 (default 10000)", "-sink URL", "-keep", "-h", "Exit status",
+		"-duration D", "4s to 10m (default 12s)", "-timeout D", "10ms to 10s (default 250ms)", "-goroutines N", "1 to 1024 (default 8)",
+		"-rate N", "100 to 100000 (default 2000)", "-logger NAME", "-guards LIST", "-sink WHERE", "-out DIR", "-keep", "-h", "Exit status",
+		"slog-multi", "gobreaker", "breakerio.Lane",
 	} {
 		assert.Contains(t, stdout.String(), name)
 	}

@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"sync"
 	"testing"
@@ -13,107 +12,95 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestLoadOffersEachNumberOnce(t *testing.T) {
-	for name, rate := range map[string]int{"paced": 2000, "unpaced": 0} {
-		t.Run(name, func(t *testing.T) {
-			var mu sync.Mutex
-			var file bytes.Buffer
-			l := &load{goroutines: 8, rate: rate, phase: func() phase { return healthy }, sink: writerFunc(func(p []byte) (int, error) {
-				mu.Lock()
-				defer mu.Unlock()
-				return file.Write(p)
-			})}
-			ctx, cancel := context.WithTimeout(context.Background(), 200*time.Millisecond)
-			defer cancel()
-			took := l.run(ctx)
-
-			seen := make(tally, l.next.Load())
-			found, err := readRecords(&file, seen)
-			require.NoError(t, err)
-			assert.Equal(t, contents{records: len(seen)}, found)
-			lost, first := seen.missing()
-			assert.Zero(t, lost, first)
-			assert.EqualValues(t, len(seen), took[healthy].TotalCount())
-			assert.Greater(t, len(seen), 8)
-			if rate > 0 {
-				assert.LessOrEqual(t, len(seen), 2*rate/5+8, "200 ms at that rate, generously")
-			}
-		})
+// newLoad is a load of goroutines that all log with log.
+func newLoad(goroutines, rate int, log logFunc) *load {
+	l := &load{rate: rate, counters: &counters{}}
+	for range goroutines {
+		l.loggers = append(l.loggers, log)
 	}
+	l.recorder = newRecorder(time.Minute, l.counters.now)
+	return l
 }
 
-// The handlers have no lock in common: as many goroutines are in the sink at once as there are.
-func TestLoadGoroutinesDoNotWaitForEachOther(t *testing.T) {
-	const goroutines = 8
-	var inside sync.WaitGroup
-	inside.Add(goroutines)
-	var once [goroutines]sync.Once
+func TestLoadOffersEachNumberOnce(t *testing.T) {
+	const records = 500
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	l := &load{goroutines: goroutines, phase: func() phase { return healthy }, sink: writerFunc(func(p []byte) (int, error) {
-		worker := bytes.Index(p, []byte(`"worker":`)) + len(`"worker":`)
-		once[p[worker]-'0'].Do(func() {
-			inside.Done()
-			inside.Wait() // would wait for ever if a record had to be written before the next one could be
+	var mu sync.Mutex
+	seen := make(map[uint64]int)
+	l := newLoad(8, 10_000, func(seq uint64) {
+		mu.Lock()
+		defer mu.Unlock()
+		if seen[seq]++; len(seen) == records {
 			cancel()
-		})
-		return len(p), nil
-	})}
-	done := make(chan struct{})
-	go func() {
-		l.run(ctx)
-		close(done)
-	}()
-	select {
-	case <-done:
-	case <-time.After(10 * time.Second):
-		t.Error("the goroutines wait for each other")
+		}
+	})
+	l.run(ctx)
+	offered := l.counters.offered.Load()
+	assert.GreaterOrEqual(t, offered, uint64(records))
+	assert.Len(t, seen, int(offered))
+	for seq := range offered {
+		assert.Equal(t, 1, seen[seq], seq)
 	}
+	assert.Equal(t, offered, l.counters.returned.Load())
+	assert.EqualValues(t, offered, l.recorder.calls[healthy].TotalCount(), "each call is measured")
 }
 
-// A call that the outage caught counts as the outage's, whether it began or ended in it.
-func TestLoadPhaseOfACall(t *testing.T) {
-	for name, c := range map[string]struct{ began, ended, want phase }{
-		"inside":           {healthy, healthy, healthy},
-		"the sink died":    {healthy, outage, outage},
-		"the breaker shut": {outage, recovered, outage},
-	} {
-		t.Run(name, func(t *testing.T) {
-			ctx, cancel := context.WithCancel(context.Background())
-			defer cancel()
-			now := c.began
-			l := &load{goroutines: 1, phase: func() phase { return now }, sink: writerFunc(func(p []byte) (int, error) {
-				now = c.ended
-				cancel()
-				return len(p), nil
-			})}
-			took := l.run(ctx)
-			for p, h := range took {
-				want := 0
-				if phase(p) == c.want {
-					want = 1
-				}
-				assert.EqualValues(t, want, h.TotalCount(), phaseNames[p])
-			}
-		})
-	}
-}
-
-// A machine that cannot carry the rate does not save up what it could not log.
-func TestPacerForgetsABacklog(t *testing.T) {
-	p := newPacer(1000, 1, 0, time.Now().Add(-time.Hour))
-	immediately := 0
-	for began := time.Now(); time.Since(began) < 20*time.Millisecond; immediately++ {
-		require.True(t, p.wait(context.Background()))
-	}
-	assert.Less(t, immediately, 200, "an hour's backlog would be 3,600,000 records")
-}
-
-func TestPacerEndsWithItsContext(t *testing.T) {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Millisecond)
+// One call blocks for a time in which others were due: they are measured from then, and none of them is left out.
+func TestLoadMeasuresFromWhenACallWasDue(t *testing.T) {
+	const blocked = 200 * time.Millisecond
+	const every = 10 * time.Millisecond
+	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	began := time.Now()
-	p := newPacer(1, 1, 0, began.Add(time.Hour))
-	assert.False(t, p.wait(ctx))
-	assert.Less(t, time.Since(began), 10*time.Second)
+	l := newLoad(1, int(time.Second/every), nil)
+	l.loggers[0] = func(seq uint64) {
+		switch {
+		case seq == 0:
+			time.Sleep(blocked) // the sink that hangs
+		case seq == uint64(blocked/every): // the last one that was due meanwhile
+			cancel()
+		}
+	}
+	l.run(ctx)
+	calls := l.recorder.calls[healthy]
+	require.GreaterOrEqual(t, calls.TotalCount(), int64(blocked/every))
+	// Record n was due n*every after the start and could not be logged before blocked: half of them waited for at
+	// least half of the time. Without the correction all but one would have taken no time at all.
+	assert.GreaterOrEqual(t, time.Duration(calls.ValueAtQuantile(60)), blocked/4)
+	assert.GreaterOrEqual(t, time.Duration(calls.Max()), blocked*99/100)
+}
+
+func TestLoadCountsTheCallsThatItNeverMade(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	l := newLoad(1, 1000, func(uint64) {
+		time.Sleep(100 * time.Millisecond)
+		cancel()
+	})
+	l.run(ctx)
+	assert.EqualValues(t, 1, l.counters.offered.Load())
+	assert.GreaterOrEqual(t, l.behind.Load(), uint64(90))
+}
+
+// The loggers write what the readback looks for, each in one Write.
+func TestLoggersWriteNumberedRecords(t *testing.T) {
+	for _, kind := range loggerKinds {
+		t.Run(kind, func(t *testing.T) {
+			var written []string
+			log := newLogger(kind, writerFunc(func(p []byte) (int, error) {
+				written = append(written, string(p))
+				return len(p), errSink // no logger may print that on stderr, or write the record twice
+			}))
+			log(0)
+			log(1)
+			require.Len(t, written, 2)
+			seen := make(tally, 2)
+			var found contents
+			for _, line := range written {
+				found.add([]byte(line), seen, time.Second)
+			}
+			assert.Equal(t, contents{records: 2}, found)
+			assert.Equal(t, tally{1, 1}, seen)
+		})
+	}
 }

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command outage logs through a circuit breaker to a sink that it kills and restarts, and then looks for every record.
+// Command outage logs to a sink that it freezes, kills and restarts, behind four guards, and then looks for every record.
 //
 //	go run ./outage -h
 //
-// Where things are: flags.go the command line; trial.go what happens when, timeline.go when it happened; sink.go and
-// process.go the sink, from inside and from outside; client.go and guard.go the logger's way to it; load.go the loggers;
-// readback.go and verdict.go the search for the records; report.go all that is printed.
+// Where things are: flags.go and endpoint.go the command line; phase.go and schedule.go what happens when; sink.go and
+// process.go the sink, from inside and from outside; loki.go and netclient.go the clients; guards.go what is compared;
+// loggers.go and load.go the application; trial.go one guard's run, recorder.go and counters.go what is measured in it;
+// readback.go, verdict.go and result.go the search for the records; screen.go, dashboard.go, report.go and picture.go what
+// is to be seen.
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -17,6 +20,9 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 )
 
@@ -29,7 +35,7 @@ const (
 func main() {
 	runAsSink()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // the first Ctrl-C ends the run with a verdict, a second one ends it at once
+	context.AfterFunc(ctx, atOnce) // the first Ctrl-C ends the run with a verdict, a second one ends it at once
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
@@ -64,21 +70,75 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		say(stderr, "outage: %v\n", err)
 		return exitLost
 	}
-	found, err := newTrial(s, dir, stdout).run(ctx)
-	if err == nil {
-		err = found.problem()
+	introduce(stdout, s)
+	results, err := runTrials(ctx, s, dir, stdout)
+	if len(results) > 0 {
+		err = errors.Join(err, conclude(s, results, stdout))
+	}
+	wrong := false
+	for _, r := range results {
+		wrong = wrong || r.isWrong()
 	}
 	switch {
-	case s.keep || found.isWrong(): // the evidence
-		say(stdout, "files: %s\n", dir)
+	case s.keep || wrong: // the evidence
+		say(stdout, "records: %s\n", dir)
 	default:
 		_ = os.RemoveAll(dir)
 	}
 	if err != nil {
-		say(stderr, "outage: %v\n", err)
+		say(stderr, "outage: %s\n", strings.ReplaceAll(err.Error(), "\n", "\noutage: "))
 		return exitLost
 	}
 	return exitOK
+}
+
+// runTrials gives each guard the whole machine for its time. Side by side, one whose callers wait would leave its processor
+// to the others, and one that floods the sink would take theirs.
+func runTrials(ctx context.Context, s settings, dir string, stdout io.Writer) (results []result, problems error) {
+	on := newScreen(stdout)
+	defer on.close()
+	for _, c := range contenders {
+		if ctx.Err() != nil || !slices.Contains(s.guards, c.name) {
+			continue
+		}
+		r, err := newTrial(s, c, dir, on).run(ctx)
+		if err == nil {
+			err = r.problem()
+		}
+		if err != nil {
+			problems = errors.Join(problems, fmt.Errorf("%s: %w", c.name, err))
+		}
+		if r.recorder != nil {
+			results = append(results, r)
+		}
+	}
+	return results, problems
+}
+
+// conclude prints the tables, and writes them and the picture to files.
+func conclude(s settings, results []result, stdout io.Writer) error {
+	var tables bytes.Buffer
+	report(&tables, s, results)
+	say(stdout, "\n%s\n", tables.Bytes())
+	if err := os.MkdirAll(s.out, 0o755); err != nil {
+		return err
+	}
+	text, image := filepath.Join(s.out, "outage.txt"), filepath.Join(s.out, "outage.svg")
+	err := errors.Join(os.WriteFile(text, tables.Bytes(), 0o600), os.WriteFile(image, picture(s, results), 0o600))
+	if err == nil {
+		say(stdout, "picture: %s\n", image)
+	}
+	return err
+}
+
+// atOnce makes the next signal the last. A sink that is frozen could not notice that its parent has gone.
+func atOnce() {
+	again := make(chan os.Signal, 1)
+	signal.Notify(again, os.Interrupt, syscall.SIGTERM)
+	<-again
+	killAll()
+	restoreTerminal()
+	os.Exit(exitLost)
 }
 
 // say prints to a person. Nothing is to be done about a terminal that takes nothing any more.

@@ -13,7 +13,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -21,111 +20,150 @@ import (
 
 // The tests in this file run the whole program, a sink process included.
 
-// execute runs the program with a temporary folder of its own, and returns what it leaves in there.
-func execute(ctx context.Context, t *testing.T, args ...string) (code int, stdout, stderr string, left []string) {
+// terminal keeps what the program prints, and has it interrupted once it has printed something.
+type terminal struct {
+	bytes.Buffer
+	until     string // "": let it run to its end
+	interrupt context.CancelFunc
+}
+
+func (w *terminal) Write(p []byte) (int, error) {
+	n, err := w.Buffer.Write(p)
+	if w.until != "" && strings.Contains(w.String(), w.until) {
+		w.interrupt()
+	}
+	return n, err
+}
+
+// execute runs the program with a temporary folder of its own until it prints something, and returns what it leaves in there.
+func execute(t *testing.T, until string, args ...string) (code int, stdout, stderr string, left []string) {
 	t.Helper()
 	tmp := t.TempDir()
 	t.Setenv("TMPDIR", tmp)
 	t.Setenv("TMP", tmp) // Windows
-	var out, errs bytes.Buffer
-	code = run(ctx, args, &out, &errs)
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	out, errs := terminal{until: until, interrupt: cancel}, bytes.Buffer{}
+	code = run(ctx, append([]string{"-out", filepath.Join(tmp, "out")}, args...), &out, &errs)
 	left, err := filepath.Glob(filepath.Join(tmp, "outage-*"))
 	require.NoError(t, err)
 	return code, out.String(), errs.String(), left
 }
 
-// verdictOf finds the numbers of the verdict in what the program printed.
-func verdictOf(t *testing.T, stdout string) (offered, primary, fallback, lost, duplicated int) {
+// verdictOf finds a guard's line of the verdict in what the program printed.
+func verdictOf(t *testing.T, stdout, guard string) (offered, primary, fallback, lost, duplicated, late int) {
 	t.Helper()
-	line := regexp.MustCompile(`(?m)^offered=.*$`).FindString(stdout)
-	_, err := fmt.Sscanf(line, "offered=%d primary=%d fallback=%d lost=%d duplicated=%d", &offered, &primary, &fallback, &lost, &duplicated)
+	_, verdicts, found := strings.Cut(stdout, "verdict ")
+	require.True(t, found, stdout)
+	line := regexp.MustCompile(`(?m)^ *` + guard + ` +(\d.*)$`).FindStringSubmatch(verdicts)
+	require.NotNil(t, line, stdout)
+	_, err := fmt.Sscan(line[1], &offered, &primary, &fallback, &lost, &duplicated, &late)
 	require.NoError(t, err, stdout)
-	return offered, primary, fallback, lost, duplicated
+	return offered, primary, fallback, lost, duplicated, late
 }
 
 func TestOutage(t *testing.T) {
 	if testing.Short() {
-		t.Skip("takes three seconds")
+		t.Skip("takes four seconds")
 	}
-	code, stdout, stderr, left := execute(context.Background(), t, "-duration", "3s", "-rate", "2000")
+	code, stdout, stderr, left := execute(t, "", "-duration", "4s", "-rate", "1000", "-guards", ours)
 	t.Log(stdout)
 	assert.Equal(t, exitOK, code)
 	assert.Empty(t, stderr)
-	assert.Empty(t, left, "the files are removed")
+	assert.Empty(t, left, "the files of records are removed")
 
-	offered, primary, fallback, lost, duplicated := verdictOf(t, stdout)
+	offered, primary, fallback, lost, duplicated, late := verdictOf(t, stdout, ours)
 	assert.Zero(t, lost)
 	assert.Equal(t, offered+duplicated, primary+fallback+lost)
+	assert.LessOrEqual(t, late, duplicated)
 	assert.Greater(t, primary, 100)
 	assert.Greater(t, fallback, 100)
 	// The order in which these must be told; what the clock says between them is not for a test.
 	rest := stdout
 	for _, part := range []string{
-		"8 goroutines log 2000 records/s", "the sink is killed: SIGKILL", "breaker closed -> open (failure_threshold)",
-		"breaker open -> half_open (probe_admitted)", "breaker half_open -> open (probe_failed)", "the sink is back",
-		"breaker half_open -> closed (probe_succeeded)", "probes sent during the outage", "restart to closed",
-		"log call", "healthy", "outage", "recovered", "offered=", "every record is in one of the two files",
+		"8 goroutines log 1000 records/s", "ours: breakerio.Writer", "the sink hangs: SIGSTOP", "breaker open", "the sink goes on: SIGCONT",
+		"breaker half_open (probe_admitted)", "the sink is killed: SIGKILL", "the sink is back", "breaker closed (probe_succeeded)",
+		"log calls", "healthy", "hang", "resumed", "dead", "restarted", "restart to closed", "verdict", "in neither is lost", "picture: ",
 	} {
 		_, after, found := strings.Cut(rest, part)
 		require.True(t, found, "%q is missing, or comes too early", part)
 		rest = after
 	}
-	live := regexp.MustCompile(`(?m)^ +\d+\.\d\ds  (closed|open|half_open) +\d+ +\d+ +\d of 5 +\S+`).FindAllString(stdout, -1)
+	live := regexp.MustCompile(`(?m)^ +\d+\.\d\ds  (healthy|hang|resumed|dead|restarted) +(closed|open|half_open) +\d+ +\d+ +\d+ +\S+ +\d+ +\S+$`).FindAllString(stdout, -1)
 	assert.GreaterOrEqual(t, len(live), 2, "one line a second")
+
+	folder := filepath.Dir(strings.TrimSpace(rest))
+	image, err := os.ReadFile(filepath.Join(folder, "outage.svg"))
+	require.NoError(t, err)
+	assert.Contains(t, string(image), `class="open"`)
+	tables, err := os.ReadFile(filepath.Join(folder, "outage.txt"))
+	require.NoError(t, err)
+	assert.Contains(t, stdout, string(tables))
 }
 
 // Acknowledged and not stored: the demo believes the files, not the sink, and not itself.
 func TestOutageFindsOutThatRecordsAreMissing(t *testing.T) {
 	t.Setenv(forgetful, "1")
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	code, stdout, stderr, left := execute(ctx, t, "-rate", "2000")
+	code, stdout, stderr, left := execute(t, "healthy ", "-duration", "10m", "-guards", ours) // after a second, that is
 	assert.Equal(t, exitLost, code)
-	offered, primary, fallback, lost, duplicated := verdictOf(t, stdout)
-	assert.InDelta(t, offered/100, lost, float64(fallback), "each 100th, but for those that a busy machine let time out")
+	offered, primary, fallback, lost, duplicated, _ := verdictOf(t, stdout, ours)
+	assert.InDelta(t, offered/100, lost, float64(fallback)+1, "each 100th, but for those that a busy machine let time out")
 	assert.Positive(t, lost)
 	assert.Equal(t, offered+duplicated, primary+fallback+lost)
-	assert.Contains(t, stderr, fmt.Sprintf("outage: %d records are in neither file", lost))
+	assert.Contains(t, stderr, fmt.Sprintf("outage: ours: %d record", lost))
 	require.Len(t, left, 1, "the files are the evidence")
 	assert.Contains(t, stdout, left[0])
 }
 
 func TestOutageInterrupted(t *testing.T) {
-	ctx, cancel := context.WithTimeout(context.Background(), 500*time.Millisecond)
-	defer cancel()
-	code, stdout, stderr, left := execute(ctx, t, "-rate", "2000", "-goroutines", "3", "-keep")
+	code, stdout, stderr, left := execute(t, "healthy ", "-duration", "10m", "-goroutines", "3", "-keep")
 	assert.Equal(t, exitOK, code)
 	assert.Empty(t, stderr)
 	assert.Contains(t, stdout, "interrupted")
-	offered, primary, fallback, lost, duplicated := verdictOf(t, stdout)
+	assert.NotContains(t, stdout, "failover:", "the guards that are left do not begin")
+	offered, primary, fallback, lost, duplicated, _ := verdictOf(t, stdout, "bare")
 	assert.Greater(t, offered, 10)
-	assert.Zero(t, lost)
-	assert.Equal(t, offered+duplicated, primary+fallback)
+	assert.Equal(t, offered+duplicated, primary+fallback+lost)
 	require.Len(t, left, 1, "they are to be kept")
-	assert.FileExists(t, filepath.Join(left[0], "sink.jsonl"))
-	assert.FileExists(t, filepath.Join(left[0], "fallback.jsonl"))
+	assert.FileExists(t, filepath.Join(left[0], "bare.sink"))
+	assert.FileExists(t, filepath.Join(left[0], "bare.fallback.jsonl"))
+}
+
+// An end in the middle of the hang leaves no process behind, and no log call waiting.
+func TestOutageInterruptedInTheHang(t *testing.T) {
+	code, stdout, _, _ := execute(t, "SIGSTOP", "-duration", "4s", "-guards", ours)
+	assert.Equal(t, exitOK, code, stdout)
+	assert.NotContains(t, stdout, "SIGCONT")
+	alive.Range(func(p, _ any) bool {
+		t.Error("still there:", p)
+		return true
+	})
+}
+
+func TestOutageThatCannotWriteItsPicture(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
+	code, _, stderr, _ := execute(t, "bare: ", "-guards", "bare", "-out", file)
+	assert.Equal(t, exitLost, code)
+	assert.Contains(t, stderr, file)
 }
 
 func TestOutageOfSomebodysEndpoint(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes three seconds")
-	}
 	var taken atomic.Int64
 	server := httptest.NewServer(acknowledge(writerFunc(func(p []byte) (int, error) {
-		if n := taken.Add(1); n > 500 && n <= 506 {
-			return 0, os.ErrClosed // enough to open the breaker and to fail a probe
+		if n := taken.Add(1); n > 100 && n <= 106 {
+			return 0, errSink // enough to open the breaker and to fail a probe
 		}
 		return len(p), nil
 	})))
 	defer server.Close()
-	code, stdout, stderr, _ := execute(context.Background(), t, "-duration", "3s", "-rate", "1000", "-goroutines", "1", "-sink", server.URL)
+	code, stdout, stderr, _ := execute(t, "breaker closed", "-duration", "1m", "-timeout", "7s", "-goroutines", "1", "-rate", "1000", "-sink", server.URL+pushPath)
 	t.Log(stdout)
 	assert.Equal(t, exitOK, code)
 	assert.Empty(t, stderr)
-	assert.Contains(t, stdout, "acknowledged by the endpoint or is in the fallback")
-	assert.Contains(t, stdout, "duplicated=unknown")
-	assert.NotContains(t, stdout, "SIGKILL")
-	assert.Regexp(t, `probes sent in vain +1\n`, stdout)
-	assert.Regexp(t, `records the sink refused +6\n`, stdout)
-	assert.Regexp(t, `offered=\d+ primary=\d+ fallback=\d+ lost=0 `, stdout)
+	assert.Contains(t, stdout, "your endpoint acknowledged")
+	assert.Contains(t, stdout, "breaker half_open")
+	assert.NotContains(t, stdout, "SIGSTOP")
+	assert.Regexp(t, `whole run +\d+ +\d+ +\d+`, stdout)
+	assert.Regexp(t, `ours +\d+ +\d+ +[1-9]\d* +0 +unknown +unknown`, stdout)
 }

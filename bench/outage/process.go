@@ -4,11 +4,13 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -29,6 +31,7 @@ func startSink(addr, path string) (*sinkProcess, error) {
 	}
 	cmd := exec.Command(self, sinkCommand, addr, path)
 	cmd.Stderr = os.Stderr
+	cmd.SysProcAttr = diesWithUs()
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err
@@ -41,6 +44,7 @@ func startSink(addr, path string) (*sinkProcess, error) {
 		return nil, fmt.Errorf("start the sink: %w", err)
 	}
 	p := &sinkProcess{cmd: cmd, stdin: stdin}
+	alive.Store(p, nil)
 
 	// Without this a sink that neither answers nor ends would hold the demo for ever.
 	impatience := time.AfterFunc(10*time.Second, func() { _ = cmd.Process.Kill() })
@@ -56,19 +60,45 @@ func startSink(addr, path string) (*sinkProcess, error) {
 }
 
 func (p *sinkProcess) pid() int    { return p.cmd.Process.Pid }
-func (p *sinkProcess) url() string { return "http://" + p.addr + "/" }
+func (p *sinkProcess) url() string { return "http://" + p.addr + pushPath }
 
-// kill ends the process at once (SIGKILL), in the middle of whatever it does.
+// freeze stops the process where it is (SIGSTOP): its connections stay, and nothing comes back on them. resume lets it go on.
+func (p *sinkProcess) freeze() error { return p.signal(stopSignal) }
+func (p *sinkProcess) resume() error { return p.signal(continueSignal) }
+
+func (p *sinkProcess) signal(s os.Signal) error {
+	if s == nil {
+		return errors.New("this system cannot freeze a process")
+	}
+	return p.cmd.Process.Signal(s)
+}
+
+// kill ends the process at once (SIGKILL), in the middle of whatever it does, also if it is frozen.
 func (p *sinkProcess) kill() {
 	_ = p.cmd.Process.Kill()
 	_ = p.cmd.Wait()
 	_ = p.stdin.Close()
+	alive.Delete(p)
 }
 
-// stop asks the process to end, by ending its standard input, and kills it if it does not.
+// stop asks the process to end, by ending its standard input, and kills it if it does not. A frozen one has to go
+// on to notice.
 func (p *sinkProcess) stop() {
 	impatience := time.AfterFunc(3*time.Second, func() { _ = p.cmd.Process.Kill() })
 	defer impatience.Stop()
+	_ = p.resume()
 	_ = p.stdin.Close()
 	_ = p.cmd.Wait()
+	alive.Delete(p)
+}
+
+// alive has every sink process that may be running.
+var alive sync.Map
+
+// killAll is for a demo that ends at once: a frozen sink would not notice that its standard input has ended.
+func killAll() {
+	alive.Range(func(p, _ any) bool {
+		_ = p.(*sinkProcess).cmd.Process.Kill()
+		return true
+	})
 }

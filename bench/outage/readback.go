@@ -10,6 +10,8 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"strconv"
+	"time"
 )
 
 // contents is what one file of records was found to hold.
@@ -17,14 +19,16 @@ type contents struct {
 	records int // whole records with a number that was offered
 	torn    int // lines that are no whole record: what a writer killed in mid-write leaves. Nobody acknowledged them
 	foreign int // whole records with a number that was never offered; a run leaves none
+	late    int // of the records, those that the sink stored when their sender had given them up
 }
 
 // tally counts in how many places each offered record was found. It is all the evidence of the verdict: nothing that
 // the guard believes about a record gets in here.
 type tally []uint8
 
-// readBack reads a file of one JSON record a line and adds what it finds to seen. A file that is not there is empty.
-func readBack(path string, seen tally) (contents, error) {
+// readBack reads a file of one JSON record a line and adds what it finds to seen. A file that is not there is empty. The
+// lines of a sink's file begin with when they were stored and sent; those that took longer than patience are late.
+func readBack(path string, seen tally, patience time.Duration) (contents, error) {
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return contents{}, nil
@@ -33,15 +37,15 @@ func readBack(path string, seen tally) (contents, error) {
 		return contents{}, err
 	}
 	defer func() { _ = file.Close() }()
-	return readRecords(file, seen)
+	return readRecords(file, seen, patience)
 }
 
-func readRecords(r io.Reader, seen tally) (found contents, err error) {
+func readRecords(r io.Reader, seen tally, patience time.Duration) (found contents, err error) {
 	lines := bufio.NewReaderSize(r, 1<<16)
 	for {
 		line, err := lines.ReadBytes('\n')
 		if line = bytes.TrimSuffix(line, []byte("\n")); len(line) > 0 {
-			found.add(line, seen)
+			found.add(line, seen, patience)
 		}
 		if errors.Is(err, io.EOF) {
 			return found, nil
@@ -52,12 +56,13 @@ func readRecords(r io.Reader, seen tally) (found contents, err error) {
 	}
 }
 
-func (c *contents) add(line []byte, seen tally) {
+func (c *contents) add(line []byte, seen tally, patience time.Duration) {
 	var record struct {
 		Seq *uint64 `json:"seq"`
 	}
+	line, waited, whole := unstamp(line)
 	switch err := json.Unmarshal(line, &record); {
-	case err != nil || record.Seq == nil:
+	case !whole || err != nil || record.Seq == nil:
 		c.torn++
 	case *record.Seq >= uint64(len(seen)):
 		c.foreign++
@@ -66,7 +71,22 @@ func (c *contents) add(line []byte, seen tally) {
 		if n := &seen[*record.Seq]; *n < 255 {
 			*n++
 		}
+		if waited > patience {
+			c.late++
+		}
 	}
+}
+
+// unstamp takes the two times off a line of a sink's file, and returns what lies between them. A line without is whole, too.
+func unstamp(line []byte) (record []byte, waited time.Duration, whole bool) {
+	if bytes.HasPrefix(line, []byte("{")) {
+		return line, 0, true
+	}
+	stored, rest, _ := bytes.Cut(line, []byte(" "))
+	sent, record, found := bytes.Cut(rest, []byte(" "))
+	to, err := strconv.ParseInt(string(stored), 10, 64)
+	from, err2 := strconv.ParseInt(string(sent), 10, 64)
+	return record, time.Duration(to - from), found && err == nil && err2 == nil
 }
 
 // missing returns how many offered records were found nowhere, and the numbers of the first few.

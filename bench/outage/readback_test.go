@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -30,12 +31,17 @@ func TestReadRecords(t *testing.T) {
 		{"two glued together", "{\"seq\":0}{\"seq\":1}\n", contents{torn: 1}, tally{0, 0, 0}},
 		{"no number", "{\"msg\":\"a\"}\n{\"seq\":-1}\n{\"seq\":null}\n", contents{torn: 3}, tally{0, 0, 0}},
 		{"never offered", "{\"seq\":3}\n", contents{foreign: 1}, tally{0, 0, 0}},
+		{"stamped by the sink", "2000000000 1000000000 {\"seq\":0}\n", contents{records: 1}, tally{1, 0, 0}},
+		{"late by a nanosecond", "2000000001 1000000000 {\"seq\":0}\n", contents{records: 1, late: 1}, tally{1, 0, 0}},
+		{"torn in the first stamp", "20000", contents{torn: 1}, tally{0, 0, 0}},
+		{"torn in the second stamp", "2000000000 100", contents{torn: 1}, tally{0, 0, 0}},
+		{"torn behind the stamps", "2000000000 1000000000 {\"se\n9 1 {\"seq\":1}\n", contents{records: 1, torn: 1}, tally{0, 1, 0}},
 		{"long", "{\"msg\":\"" + padding + "\",\"seq\":1}\n{\"seq\":2}\n", contents{records: 2}, tally{0, 1, 1}},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			seen := make(tally, 3)
-			got, err := readRecords(strings.NewReader(c.file), seen)
+			got, err := readRecords(strings.NewReader(c.file), seen, time.Second)
 			require.NoError(t, err)
 			assert.Equal(t, c.want, got)
 			assert.Equal(t, c.seen, seen)
@@ -44,17 +50,17 @@ func TestReadRecords(t *testing.T) {
 }
 
 func TestReadBackOfAFileThatIsNotThere(t *testing.T) {
-	got, err := readBack(filepath.Join(t.TempDir(), "sink.jsonl"), make(tally, 1))
+	got, err := readBack(filepath.Join(t.TempDir(), "sink.jsonl"), make(tally, 1), time.Second)
 	require.NoError(t, err)
 	assert.Equal(t, contents{}, got)
 
-	_, err = readBack(t.TempDir(), make(tally, 1))
+	_, err = readBack(t.TempDir(), make(tally, 1), time.Second)
 	assert.Error(t, err, "a directory cannot be read, and that is not the same as empty")
 }
 
 func TestTallyCountsSaturate(t *testing.T) {
 	seen := make(tally, 1)
-	got, err := readRecords(strings.NewReader(strings.Repeat("{\"seq\":0}\n", 256)), seen)
+	got, err := readRecords(strings.NewReader(strings.Repeat("{\"seq\":0}\n", 256)), seen, time.Second)
 	require.NoError(t, err)
 	assert.Equal(t, 256, got.records)
 	assert.Equal(t, 1, seen.distinct(), "256 copies must not count as none")

@@ -3,142 +3,144 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
+	"runtime"
 	"strings"
-	"sync"
+	"text/tabwriter"
 	"time"
-
-	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 )
 
-// reporter prints the run as it goes and its end. Everything goes through one lock, so that the lines of the clock, of
-// the schedule and of the breaker do not mix; none of them is printed by a log call.
-type reporter struct {
-	mu        sync.Mutex
-	w         io.Writer
-	start     time.Time
-	published uint32 // generation of the last transition that was printed
-}
-
-func newReporter(w io.Writer) *reporter { return &reporter{w: w} }
-
-func (r *reporter) printf(format string, args ...any) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	say(r.w, format, args...)
-}
-
-// introduce says what will happen, and starts the clock that the other lines show.
-func (r *reporter) introduce(s settings, sink *sinkProcess, url string) {
-	rate := "as fast as they can"
-	if s.rate > 0 {
-		rate = fmt.Sprintf("%d records/s", s.rate)
-	}
-	r.printf("load      %d goroutines log %s with log/slog, for %s\n", s.goroutines, rate, brief(s.duration))
-	if sink != nil {
-		r.printf("sink      process %d at %s appends each record to a file, then answers 204\n", sink.pid(), url)
-		r.printf("          dies after %s, returns after %s\n", brief(s.duration*4/15), brief(s.duration*9/15))
+// introduce says what will happen.
+func introduce(w io.Writer, s settings) {
+	say(w, "load      %d goroutines log %d records/s, with %s, for %s behind each of: %s\n",
+		s.goroutines, s.rate, s.loggerNames(), brief(s.duration), strings.Join(s.guards, ", "))
+	if s.sink.kind == embeddedSink {
+		say(w, "sink      a process that takes a record as Loki does, stores it, then answers 204; one for each guard\n")
+		say(w, "schedule  hangs after %s, goes on after %s, is killed after %s, comes back after %s\n",
+			brief(hang.at(s.duration)), brief(resumed.at(s.duration)), brief(dead.at(s.duration)), brief(restarted.at(s.duration)))
 	} else {
-		r.printf("sink      %s, yours to stop and start; a 2xx counts as taken\n", url)
+		say(w, "sink      %s, yours to stop and start while this runs\n", s.sink.where)
 	}
-	r.printf("breaker   opens after %d failures in a row; probes after %s, doubling to %s\n", failureThreshold, recoveryTimeout, longestRecovery)
-	r.printf("fallback  a file that takes what the breaker turns away and what the sink fails to take\n\n")
-	r.printf("%8s  %-9s %10s %11s %9s %11s\n", "time", "state", "primary/s", "fallback/s", "failures", "next probe")
-	r.start = time.Now()
+	say(w, "guards    a log call waits %s for the sink; breakers open after %d failures in a row and probe after %s\n\n",
+		brief(s.timeout), failureThreshold, recoveryTimeout)
 }
 
-// event prints something that happened, among the lines of the clock.
-func (r *reporter) event(format string, args ...any) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.eventLocked(format, args...)
+func (s settings) loggerNames() string {
+	if s.logger == allLoggers {
+		return strings.Join(loggerKinds, ", ")
+	}
+	return s.logger
 }
 
-func (r *reporter) eventLocked(format string, args ...any) {
-	say(r.w, "%8s  * %s\n", r.elapsed(), fmt.Sprintf(format, args...))
-}
-
-func (r *reporter) elapsed() string { return fmt.Sprintf("%.2fs", time.Since(r.start).Seconds()) }
-
-// transition is the breaker's asynchronous hook: it may block on a terminal, and no log call waits for it.
-func (r *reporter) transition(tr atomicbreaker.Transition, b *atomicbreaker.Breaker) {
-	line := fmt.Sprintf("breaker %s -> %s (%s)", tr.From, tr.To, tr.Cause)
-	if tr.To == atomicbreaker.Open {
-		line += fmt.Sprintf(", %d failures", tr.Failures)
-		if left := b.RetryAfter(); left > 0 && b.Snapshot().Generation == tr.Generation {
-			line += fmt.Sprintf(", next probe in %s", left.Round(10*time.Millisecond))
+// report prints what the run has shown: the log calls, the breakers' part, and the verdict on the records last.
+func report(w io.Writer, s settings, results []result) {
+	say(w, "%s/%s %s, GOMAXPROCS %d; the guards ran one after the other, each alone\n\n", runtime.GOOS, runtime.GOARCH, runtime.Version(), runtime.GOMAXPROCS(0))
+	reportCalls(w, s, results)
+	if s.sink.kind == embeddedSink {
+		reportOutages(w, results)
+	}
+	table(w, append([]string{"verdict"}, verdictColumns...), func(row func(...string)) {
+		for _, r := range results {
+			row(append([]string{r.name}, r.verdict.cells()...)...)
+		}
+	})
+	say(w, "\n%s.\n", s.sink.meaning())
+	if s.sink.kind == embeddedSink {
+		say(w, "duplicated: copies beyond the first. late: stored by the sink more than %s after they were sent.\n", brief(s.timeout))
+	}
+	for _, r := range results {
+		for _, note := range r.notes() {
+			say(w, "%s.\n", note)
 		}
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.eventLocked("%s", line)
-	r.published = tr.Generation
 }
 
-// drain waits until every transition was printed: the last of them may still be on its way when the load has ended.
-func (r *reporter) drain(b *atomicbreaker.Breaker) {
-	for range 200 {
-		r.mu.Lock()
-		published := r.published
-		r.mu.Unlock()
-		if published == b.Snapshot().Generation {
-			return
+// reportCalls is about the loggers' callers.
+func reportCalls(w io.Writer, s settings, results []result) {
+	columns := []string{"log calls", "phase", "calls/s", "primary/s", "fallback/s", "p50", "p99", "p99.9", "max"}
+	table(w, columns, func(row func(...string)) {
+		for _, r := range results {
+			name := r.name
+			for p := range phases {
+				took, c := r.during(p)
+				if took == 0 {
+					continue
+				}
+				called := phaseNames[p]
+				if s.sink.kind != embeddedSink {
+					called = "whole run"
+				}
+				quantile := func(q float64) string {
+					if r.calls[p].TotalCount() == 0 {
+						return "-"
+					}
+					return brief(time.Duration(r.calls[p].ValueAtQuantile(q)))
+				}
+				row(name, called, number(perSecond(c.returned, took)), number(perSecond(c.acknowledged, took)), number(perSecond(c.diverted, took)),
+					quantile(50), quantile(99), quantile(99.9), quantile(100))
+				name = ""
+			}
 		}
-		time.Sleep(5 * time.Millisecond)
-	}
+	})
+	say(w, "\nA call is measured from when it was due on a schedule made before the run, also if the one before it made it late,\nand counts for the phase that it was due in; the rates count the calls that came back in a phase.\n\n")
 }
 
-// watch prints a line a second until ctx ends.
-func (r *reporter) watch(ctx context.Context, g *guard) {
-	ticker := time.NewTicker(time.Second)
-	defer ticker.Stop()
-	var accepted, diverted uint64
-	last := time.Now()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-ticker.C:
+// reportOutages is about the sink, and what it cost to guard it.
+func reportOutages(w io.Writer, results []result) {
+	columns := []string{
+		"outages", "hang to open", "resumed to closed", "kill to open", "restart to closed",
+		"tried while down", "probes", "goroutines*", "RSS MiB*",
+	}
+	table(w, columns, func(row func(...string)) {
+		for _, r := range results {
+			after := func(state string, p phase) string {
+				if !r.hasBreaker {
+					return noBreaker
+				}
+				d, ok := r.until(state, p)
+				if !ok {
+					return "not seen"
+				}
+				return brief(d)
+			}
+			probes := noBreaker
+			if r.hasBreaker {
+				probes = fmt.Sprint(r.whileDown().probes)
+			}
+			before, hung := r.peaks[healthy], r.peaks[hang]
+			row(r.name, after(isOpen, hang), after(isClosed, resumed), after(isOpen, dead), after(isClosed, restarted),
+				fmt.Sprint(r.whileDown().tried), probes, fmt.Sprintf("%d → %d", before.goroutines, hung.goroutines),
+				fmt.Sprintf("%s → %s", mebibytes(before.rss), mebibytes(hung.rss)))
 		}
-		now, a, d := time.Now(), g.accepted.Load(), g.diverted.Load()
-		seconds := now.Sub(last).Seconds()
-		r.live(g.breaker, float64(a-accepted)/seconds, float64(d-diverted)/seconds)
-		last, accepted, diverted = now, a, d
-	}
+	})
+	say(w, "\n* at most, while healthy → in the hang; RSS is the whole demo's, with what was measured of the guards before.\ntried: records that the client took to the sink while it was down, probes among them.\n\n")
 }
 
-func (r *reporter) live(b *atomicbreaker.Breaker, primary, fallback float64) {
-	now, probe := b.Snapshot(), "-"
-	switch {
-	case now.ProbeDue:
-		probe = "due"
-	case now.State == atomicbreaker.HalfOpen:
-		probe = "in flight"
-	case now.State == atomicbreaker.Open:
-		probe = fmt.Sprintf("%.2fs", b.RetryAfter().Seconds())
+// table prints columns: the first to the left, as its words are, the others to the right, as numbers are.
+func table(w io.Writer, columns []string, rows func(row func(...string))) {
+	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	var width int
+	var lines [][]string
+	row := func(cells ...string) {
+		lines = append(lines, cells)
+		width = max(width, len(cells[0]))
 	}
-	failures := fmt.Sprintf("%d of %d", now.Failures, failureThreshold)
-	r.printf("%8s  %-9s %10.0f %11.0f %9s %11s\n", r.elapsed(), now.State, primary, fallback, failures, probe)
+	row(columns...)
+	rows(row)
+	for _, cells := range lines {
+		say(out, "%-*s\t%s\t\n", width, cells[0], strings.Join(cells[1:], "\t"))
+	}
+	_ = out.Flush()
 }
 
-// conclude prints what the run has shown: the breaker's part, the log calls', and the verdict last.
-func (r *reporter) conclude(v verdict, told [][2]string, took latencies) {
-	r.printf("\n")
-	for _, line := range told {
-		r.printf("%-33s %s\n", line[0], line[1])
+func number(f float64) string { return fmt.Sprintf("%.0f", f) }
+
+func mebibytes(bytes uint64) string {
+	if bytes == 0 {
+		return "?"
 	}
-	r.printf("\n")
-	r.printf("%-10s %10s %10s %10s %10s\n", "log call", "records", "p50", "p99", "max")
-	for p, h := range took {
-		if h.TotalCount() == 0 {
-			continue
-		}
-		r.printf("%-10s %10d %10s %10s %10s\n", phaseNames[p], h.TotalCount(),
-			brief(time.Duration(h.ValueAtQuantile(50))), brief(time.Duration(h.ValueAtQuantile(99))), brief(time.Duration(h.Max())))
-	}
-	r.printf("\n%s\n%s\n", v, v.meaning())
+	return fmt.Sprintf("%.0f", float64(bytes)/(1<<20))
 }
 
 // brief writes a duration with three digits, which is as much as one run can say.

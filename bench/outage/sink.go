@@ -3,6 +3,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -19,10 +21,11 @@ import (
 const (
 	sinkCommand   = "sink-process" // first argument: run as the sink instead of the demo
 	sinkAnnounces = "listening "   // what the sink prints, followed by its address, once it takes records
-	maxRecord     = 1 << 20
+	maxPush       = 1 << 20
+	maxLine       = 256 << 10 // Loki's own default
 )
 
-// sinkMain is the child process: it appends each record that is POSTed to the file at path, and acknowledges it then.
+// sinkMain is the child process: it appends each record that is pushed to the file at path, and acknowledges it then.
 func sinkMain(addr, path string, stdin io.Reader, stdout io.Writer) error {
 	signal.Ignore(os.Interrupt) // Ctrl-C reaches the whole process group; the parent still needs its sink
 	file, err := openRecords(path)
@@ -54,25 +57,50 @@ func serveSink(addr string, records io.Writer, stdin io.Reader, stdout io.Writer
 	return nil
 }
 
-// acknowledge answers 204 after the record was written to w in one call, and anything else when it was not. What was
-// written survives a SIGKILL, because it is the kernel's by then; nothing here guards against a power cut.
+// acknowledge answers as Loki's push API does: 204 after the records of a push were written to w in one call, 400 for a
+// push that will never be one, and 503 when it could not be stored. What was written survives a SIGKILL, because it is
+// the kernel's by then; nothing here guards against a power cut.
 func acknowledge(w io.Writer) http.Handler {
-	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		if r.Method != http.MethodPost {
-			http.Error(rw, "POST one record", http.StatusMethodNotAllowed)
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST "+pushPath, func(rw http.ResponseWriter, r *http.Request) {
+		var pushed push
+		if err := json.NewDecoder(http.MaxBytesReader(rw, r.Body, maxPush)).Decode(&pushed); err != nil {
+			http.Error(rw, err.Error(), http.StatusBadRequest) // also one that was cut off on the way
 			return
 		}
-		record, err := io.ReadAll(http.MaxBytesReader(rw, r.Body, maxRecord))
-		if err != nil { // cut off on the way: not a whole record
+		records, err := stamped(pushed, time.Now())
+		if err != nil {
 			http.Error(rw, err.Error(), http.StatusBadRequest)
 			return
 		}
-		if n, err := w.Write(record); err != nil || n < len(record) {
-			http.Error(rw, "the record was not stored", http.StatusServiceUnavailable)
+		if n, err := w.Write(records); err != nil || n < len(records) {
+			http.Error(rw, "the records were not stored", http.StatusServiceUnavailable)
 			return
 		}
 		rw.WriteHeader(http.StatusNoContent)
 	})
+	return mux
+}
+
+// stamped is what the sink stores of a push: a line for each record, which begins with when it was stored and with when it
+// was sent, both in nanoseconds. Their difference tells a late record from one that was taken in time.
+func stamped(p push, now time.Time) (records []byte, err error) {
+	for _, s := range p.Streams {
+		for _, value := range s.Values {
+			sent, line := value[0], value[1]
+			if _, err := strconv.ParseUint(sent, 10, 64); err != nil {
+				return nil, fmt.Errorf("timestamp %.40q: want nanoseconds since 1970, as a string", sent)
+			}
+			if len(line) > maxLine || strings.Contains(line, "\n") {
+				return nil, fmt.Errorf("a line of %d bytes: want at most %d, without a line break", len(line), maxLine)
+			}
+			records = fmt.Appendf(records, "%d %s %s\n", now.UnixNano(), sent, line)
+		}
+	}
+	if records == nil {
+		return nil, errors.New("the push has no records")
+	}
+	return records, nil
 }
 
 // openRecords opens a file of one record a line for appending. O_APPEND makes every Write one atomic append, from

@@ -5,178 +5,160 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
 	"path/filepath"
+	"runtime/debug"
 	"time"
-
-	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 )
 
-// The breaker's settings: short enough for several failed probes within a run of some seconds. A service would
-// rather wait 30 s.
-const (
-	failureThreshold = 5
-	recoveryTimeout  = 500 * time.Millisecond
-	longestRecovery  = 2 * time.Second
-)
+// graceToClose is how much longer than asked a run may take so that a breaker can close again: the wait for a probe, and
+// some for a machine that is busy.
+const graceToClose = recoveryTimeout + 4*time.Second
 
-// graceToClose is how much longer than asked a run may take so that the breaker can close again: the longest wait for a
-// probe, and some for a machine that is busy.
-const graceToClose = longestRecovery + 3*time.Second
-
-// trial is one run: a load behind a guard in front of a sink, and what is done to the sink meanwhile.
+// trial is one guard's run: a load behind it in front of a sink of its own, and what is done to that sink meanwhile.
 type trial struct {
 	settings
-	out      *reporter
-	timeline *timeline
-	guard    *guard
-	load     *load
-	process  *sinkProcess // nil while the sink is dead, and always with somebody's own endpoint
+	contender
+	screen   screen
+	counters counters
+	recorder *recorder
+	load     load
+	guard    guard
+	closed   chan struct{} // takes a value when the breaker has closed
+	process  *sinkProcess  // nil while the sink is dead, and always with somebody's own endpoint
+	addr     string        // of the dead sink: the next one gets it
 
 	sinkFile, fallbackFile string
 }
 
-func newTrial(s settings, dir string, out io.Writer) *trial {
+func newTrial(s settings, c contender, dir string, on screen) *trial {
 	return &trial{
 		settings:     s,
-		out:          newReporter(out),
-		timeline:     newTimeline(s.sink == ""),
-		sinkFile:     filepath.Join(dir, "sink.jsonl"),
-		fallbackFile: filepath.Join(dir, "fallback.jsonl"),
+		contender:    c,
+		screen:       on,
+		closed:       make(chan struct{}, 1),
+		sinkFile:     filepath.Join(dir, c.name+".sink"),
+		fallbackFile: filepath.Join(dir, c.name+".fallback.jsonl"),
 	}
 }
 
 // run goes through the whole trial. It ends early, but with a verdict, when ctx does. An error means that there is no
 // verdict, or none about a whole outage.
-func (t *trial) run(ctx context.Context) (verdict, error) {
+func (t *trial) run(ctx context.Context) (result, error) {
 	fallback, err := openRecords(t.fallbackFile)
 	if err != nil {
-		return verdict{}, err
+		return result{}, err
 	}
 	defer func() { _ = fallback.Close() }()
-	url := t.sink
-	if t.sink == "" {
+	sink := t.sink
+	if sink.kind == embeddedSink {
 		if t.process, err = startSink("127.0.0.1:0", t.sinkFile); err != nil {
-			return verdict{}, err
+			return result{}, err
 		}
-		defer func() { t.stopSink() }()
-		url = t.process.url()
+		defer t.stopSink()
+		sink = endpoint{kind: lokiSink, where: t.process.url()}
 	}
-	primary := newHTTPSink(url, t.goroutines)
-	t.guard = &guard{primary: primary, fallback: fallback}
-	t.guard.breaker, err = atomicbreaker.New("http-sink",
-		atomicbreaker.WithFailureThreshold(failureThreshold),
-		atomicbreaker.WithRecoveryTimeout(recoveryTimeout),
-		atomicbreaker.WithBackoff(longestRecovery),
-		// Two hooks: the first only notes the moment, in the log call that caused it. The second prints, which may
-		// block; no log call waits for it.
-		atomicbreaker.WithOnTransition(t.timeline.observe),
-		atomicbreaker.WithAsyncOnTransition(func(tr atomicbreaker.Transition) { t.out.transition(tr, t.guard.breaker) }),
-	)
+	client, err := sink.open(t.name, t.goroutines, t.timeout)
 	if err != nil {
-		return verdict{}, err
+		return result{}, err
 	}
-	t.load = &load{sink: t.guard, phase: t.timeline.phase, goroutines: t.goroutines, rate: t.rate}
+	defer func() { _ = client.Close() }()
 
-	t.out.introduce(t.settings, t.process, url)
-	took, scheduleErr := t.play(ctx)
-	primary.Close()
+	debug.FreeOSMemory() // what the last guard left behind is not this one's weight
+	t.recorder = newRecorder(t.duration, t.counters.now)
+	t.guard = t.build(parts{
+		primary:  countedPrimary{client, &t.counters},
+		fallback: countedFallback{fallback, &t.counters},
+		timeout:  t.timeout,
+		changed:  t.changed,
+	})
+	t.load = load{loggers: t.loggers(), rate: t.rate, counters: &t.counters, recorder: t.recorder}
+	t.screen.event(0, fmt.Sprintf("%s: %s", t.name, t.about))
+	scheduleErr := t.play(ctx)
+	if t.guard.close != nil {
+		t.guard.close()
+	}
+	_ = client.Close()
 	t.stopSink()
-	t.out.drain(t.guard.breaker)
-	v, err := t.judge()
-	if err != nil {
-		return v, err
+
+	r, err := t.judge()
+	if err == nil && ctx.Err() == nil { // what was cut short is judged as far as it went
+		err = scheduleErr
 	}
-	t.out.conclude(v, t.timeline.story().tell(t.guard.refused.Load()), took)
-	if ctx.Err() != nil {
-		return v, nil // it was cut short; what there is of it was judged
-	}
-	return v, scheduleErr
+	return r, err
 }
 
-// play runs the load and, beside it, the schedule and the live line. It returns when all of them have ended.
-func (t *trial) play(ctx context.Context) (latencies, error) {
+// loggers deals the loggers out to the goroutines: one of each kind, shared by those of its turn.
+func (t *trial) loggers() []logFunc {
+	kinds := t.usedKinds()
+	made := make([]logFunc, len(kinds))
+	for i, kind := range kinds {
+		made[i] = t.guard.logger(kind)
+	}
+	all := make([]logFunc, t.goroutines)
+	for i := range all {
+		all[i] = made[i%len(made)]
+	}
+	return all
+}
+
+// usedKinds are the loggers that were asked for, or as many of them as the guard works with. A guard that works with none
+// of them still runs, with those that it does.
+func (t *trial) usedKinds() []string {
+	for _, kind := range t.kinds {
+		if t.logger == kind {
+			return []string{kind}
+		}
+	}
+	return t.kinds
+}
+
+// changed is the breaker's hook, in the log call that changed it.
+func (t *trial) changed(to, why string) {
+	if to == isHalfOpen {
+		t.counters.probes.Add(1)
+	}
+	c := t.recorder.change(to, why)
+	line := "breaker " + to
+	if why != "" {
+		line += " (" + why + ")"
+	}
+	t.screen.event(c.at, line)
+	if to == isClosed {
+		select {
+		case t.closed <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// play runs the load and, beside it, the schedule and the live view. It returns when all of them have ended.
+func (t *trial) play(ctx context.Context) error {
 	logging, stopLogging := context.WithCancel(context.Background())
 	scheduled := make(chan error, 1)
 	watched := make(chan struct{})
 	go func() {
 		err := t.schedule(ctx)
+		t.recorder.enter(phases)
 		if ctx.Err() != nil {
-			t.out.event("interrupted: counting what there is")
+			t.screen.event(t.recorder.since(), "interrupted: counting what there is")
+			t.wake()
 		}
-		scheduled <- err
 		stopLogging()
+		scheduled <- err
 	}()
 	go func() {
-		t.out.watch(logging, t.guard)
+		t.watch(logging)
 		close(watched)
 	}()
-	took := t.load.run(logging)
+	t.load.run(logging)
 	<-watched
-	return took, <-scheduled
+	return <-scheduled
 }
 
-// schedule does to the sink what happens to sinks.
-func (t *trial) schedule(ctx context.Context) error {
-	if t.sink != "" {
-		wait(ctx, t.duration)
-		return nil
-	}
-	dies, returns := t.duration*4/15, t.duration*9/15
-	if !wait(ctx, dies) {
-		return nil
-	}
-	addr := t.process.addr
-	t.out.event("the sink is killed: SIGKILL to process %d", t.process.pid())
-	t.timeline.sinkDies(t.counts())
-	t.process.kill()
-	t.process = nil
-
-	if !wait(ctx, returns-dies) {
-		return nil
-	}
-	t.timeline.sinkReturns(t.counts())
-	process, err := startSink(addr, t.sinkFile)
-	if err != nil {
-		return fmt.Errorf("restart: %w", err)
-	}
-	t.process = process
-	t.out.event("the sink is back: process %d, same port", process.pid())
-
-	if !wait(ctx, t.duration-returns) {
-		return nil
-	}
-	return t.awaitClosed(ctx)
-}
-
-// awaitClosed makes sure that the run has shown what it is for.
-func (t *trial) awaitClosed(ctx context.Context) error {
-	s, state := t.timeline.story(), t.guard.breaker.State()
-	if s.closed.IsZero() && state == atomicbreaker.Closed {
-		return fmt.Errorf("the breaker did not open: that takes %d failed records in a row, and %d were logged while the sink was down; raise -rate",
-			failureThreshold, s.until.offered-s.before.offered)
-	}
-	late, stop := context.WithTimeout(ctx, graceToClose)
-	defer stop()
-	select {
-	case <-t.timeline.recovered:
-		return nil
-	case <-late.Done():
-		return fmt.Errorf("the breaker did not close within %s of the sink's return", time.Since(s.returned).Round(time.Second))
-	}
-}
-
-func (t *trial) counts() counts {
-	return counts{offered: t.load.next.Load(), refused: t.guard.refused.Load()}
-}
-
-// wait lets d pass, and returns false if ctx ended before.
-func wait(ctx context.Context, d time.Duration) bool {
-	select {
-	case <-time.After(d):
-		return true
-	case <-ctx.Done():
-		return false
+// wake lets a frozen sink go on, so that log calls that wait for it end.
+func (t *trial) wake() {
+	if t.process != nil {
+		_ = t.process.resume()
 	}
 }
 
@@ -188,17 +170,51 @@ func (t *trial) stopSink() {
 	}
 }
 
-// judge looks for every record that was offered.
-func (t *trial) judge() (v verdict, err error) {
-	seen := make(tally, t.load.next.Load())
-	if v.fallback, err = readBack(t.fallbackFile, seen); err != nil {
-		return v, fmt.Errorf("read the fallback back: %w", err)
+// watch takes the samples for the picture, and shows the live view, until ctx ends.
+func (t *trial) watch(ctx context.Context) {
+	sampling, showing := time.NewTicker(t.recorder.slice), time.NewTicker(t.screen.every())
+	defer sampling.Stop()
+	defer showing.Stop()
+	t.recorder.sample()
+	last, lastAt := counts{}, time.Duration(0)
+	for {
+		select {
+		case <-ctx.Done():
+			t.recorder.sample()
+			return
+		case <-sampling.C:
+			t.recorder.sample()
+		case <-showing.C:
+			now, at := t.counters.now(), t.recorder.since()
+			t.screen.show(t.status(at, now.minus(last), at-lastAt))
+			last, lastAt = now, at
+		}
 	}
-	if t.sink != "" {
-		return v.believing(seen, t.guard.accepted.Load()), nil
+}
+
+// status is what is to be shown of the time since the last look.
+func (t *trial) status(at time.Duration, since counts, during time.Duration) status {
+	s := status{
+		guard: t.name, at: at, of: t.duration, phase: phaseNames[t.recorder.current()], state: noBreaker, nextProbe: -1,
+		primary: perSecond(since.acknowledged, during), fallback: perSecond(since.diverted, during),
+		nowhere: perSecond(since.returned-min(since.returned, since.acknowledged+since.diverted), during),
+		p99:     t.recorder.takeRecent(), failures: t.counters.failed.Load(),
 	}
-	if v.primary, err = readBack(t.sinkFile, seen); err != nil {
-		return v, fmt.Errorf("read the sink's file back: %w", err)
+	if t.sink.kind != embeddedSink {
+		s.phase = ""
 	}
-	return v.from(seen), nil
+	if t.hasBreaker {
+		s.state = t.recorder.state()
+	}
+	if t.guard.nextProbe != nil && s.state == isOpen {
+		s.nextProbe = t.guard.nextProbe()
+	}
+	return s
+}
+
+func perSecond(n uint64, during time.Duration) float64 {
+	if during <= 0 {
+		return 0
+	}
+	return float64(n) / during.Seconds()
 }

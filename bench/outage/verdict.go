@@ -3,7 +3,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 )
@@ -15,9 +14,9 @@ type verdict struct {
 	offered           int
 	primary, fallback contents
 	lost              int      // found nowhere
-	duplicated        int      // copies beyond the first: mostly, the sink stored a record but could not say so any more
+	duplicated        int      // copies beyond the first: mostly, the sink stored a record but could not say so in time
 	first             []uint64 // numbers of the first few lost ones
-	believed          bool     // primary is what an endpoint acknowledged; it was not read back
+	believed          bool     // primary is what an endpoint took by its own account; it was not read back
 }
 
 // from completes the verdict when both files were read back.
@@ -39,49 +38,37 @@ func (v verdict) believing(seen tally, acknowledged uint64) verdict {
 	return v
 }
 
-// isWrong says whether a record is missing, or one turned up that nobody logged.
-func (v verdict) isWrong() bool { return v.lost != 0 || v.primary.foreign+v.fallback.foreign != 0 }
+// foreign is how many records turned up that nobody logged.
+func (v verdict) foreign() int { return v.primary.foreign + v.fallback.foreign }
 
-// problem is isWrong as an error.
-func (v verdict) problem() error {
-	if !v.isWrong() {
-		return nil
-	}
-	return errors.New(v.meaning())
-}
-
-func (v verdict) String() string {
-	duplicated := fmt.Sprint(v.duplicated)
+// cells are the verdict's columns in the table.
+func (v verdict) cells() []string {
+	duplicated, late := fmt.Sprint(v.duplicated), fmt.Sprint(v.primary.late)
 	if v.believed {
-		duplicated = "unknown"
+		duplicated, late = "unknown", "unknown"
 	}
-	s := fmt.Sprintf("offered=%d primary=%d fallback=%d lost=%d duplicated=%s",
-		v.offered, v.primary.records, v.fallback.records, v.lost, duplicated)
-	if torn := v.primary.torn + v.fallback.torn; torn > 0 {
-		s += fmt.Sprintf(" torn=%d", torn)
+	return []string{
+		fmt.Sprint(v.offered), fmt.Sprint(v.primary.records), fmt.Sprint(v.fallback.records), fmt.Sprint(v.lost), duplicated, late,
 	}
-	return s
 }
 
-// meaning says the verdict in a sentence.
-func (v verdict) meaning() string {
-	subject := fmt.Sprintf("%d records are", v.lost)
+var verdictColumns = []string{"offered", "primary", "fallback", "lost", "duplicated", "late"}
+
+// problem says what is wrong with the records, or "".
+func (v verdict) problem() string {
+	subject, verb := fmt.Sprintf("%d records", v.lost), "are"
 	if v.lost == 1 {
-		subject = "1 record is"
+		subject, verb = "1 record", "is"
 	}
 	switch {
-	case v.primary.foreign+v.fallback.foreign > 0:
-		return fmt.Sprintf("records were found that nobody logged: %d", v.primary.foreign+v.fallback.foreign)
+	case v.foreign() > 0:
+		return fmt.Sprintf("records were found that nobody logged: %d", v.foreign())
 	case v.lost != 0 && v.believed:
-		return strings.NewReplacer(" is", " was", " are", " were").Replace(subject) + " neither acknowledged nor found in the fallback"
+		return subject + " can neither have been taken by the sink nor be found in the fallback"
 	case v.lost != 0:
-		return fmt.Sprintf("%s in neither file: %s", subject, v.examples())
-	case v.believed:
-		return "every record was acknowledged by the endpoint or is in the fallback"
-	case v.duplicated > 0:
-		return "every record is in one of the two files; the duplicates are in both: stored, but not acknowledged any more"
+		return fmt.Sprintf("%s %s in neither file: %s", subject, verb, v.examples())
 	}
-	return "every record is in one of the two files"
+	return ""
 }
 
 // examples lists the first lost records by number.

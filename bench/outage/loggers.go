@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+
+	"github.com/rs/zerolog"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+)
+
+// loggerKinds are the loggers that the demo knows. One of each serves all the goroutines that use its kind, as in an
+// application; so behind slog, whose handlers hold a mutex while they write, they wait for each other.
+var loggerKinds = []string{"slog", "zap", "zerolog"}
+
+// logFunc logs record number seq.
+type logFunc func(seq uint64)
+
+const (
+	message  = "order accepted"
+	itemKey  = "item"
+	itemName = "anvil, cast iron"
+)
+
+// newLogger returns a logger of a kind that writes to w. What w refuses is not reported once more on stderr, record by
+// record, as zap and zerolog do by default: the demo counts it.
+func newLogger(kind string, w io.Writer) logFunc {
+	switch kind {
+	case "zap":
+		core := zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.AddSync(w), zap.InfoLevel)
+		logger := zap.New(core, zap.ErrorOutput(zapcore.AddSync(io.Discard)))
+		return func(seq uint64) { logger.Info(message, zap.Uint64("seq", seq), zap.String(itemKey, itemName)) }
+	case "zerolog":
+		logger := zerolog.New(w).With().Timestamp().Logger()
+		return func(seq uint64) { logger.Info().Uint64("seq", seq).Str(itemKey, itemName).Msg(message) }
+	}
+	return newSlog(slog.NewJSONHandler(w, nil))
+}
+
+func newSlog(h slog.Handler) logFunc {
+	logger := slog.New(h)
+	return func(seq uint64) {
+		logger.LogAttrs(context.Background(), slog.LevelInfo, message, slog.Uint64("seq", seq), slog.String(itemKey, itemName))
+	}
+}
+
+// zerolog has one error handler for the whole program.
+func init() { zerolog.ErrorHandler = func(error) {} }

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+)
+
+// The picture has a row for each guard, all on one time axis: records/s by where they went, p99 of the log calls on a
+// logarithmic scale, and the breaker's state. What the sink did is behind all of them. Sizes are in pixels.
+const (
+	pictureWidth        = 960
+	plotLeft, plotRight = 132, 944
+	headerHeight        = 74
+	rateHeight          = 66
+	callHeight          = 50
+	bandHeight          = 9
+	rowGap              = 9 // within a row
+	rowHeight           = rateHeight + rowGap + callHeight + rowGap + bandHeight + 26
+	axisHeight          = 26
+)
+
+// shortestCall and slowestCall are the ends of the p99 axis.
+const shortestCall, slowestCall = 10 * time.Microsecond, 10 * time.Second
+
+// pictureStyle has no background: the page's shows. Both schemes are spelled out, because not every renderer knows variables.
+const pictureStyle = `<style>
+text{font:12px system-ui,-apple-system,"Segoe UI",Helvetica,Arial,sans-serif;fill:#3d444d}
+.name{font-weight:600;font-size:14px;fill:#1f2328}.small{font-size:10.5px;fill:#59636e}.bad{fill:#d1242f;font-weight:600}.end{text-anchor:end}.mid{text-anchor:middle}
+.grid{stroke:#d1d9e0;stroke-width:1}.down{fill:#818b98;fill-opacity:.16}
+.primary{fill:#2f7ed8}.fallback{fill:#e0a100}.nowhere{fill:#d1242f}
+.p99{fill:none;stroke:#6e40c9;stroke-width:1.6;stroke-linejoin:round}
+.closed{fill:#2da44e}.open{fill:#d1242f}.half_open{fill:#e0a100}.none{fill:#818b98;fill-opacity:.35}
+@media (prefers-color-scheme:dark){
+text{fill:#c9d1d9}.name{fill:#f0f6fc}.small{fill:#9198a1}.bad{fill:#ff6b62}
+.grid{stroke:#3d444d}.down{fill:#9198a1;fill-opacity:.2}
+.primary{fill:#4c9aff}.fallback{fill:#e3b341}.nowhere{fill:#ff6b62}
+.p99{stroke:#b392f0}
+.closed{fill:#3fb950}.open{fill:#ff6b62}.half_open{fill:#e3b341}.none{fill:#9198a1;fill-opacity:.35}
+}
+</style>
+`
+
+// drawing is an SVG in the making.
+type drawing struct {
+	bytes.Buffer
+	end time.Duration // of the time axis
+	top float64       // of the rate axis, records/s
+}
+
+// picture draws the runs.
+func picture(s settings, results []result) []byte {
+	d := &drawing{end: s.duration, top: 2 * float64(s.rate)}
+	for _, r := range results {
+		d.end = max(d.end, r.marks[phases].at)
+	}
+	height := headerHeight + rowHeight*len(results) + axisHeight
+	d.printf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img" aria-labelledby="title">`+"\n",
+		pictureWidth, height, pictureWidth, height)
+	d.printf(`<title id="title">%s</title>`+"\n", summary(results))
+	d.WriteString(pictureStyle)
+	d.legend()
+	for i, r := range results {
+		d.row(headerHeight+rowHeight*i, r)
+	}
+	if len(results) > 0 && s.sink.kind == embeddedSink {
+		d.phaseNames(results[0])
+	}
+	d.timeAxis(headerHeight + rowHeight*len(results))
+	d.WriteString("</svg>\n")
+	return d.Bytes()
+}
+
+// summary is what the picture says to who cannot see it.
+func summary(results []result) string {
+	parts := make([]string, len(results))
+	for i, r := range results {
+		took, c := r.during(hang)
+		parts[i] = fmt.Sprintf("%s lost %d of %d records", r.name, r.verdict.lost, r.verdict.offered)
+		if took > 0 {
+			parts[i] += fmt.Sprintf(" and came to %.0f log calls/s in the hang", perSecond(c.returned, took))
+		}
+	}
+	return strings.Join(parts, "; ")
+}
+
+func (d *drawing) printf(format string, args ...any) { say(d, format, args...) }
+
+func (d *drawing) text(x, y float64, class, text string) {
+	d.printf(`<text x="%.1f" y="%.1f" class="%s">%s</text>`+"\n", x, y, class, text)
+}
+
+func (d *drawing) rect(x, y, width, height float64, class string) {
+	d.printf(`<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" class="%s"/>`+"\n", x, y, width, height, class)
+}
+
+func (d *drawing) line(x1, y1, x2, y2 float64) {
+	d.printf(`<line x1="%.1f" y1="%.1f" x2="%.1f" y2="%.1f" class="grid"/>`+"\n", x1, y1, x2, y2)
+}
+
+// x is where a moment is.
+func (d *drawing) x(at time.Duration) float64 {
+	at = min(max(at, 0), d.end)
+	return plotLeft + (plotRight-plotLeft)*float64(at)/float64(d.end)
+}
+
+// legend names the colours: of the rates, of the line and of the band.
+func (d *drawing) legend() {
+	x := float64(plotLeft)
+	entry := func(class, text string, width float64) {
+		if class == "p99" {
+			d.printf(`<path d="M%.1f 20h14" class="p99"/>`+"\n", x)
+		} else {
+			d.rect(x, 14, 11, 11, class)
+		}
+		d.text(x+17, 24, "", text)
+		x += width
+	}
+	entry("primary", "to the sink", 104)
+	entry("fallback", "to the fallback", 126)
+	entry("nowhere", "nowhere", 94)
+	entry("p99", "p99 of a log call", 142)
+	entry(isClosed, "breaker closed", 128)
+	entry(isHalfOpen, "half-open", 94)
+	entry(isOpen, "open", 0)
+}
+
+// phaseNames stand above the first row.
+func (d *drawing) phaseNames(r result) {
+	names := [phases]string{"healthy", "sink hangs", "resumed", "sink dead", "restarted"}
+	for p, name := range names {
+		if from, to := span(r, phase(p)); to > from {
+			d.text((d.x(from)+d.x(to))/2, headerHeight-14, "mid", name)
+		}
+	}
+}
+
+// span is when a phase of a run began and ended.
+func span(r result, p phase) (from, to time.Duration) {
+	took, _ := r.during(p)
+	return r.marks[p].at, r.marks[p].at + took
+}
+
+func (d *drawing) timeAxis(y int) {
+	step := time.Second
+	for d.end/step > 15 {
+		step *= 5
+	}
+	for at := time.Duration(0); at <= d.end; at += step {
+		d.text(d.x(at), float64(y)+2, "small mid", brief(at))
+	}
+}
+
+// row draws one guard's run.
+func (d *drawing) row(y int, r result) {
+	rateBottom := float64(y + rateHeight)
+	callTop := rateBottom + rowGap
+	callBottom := callTop + callHeight
+	bandTop := callBottom + rowGap
+	for p := range phases {
+		if from, to := span(r, p); p.isDown() && to > from {
+			d.rect(d.x(from), float64(y), d.x(to)-d.x(from), bandTop+bandHeight-float64(y), "down")
+		}
+	}
+	d.text(8, float64(y)+14, "name", r.name)
+	d.text(8, float64(y)+31, map[bool]string{true: "small bad", false: "small"}[r.verdict.lost > 0], fmt.Sprintf("lost %d", r.verdict.lost))
+	if took, c := r.during(hang); took > 0 {
+		d.text(8, float64(y)+46, "small", "in the hang")
+		d.text(8, float64(y)+59, "small", number(perSecond(c.returned, took))+" calls/s")
+	}
+	for _, share := range []float64{0, 0.5, 1} {
+		at := rateBottom - share*rateHeight
+		d.line(plotLeft, at, plotRight, at)
+		d.text(plotLeft-6, at+4, "small end", number(share*d.top)+"/s")
+	}
+	d.rates(r, rateBottom)
+	for tick := 100 * time.Microsecond; tick <= slowestCall; tick *= 100 {
+		at := callY(tick, callBottom)
+		d.line(plotLeft, at, plotRight, at)
+		d.text(plotLeft-6, at+4, "small end", brief(tick))
+	}
+	d.p99(r, callBottom)
+	d.band(r, bandTop)
+}
+
+// rates draws three areas, one upon the other. What is above the axis is cut off: the rush after a hang would make all
+// else flat.
+func (d *drawing) rates(r result, bottom float64) {
+	var xs []float64
+	var edges [4][]float64 // of the three areas, the lowest first
+	for i := 1; i < len(r.samples); i++ {
+		took := r.samples[i].at - r.samples[i-1].at
+		c := r.samples[i].counts.minus(r.samples[i-1].counts)
+		if took < r.slice/2 {
+			continue // two ticks at once, after the machine was busy elsewhere
+		}
+		sum := 0.0
+		edges[0] = append(edges[0], bottom)
+		for layer, n := range []uint64{c.acknowledged, c.diverted, c.returned - min(c.returned, c.acknowledged+c.diverted)} {
+			sum += perSecond(n, took)
+			edges[layer+1] = append(edges[layer+1], bottom-rateHeight*min(sum/d.top, 1))
+		}
+		xs = append(xs, d.x(r.samples[i-1].at+took/2))
+	}
+	if len(xs) == 0 {
+		return
+	}
+	for layer, class := range []string{"primary", "fallback", "nowhere"} {
+		var path strings.Builder
+		pen := "M"
+		for i, x := range xs {
+			say(&path, "%s%.1f %.1f", pen, x, edges[layer+1][i])
+			pen = "L"
+		}
+		for i, x := range slices.Backward(xs) {
+			say(&path, "L%.1f %.1f", x, edges[layer][i])
+		}
+		d.printf(`<path d="%sZ" class="%s"/>`+"\n", path.String(), class)
+	}
+}
+
+// callY is where a duration is above the bottom of the p99 axis.
+func callY(took time.Duration, bottom float64) float64 {
+	took = min(max(took, shortestCall), slowestCall)
+	return bottom - callHeight*math.Log(float64(took)/float64(shortestCall))/math.Log(float64(slowestCall)/float64(shortestCall))
+}
+
+// p99 draws the line; where no call was due it has a gap.
+func (d *drawing) p99(r result, bottom float64) {
+	var path strings.Builder
+	pen := "M"
+	for i, h := range r.slices {
+		if h == nil {
+			pen = "M"
+			continue
+		}
+		took := time.Duration(h.ValueAtQuantile(99)) * time.Microsecond
+		say(&path, "%s%.1f %.1f", pen, d.x(r.slice*time.Duration(i)+r.slice/2), callY(took, bottom))
+		pen = "L"
+	}
+	if path.Len() > 0 {
+		d.printf(`<path d="%s" class="p99"/>`+"\n", path.String())
+	}
+}
+
+// band draws the breaker's states.
+func (d *drawing) band(r result, top float64) {
+	state, from := isClosed, time.Duration(0)
+	if !r.hasBreaker {
+		state = "none"
+	}
+	end := r.marks[phases].at
+	for _, c := range append(slices.Clip(r.changes), change{at: end}) {
+		if c.at > from {
+			// A probe that is answered at once is a moment; it gets a pixel all the same.
+			d.rect(d.x(from), top, max(d.x(c.at)-d.x(from), 1), bandHeight, state)
+		}
+		state, from = c.to, c.at
+	}
+	if !r.hasBreaker {
+		d.text(plotLeft-6, top+bandHeight, "small end", "no breaker")
+	}
+}

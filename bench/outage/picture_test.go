@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"encoding/xml"
+	"errors"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// drawnRun is a run with two seconds of samples and an outage of the breaker.
+func drawnRun() result {
+	r := ran(ours, counts{returned: 6000, diverted: 6000})
+	r.verdict.lost = 3
+	for i := range uint64(20) {
+		r.samples = append(r.samples, sample{time.Duration(i) * 100 * time.Millisecond, counts{returned: 200 * i, acknowledged: 150 * i, diverted: 40 * i}})
+	}
+	r.changes = []change{{at: 2 * time.Second, to: isOpen}, {at: 5 * time.Second, to: isHalfOpen}, {at: 5 * time.Second, to: isClosed}}
+	r.record(100*time.Millisecond, 110*time.Millisecond)
+	r.record(300*time.Millisecond, 310*time.Millisecond)
+	return r
+}
+
+func TestPictureIsWellFormed(t *testing.T) {
+	for name, results := range map[string][]result{"empty": nil, "one": {drawnRun()}, "two": {ran("bare", counts{}), drawnRun()}} {
+		t.Run(name, func(t *testing.T) {
+			image := string(picture(defaults(), results))
+			decoder := xml.NewDecoder(strings.NewReader(image))
+			for {
+				_, err := decoder.Token()
+				if errors.Is(err, io.EOF) {
+					break
+				}
+				require.NoError(t, err)
+			}
+			assert.NotContains(t, image, "NaN")
+			assert.NotContains(t, image, "%!")
+			assert.Contains(t, image, "@media (prefers-color-scheme:dark)")
+			assert.NotContains(t, image, "href", "it refers to nothing outside")
+			for _, r := range results {
+				assert.Contains(t, image, ">"+r.name+"<")
+			}
+			assert.Equal(t, image, string(picture(defaults(), results)), "the same run is the same picture")
+		})
+	}
+}
+
+// Each class that is drawn with has a colour in both schemes.
+func TestPictureHasAColourForEverything(t *testing.T) {
+	image := string(picture(defaults(), []result{ran("bare", counts{}), drawnRun()}))
+	light, dark, found := strings.Cut(pictureStyle, "@media")
+	require.True(t, found)
+	for _, match := range regexp.MustCompile(`<(?:rect|path|line)[^>]* class="(\w+)"`).FindAllStringSubmatch(image, -1) {
+		assert.Contains(t, light, "."+match[1]+"{")
+		assert.Contains(t, dark, "."+match[1]+"{")
+	}
+}
+
+func TestPictureShowsTheBreakerAndTheOutages(t *testing.T) {
+	image := string(picture(defaults(), []result{drawnRun()}))
+	width := func(class string) (sum float64) {
+		for _, match := range regexp.MustCompile(`<rect x="[\d.]+" y="[\d.]+" width="([\d.]+)" height="9.0" class="`+class+`"`).FindAllStringSubmatch(image, -1) {
+			w, err := strconv.ParseFloat(match[1], 64)
+			require.NoError(t, err)
+			sum += w
+		}
+		return sum
+	}
+	second := float64(plotRight-plotLeft) / 12
+	assert.InDelta(t, 3*second, width(isOpen), 0.2, "from 2 s to 5 s")
+	assert.InDelta(t, 9*second, width(isClosed), 0.2)
+	assert.Equal(t, 2, strings.Count(image, `class="down"`), "the hang and the death")
+	for _, text := range []string{"sink hangs", "sink dead", "restarted", ">lost 3<", ">2000 calls/s<", "ours lost 3 of"} {
+		assert.Contains(t, image, text)
+	}
+}
+
+func TestPictureOfRates(t *testing.T) {
+	d := &drawing{end: 2 * time.Second, top: 4000}
+	d.rates(drawnRun(), 100)
+	paths := regexp.MustCompile(`<path d="M[\d.]+ ([\d.]+)[^"]*" class="(\w+)"`).FindAllStringSubmatch(d.String(), -1)
+	require.Len(t, paths, 3)
+	for i, want := range []struct {
+		class string
+		y     float64 // of its upper edge: 1500/s, 1900/s and 2000/s on an axis of 4000/s
+	}{{"primary", 100 - rateHeight*0.375}, {"fallback", 100 - rateHeight*0.475}, {"nowhere", 100 - rateHeight*0.5}} {
+		assert.Equal(t, want.class, paths[i][2])
+		y, err := strconv.ParseFloat(paths[i][1], 64)
+		require.NoError(t, err)
+		assert.InDelta(t, want.y, y, 0.1)
+	}
+}
+
+func TestPictureLeavesGapsWhereNoCallWasDue(t *testing.T) {
+	d := &drawing{end: 12 * time.Second}
+	d.p99(drawnRun(), 100)
+	path := regexp.MustCompile(`d="([^"]*)"`).FindStringSubmatch(d.String())
+	require.NotNil(t, path)
+	assert.Equal(t, 2, strings.Count(path[1], "M"))
+}
+
+func TestCallAxisIsLogarithmic(t *testing.T) {
+	assert.InDelta(t, 100, callY(shortestCall, 100), 0.01)
+	assert.InDelta(t, 100-callHeight, callY(slowestCall, 100), 0.01)
+	assert.InDelta(t, 100-callHeight/2.0, callY(10*time.Millisecond, 100), 0.01, "half of the decades")
+	assert.InDelta(t, 100, callY(0, 100), 0.01, "cut off")
+}

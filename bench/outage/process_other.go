@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build !unix
+
+package main
+
+import (
+	"os"
+	"syscall"
+)
+
+// There is nothing here that freezes a process.
+var stopSignal, continueSignal os.Signal
+
+func diesWithUs() *syscall.SysProcAttr { return nil }

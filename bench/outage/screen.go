@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"sync"
+	"time"
+)
+
+// screen is where a run is watched: a dashboard on a terminal (dashboard.go), plain lines elsewhere (below).
+type screen interface {
+	event(at time.Duration, text string) // something happened; it must not block a log call for long
+	show(status)
+	every() time.Duration // how often show is to be called
+	close()               // takes the live view away; what has happened stays
+}
+
+// status is the live view.
+type status struct {
+	guard                      string
+	at, of                     time.Duration
+	phase                      string // "" with somebody's own endpoint
+	state                      string
+	primary, fallback, nowhere float64 // records/s by where they went
+	p99                        time.Duration
+	failures                   uint64        // records that the sink did not take, so far
+	nextProbe                  time.Duration // negative: the guard knows of none
+}
+
+// plainLines prints a line a second, and the events between them as they come. Events are queued, because they come from within
+// log calls and a pipe may take its time.
+type plainLines struct {
+	w      io.Writer
+	lines  chan string
+	closed sync.WaitGroup
+	header string // of the guard that the last header was for
+}
+
+func newPlainLines(w io.Writer) *plainLines {
+	s := &plainLines{w: w, lines: make(chan string, 1024)}
+	s.closed.Go(func() {
+		for line := range s.lines {
+			say(w, "%s\n", line)
+		}
+	})
+	return s
+}
+
+func (*plainLines) every() time.Duration { return time.Second }
+
+func (s *plainLines) event(at time.Duration, text string) { s.lines <- eventLine(at, text) }
+
+func eventLine(at time.Duration, text string) string {
+	return fmt.Sprintf("%7.2fs  * %s", at.Seconds(), text)
+}
+
+const plainColumns = "%8s  %-9s %-9s %10s %11s %10s %9s %9s %11s"
+
+func (s *plainLines) show(now status) {
+	if s.header != now.guard {
+		s.header = now.guard
+		s.lines <- fmt.Sprintf(plainColumns, "time", "phase", "breaker", "primary/s", "fallback/s", "nowhere/s", "p99", "failures", "next probe")
+	}
+	s.lines <- fmt.Sprintf(plainColumns, fmt.Sprintf("%.2fs", now.at.Seconds()), now.phase, now.state, fmt.Sprintf("%.0f", now.primary),
+		fmt.Sprintf("%.0f", now.fallback), fmt.Sprintf("%.0f", now.nowhere), brief(now.p99), fmt.Sprint(now.failures), probeIn(now.nextProbe))
+}
+
+func probeIn(d time.Duration) string {
+	switch {
+	case d < 0:
+		return "-"
+	case d == 0:
+		return "due"
+	}
+	return fmt.Sprintf("%.2fs", d.Seconds())
+}
+
+func (s *plainLines) close() {
+	close(s.lines)
+	s.closed.Wait()
+}
