@@ -21,17 +21,6 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 )
 
-// sinkFunc is a sink made of a function.
-type sinkFunc func(p []byte) (int, error)
-
-func (f sinkFunc) Write(p []byte) (int, error) { return f(p) }
-
-func breaker(opts ...atomicbreaker.Option) *atomicbreaker.Breaker {
-	return atomicbreaker.MustNew("sink", append([]atomicbreaker.Option{
-		atomicbreaker.WithFailureThreshold(3), atomicbreaker.WithRecoveryTimeout(time.Second),
-	}, opts...)...)
-}
-
 // One outage, told once, with what it cost: the records that tripped the breaker and the failed probe included.
 func TestWriter_OneOutageIsReportedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

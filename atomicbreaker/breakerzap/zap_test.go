@@ -13,10 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
-	"pgregory.net/rapid"
 
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
-	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerzap"
 )
 
@@ -67,50 +65,6 @@ func encoder() zapcore.Encoder {
 
 func breaker(recovery time.Duration) *atomicbreaker.Breaker {
 	return atomicbreaker.MustNew("sink", atomicbreaker.WithFailureThreshold(2), atomicbreaker.WithRecoveryTimeout(recovery))
-}
-
-// Every record ends in exactly one of primary, fallback, lost, by the WriteSyncer and by the Core.
-func TestConservation(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		draw := func(name string) *scripted {
-			return &scripted{script: rapid.SliceOfN(rapid.IntRange(0, 3), 0, 40).Draw(t, name)}
-		}
-		primary, fallback := draw("primary"), draw("fallback")
-		b := breaker(rapid.SampledFrom([]time.Duration{0, time.Hour}).Draw(t, "recovery"))
-		goroutines := rapid.IntRange(1, 16).Draw(t, "goroutines")
-		var core zapcore.Core
-		var stats func() breakerio.Stats
-		if rapid.Bool().Draw(t, "core") {
-			primary.honest, fallback.honest = true, true
-			c := breakerzap.NewCore(b, zapcore.NewCore(encoder(), primary, zap.InfoLevel),
-				zapcore.NewCore(encoder(), fallback, zap.InfoLevel))
-			core, stats = c, c.Stats
-		} else {
-			w := breakerzap.NewWriteSyncer(b, primary, fallback)
-			core, stats = zapcore.NewCore(encoder(), w, zap.InfoLevel), w.Stats
-		}
-		logger := zap.New(core, zap.ErrorOutput(&scripted{}))
-		var wg sync.WaitGroup
-		for g := range goroutines {
-			wg.Go(func() {
-				for i := range 5 {
-					logger.Info(fmt.Sprintf("<%d/%d>", g, i))
-				}
-			})
-		}
-		wg.Wait()
-		total := 0
-		for g := range goroutines {
-			for i := range 5 {
-				record := fmt.Sprintf("<%d/%d>", g, i)
-				n := primary.count(record) + fallback.count(record)
-				require.LessOrEqual(t, n, 1, record)
-				total += n
-			}
-		}
-		require.Equal(t, goroutines*5, total+int(stats().Lost))
-		require.Zero(t, b.Snapshot().HalfOpenCalls)
-	})
 }
 
 func TestCore_IsOneToZap(t *testing.T) {
