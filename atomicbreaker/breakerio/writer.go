@@ -17,7 +17,8 @@ import (
 // Properties:
 //   - One Write is one record, one admission and one outcome.
 //   - As safe for concurrent use as its two writers are; it adds no lock.
-//   - Healthy, it adds three loads to a write: it writes no memory, reads no clock, allocates nothing and copies nothing.
+//   - Healthy, it adds three loads and a defer to a write: it writes no shared memory, reads no clock, takes no lock,
+//     allocates nothing and copies nothing.
 //     A record that is turned away allocates nothing either, but for the first one of an outage.
 //   - The primary's and the fallback's Write get the p of the caller, unchanged.
 type Writer struct {

@@ -5,6 +5,7 @@ package breakerzap_test
 import (
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"sync"
 	"testing"
@@ -84,9 +85,12 @@ func TestCore_IsOneToZap(t *testing.T) {
 }
 
 func ExampleNewWriteSyncer() {
+	collector, gone := io.Pipe()
+	_ = collector.Close()
 	var file strings.Builder
+
 	b := atomicbreaker.MustNew("collector", atomicbreaker.WithFailureThreshold(2))
-	w := breakerzap.NewWriteSyncer(b, &scripted{script: []int{1, 1, 1, 1}}, zapcore.AddSync(&file))
+	w := breakerzap.NewWriteSyncer(b, zapcore.AddSync(gone), zapcore.AddSync(&file))
 	logger := zap.New(zapcore.NewCore(encoder(), w, zap.InfoLevel))
 	for range 4 {
 		logger.Info("record")
