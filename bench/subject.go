@@ -43,7 +43,7 @@ type Subject struct {
 }
 
 // Subjects are all there are, in the order of the tables' columns.
-var Subjects = []Subject{atomicSubject, mutexSubject, rwmutexSubject, loadSubject, handSubject, clockSubject}
+var Subjects = []Subject{atomicSubject, mutexSubject, rwmutexSubject, loadSubject, handSubject, clockSubject, guardedSubject, bareSubject, permitSubject}
 
 // New sets the scene for an implementation; nil where there is none.
 func New(s Scenario, impl string) Loop {

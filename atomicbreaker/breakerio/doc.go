@@ -35,4 +35,9 @@
 // deadline if it knows one. Otherwise put a [Lane] in front of it, as the primary:
 //
 //	w := breakerio.NewWriter(b, breakerio.NewLane(pipe, 100*time.Millisecond), os.Stderr)
+//
+// # Standard output
+//
+// A Go program that writes to its own standard output or standard error when nobody reads it any more is killed by SIGPIPE:
+// no writer gets to see that. With signal.Ignore(syscall.SIGPIPE) it is an error, and the record goes to the fallback.
 package breakerio

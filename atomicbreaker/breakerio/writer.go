@@ -5,6 +5,7 @@ package breakerio
 import (
 	"errors"
 	"io"
+	"math"
 
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 	"github.com/sinkguard/go-atomicbreaker/internal/guard"
@@ -16,7 +17,8 @@ import (
 // Properties:
 //   - One Write is one record, one admission and one outcome.
 //   - As safe for concurrent use as its two writers are; it adds no lock.
-//   - Healthy, it adds three loads to a write: it writes no memory, reads no clock, allocates nothing and copies nothing.
+//   - Healthy, it adds three loads and a defer to a write: it writes no shared memory, reads no clock, takes no lock,
+//     allocates nothing and copies nothing.
 //     A record that is turned away allocates nothing either, but for the first one of an outage.
 //   - The primary's and the fallback's Write get the p of the caller, unchanged.
 type Writer struct {
@@ -45,36 +47,52 @@ func NewWriter(b *atomicbreaker.Breaker, primary, fallback io.Writer, opts ...Op
 func (w *Writer) Write(p []byte) (n int, err error) {
 	permit, ok := w.breaker.TryAcquire()
 	if !ok {
-		return written(p, w.guard.Reject(guard.Bytes{P: p, Fallback: w.fallback}))
+		return w.reject(p)
 	}
-	returned := false
+	// One deferred function, which all paths share, with nothing in it but what a healthy write needs: a record whose sink
+	// panics cannot be had back without one, and it is the larger part of what this method costs.
+	n = unreturned
 	defer func() {
-		if !returned {
-			var v any
-			if !w.guard.Repanic() {
-				v = recover()
+		if n >= len(p) && err == nil {
+			n = len(p)
+			permit.Success()
+			if w.guard.Troubled() {
+				w.guard.Taken()
 			}
-			n, err = written(p, w.guard.Unwound(guard.Bytes{P: p, Fallback: w.fallback}, permit, v))
+			return
 		}
+		var v any
+		if n == unreturned && !w.guard.Repanic() {
+			v = recover()
+		}
+		n, err = w.fail(p, permit, n, err, v)
 	}()
-	n, err = w.primary.Write(p)
-	returned = true
-	if err != nil || n < len(p) {
-		return w.fail(p, permit, n, err)
-	}
-	permit.Success()
-	if w.guard.Troubled() {
-		w.guard.Taken()
-	}
-	return len(p), nil
+	return w.primary.Write(p)
 }
 
-// fail is Write where the primary took n bytes of p and returned err.
-func (w *Writer) fail(p []byte, permit atomicbreaker.Permit, n int, err error) (int, error) {
+// unreturned is the n of a primary that has not returned, and of none that has.
+const unreturned = math.MinInt
+
+// reject is Write where the breaker turned the record away.
+//
+//go:noinline
+func (w *Writer) reject(p []byte) (int, error) {
+	return written(p, w.guard.Reject(guard.Bytes{P: p, Fallback: w.fallback}))
+}
+
+// fail is Write where the primary took n bytes of p and returned err; or, if n is unreturned, panicked with v or ended the
+// goroutine.
+//
+//go:noinline
+func (w *Writer) fail(p []byte, permit atomicbreaker.Permit, n int, err error, v any) (int, error) {
+	record := guard.Bytes{P: p, Fallback: w.fallback}
+	if n == unreturned {
+		return written(p, w.guard.Unwound(record, permit, v))
+	}
 	if err == nil {
 		err = io.ErrShortWrite
 	}
-	return written(p, w.guard.Fail(guard.Bytes{P: p, Fallback: w.fallback}, permit, n > 0, err))
+	return written(p, w.guard.Fail(record, permit, n > 0, err))
 }
 
 // written is what Write returns. The n of neither writer is passed on: the record is one, and was taken or not.

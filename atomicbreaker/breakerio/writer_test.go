@@ -7,10 +7,8 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"runtime"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,17 +18,6 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 )
-
-// sinkFunc is a sink made of a function.
-type sinkFunc func(p []byte) (int, error)
-
-func (f sinkFunc) Write(p []byte) (int, error) { return f(p) }
-
-func breaker(opts ...atomicbreaker.Option) *atomicbreaker.Breaker {
-	return atomicbreaker.MustNew("sink", append([]atomicbreaker.Option{
-		atomicbreaker.WithFailureThreshold(3), atomicbreaker.WithRecoveryTimeout(time.Second),
-	}, opts...)...)
-}
 
 // One outage, told once, with what it cost: the records that tripped the breaker and the failed probe included.
 func TestWriter_OneOutageIsReportedOnce(t *testing.T) {
@@ -150,47 +137,6 @@ func TestWriter_PanicAndGoexit(t *testing.T) {
 	<-ended
 	require.Equal(t, "123", fallback.String())
 	require.Equal(t, atomicbreaker.Open, b.State())
-}
-
-// A user's function that panics loses no record and no permit.
-func TestWriter_HooksThatPanic(t *testing.T) {
-	b := breaker(atomicbreaker.WithFailureThreshold(1), atomicbreaker.WithOnTransition(func(atomicbreaker.Transition) { panic("hook") }))
-	var fallback bytes.Buffer
-	down := sinkFunc(func([]byte) (int, error) { return 0, errDown })
-	require.PanicsWithValue(t, "hook", func() { _, _ = io.WriteString(breakerio.NewWriter(b, down, &fallback), "1") })
-	w := breakerio.NewWriter(breaker(), down, &fallback, breakerio.WithRecordErrors(func(error) bool { panic("is") }))
-	require.PanicsWithValue(t, "is", func() { _, _ = io.WriteString(w, "2") })
-	require.Equal(t, "12", fallback.String())
-}
-
-// The asynchronous hook may log through the logger it watches, although its handler holds a mutex while it writes.
-func TestWriter_AsyncHookLogsThroughTheGuardedLogger(t *testing.T) {
-	var logger *slog.Logger
-	logged := make(chan struct{})
-	b := breaker(atomicbreaker.WithAsyncOnTransition(func(tr atomicbreaker.Transition) {
-		logger.Info("breaker", "to", tr.To)
-		close(logged)
-	}))
-	var mu sync.Mutex
-	var fallback bytes.Buffer
-	logger = slog.New(slog.NewJSONHandler(breakerio.NewWriter(b, sinkFunc(func([]byte) (int, error) { return 0, errDown }),
-		sinkFunc(func(p []byte) (int, error) {
-			mu.Lock()
-			defer mu.Unlock()
-			return fallback.Write(p)
-		})), nil))
-	for range 3 {
-		logger.Info("record")
-	}
-	select {
-	case <-logged:
-	case <-time.After(20 * time.Second):
-		require.FailNow(t, "the hook waits for itself")
-	}
-	mu.Lock()
-	defer mu.Unlock()
-	require.Equal(t, 4, strings.Count(fallback.String(), "\n"))
-	require.Contains(t, fallback.String(), `"to":"open"`)
 }
 
 type syncer struct {

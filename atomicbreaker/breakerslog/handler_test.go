@@ -18,7 +18,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"pgregory.net/rapid"
 
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
@@ -111,60 +110,6 @@ func (s scripted) Handle(_ context.Context, r slog.Record) error {
 		s.taken["wrong number of attributes"] += n
 	}
 	return nil
-}
-
-// Every record offered ends in exactly one of primary, fallback, lost, through handlers derived in every way.
-func TestHandler_Conservation(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		draw := func(name string) []int {
-			return rapid.SliceOfN(rapid.IntRange(accept, exits), 0, 60).Draw(t, name)
-		}
-		primary, fallback := newScripted(draw("primary")), newScripted(draw("fallback"))
-		goroutines := rapid.IntRange(1, 16).Draw(t, "goroutines")
-		recovery := rapid.SampledFrom([]time.Duration{0, time.Hour}).Draw(t, "recovery")
-		b := atomicbreaker.MustNew("sink", atomicbreaker.WithFailureThreshold(2), atomicbreaker.WithRecoveryTimeout(recovery))
-		var mu sync.Mutex
-		lost := map[string]int{}
-		var outages uint64
-		h := breakerslog.NewHandler(b, primary, fallback,
-			breakerslog.WithRecordErrors(func(err error) bool { return errors.Is(err, errTooLarge) }),
-			breakerslog.WithOnLost(func(_ context.Context, r slog.Record, err error) {
-				mu.Lock()
-				defer mu.Unlock()
-				if err != nil && r.NumAttrs() == 6 {
-					lost[r.Message]++
-				}
-			}),
-			breakerslog.WithOnOutage(func(_ breakerio.Outage) {
-				mu.Lock()
-				defer mu.Unlock()
-				outages++
-			}))
-		const records = 8
-		var wg sync.WaitGroup
-		for g := range goroutines {
-			logger := slog.New(h)
-			if g%2 == 1 {
-				logger = logger.With("g", g).WithGroup("group")
-			}
-			for i := range records {
-				wg.Go(func() { // of its own, because the sink may end it
-					logger.Info(fmt.Sprintf("%d/%d", g, i), "a", 1, "b", 2, "c", 3, "d", 4, "e", 5, "f", 6)
-				})
-			}
-		}
-		wg.Wait()
-		for g := range goroutines {
-			for i := range records {
-				m := fmt.Sprintf("%d/%d", g, i)
-				require.Equal(t, 1, primary.taken[m]+fallback.taken[m]+lost[m], m)
-			}
-		}
-		require.Zero(t, primary.taken["wrong number of attributes"]+fallback.taken["wrong number of attributes"])
-		s := h.Stats()
-		require.Equal(t, breakerio.Stats{Fallback: uint64(len(fallback.taken)), Lost: uint64(len(lost)), Outages: outages}, s)
-		require.Zero(t, b.Snapshot().HalfOpenCalls)
-	})
 }
 
 func TestHandler_OneBreakerForAllThatAreDerived(t *testing.T) {

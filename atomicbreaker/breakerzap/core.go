@@ -4,6 +4,7 @@ package breakerzap
 
 import (
 	"errors"
+	"reflect"
 	"slices"
 
 	"go.uber.org/zap/zapcore"
@@ -25,6 +26,7 @@ type Core struct {
 	breaker           *atomicbreaker.Breaker
 	primary, fallback zapcore.Core
 	guard             *guard.Guard[entry]
+	plain             bool // the primary is zap's own core, which checks in what it is enabled for
 }
 
 // entry is what the fallback gets.
@@ -44,8 +46,13 @@ func NewCore(b *atomicbreaker.Breaker, primary, fallback zapcore.Core) *Core {
 	if b == nil || primary == nil {
 		panic("breakerzap: NewCore needs a breaker and a primary")
 	}
-	return &Core{b, primary, fallback, guard.New(b, guard.Options{}, writeFallback, nil)}
+	return &Core{
+		b, primary, fallback, guard.New(b, guard.Options{}, writeFallback, nil), reflect.TypeOf(primary) == zapsOwn,
+	}
 }
+
+// zapsOwn is the type of the core that zapcore.NewCore makes, which has no name.
+var zapsOwn = reflect.TypeOf(zapcore.NewCore(nil, nil, zapcore.InfoLevel))
 
 func writeFallback(e entry) error {
 	if e.fallback == nil {
@@ -67,12 +74,16 @@ func (c *Core) With(fields []zapcore.Field) zapcore.Core {
 		derived.fallback = c.fallback.With(slices.Clone(fields))
 	}
 	derived.primary = c.primary.With(fields)
+	derived.plain = reflect.TypeOf(derived.primary) == zapsOwn
 	return &derived
 }
 
 // Check adds the core if the primary checks the entry in. It takes no permit.
+//
+// A primary that is not zap's own core (a sampler, say) is asked, and its answer is an object that cannot be given back to
+// zap: that is what an entry allocates then, and nothing else here.
 func (c *Core) Check(e zapcore.Entry, ce *zapcore.CheckedEntry) *zapcore.CheckedEntry {
-	if c.primary.Check(e, nil) != nil {
+	if c.plain && c.primary.Enabled(e.Level) || !c.plain && c.primary.Check(e, nil) != nil {
 		return ce.AddCore(e, c)
 	}
 	return ce

@@ -6,7 +6,6 @@ require (
 	github.com/rs/zerolog v1.35.1
 	github.com/sinkguard/go-atomicbreaker v0.0.0
 	github.com/stretchr/testify v1.12.1
-	pgregory.net/rapid v1.3.0
 )
 
 require (
@@ -15,6 +14,7 @@ require (
 	go.uber.org/atomic v1.12.0 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/sys v0.29.0 // indirect
+	pgregory.net/rapid v1.3.0 // indirect
 )
 
 replace github.com/sinkguard/go-atomicbreaker => ../../

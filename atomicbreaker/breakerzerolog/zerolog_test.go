@@ -13,7 +13,6 @@ import (
 
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
-	"pgregory.net/rapid"
 
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
@@ -59,59 +58,6 @@ func (l leveled) WriteLevel(level zerolog.Level, p []byte) (int, error) {
 
 func breaker(recovery time.Duration) *atomicbreaker.Breaker {
 	return atomicbreaker.MustNew("sink", atomicbreaker.WithFailureThreshold(2), atomicbreaker.WithRecoveryTimeout(recovery))
-}
-
-// Every record ends in exactly one of primary, fallback, lost.
-func TestConservation(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		draw := func(name string) *scripted {
-			return &scripted{script: rapid.SliceOfN(rapid.IntRange(0, 3), 0, 40).Draw(t, name)}
-		}
-		primary, fallback := draw("primary"), draw("fallback")
-		b := breaker(rapid.SampledFrom([]time.Duration{0, time.Hour}).Draw(t, "recovery"))
-		goroutines := rapid.IntRange(1, 16).Draw(t, "goroutines")
-		lost := map[string]int{}
-		var mu sync.Mutex
-		w := breakerzerolog.NewLevelWriter(b, primary, leveledIf(rapid.Bool().Draw(t, "leveled"), fallback),
-			breakerio.WithOnLost(func(p []byte, _ error) {
-				mu.Lock()
-				defer mu.Unlock()
-				lost[string(p)]++
-			}))
-		logger := zerolog.New(w)
-		var wg sync.WaitGroup
-		for g := range goroutines {
-			wg.Go(func() {
-				for i := range 5 {
-					logger.WithLevel(zerolog.Level(i-1)).Int("n", g*5+i).Send()
-				}
-			})
-		}
-		wg.Wait()
-		took := primary.taken.String() + fallback.taken.String() + strings.Join(keys(lost), "")
-		for n := range goroutines * 5 {
-			require.Equal(t, 1, strings.Count(took, fmt.Sprintf(`"n":%d}`, n)), "record %d", n)
-		}
-		stats := w.(interface{ Stats() breakerio.Stats }).Stats()
-		require.Equal(t, uint64(len(lost)), stats.Lost)
-		require.Equal(t, uint64(strings.Count(fallback.taken.String(), "\n")), stats.Fallback)
-		require.Zero(t, b.Snapshot().HalfOpenCalls)
-	})
-}
-
-func leveledIf(yes bool, s *scripted) io.Writer {
-	if yes {
-		return leveled{s}
-	}
-	return s
-}
-
-func keys(m map[string]int) []string {
-	var list []string
-	for k, n := range m {
-		list = append(list, strings.Repeat(k, n))
-	}
-	return list
 }
 
 // Routing by level keeps its fallback, and the level reaches both.

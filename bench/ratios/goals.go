@@ -27,6 +27,9 @@ var goals = []goal{
 	{"healthy Do / healthy mutex pair", side{bench.Do, ours}, side{bench.Pair, "mutex"}, 0.5},
 	{"Allow on an open breaker / reading the clock", side{bench.RejectOpen, ours}, side{bench.RejectOpen, "clock"}, 0.15},
 	{"healthy pair / the same pair behind a sync.Mutex", side{bench.Pair, ours}, side{bench.Pair, "mutex"}, 0.05},
+	{"breakerio.Writer / an io.Writer with just a permit", side{bench.WriteRecord, "guarded"}, side{bench.WriteRecord, "bare"}, 1.5},
+	{"  the same / the write and a permit in a loop", side{bench.WriteRecord, "guarded"}, side{bench.WriteRecord, "permit"}, 0},
+	{"breakerslog.Handler / the bare JSON handler", side{bench.LogRecord, "guarded"}, side{bench.LogRecord, "bare"}, 1.05},
 }
 
 // unallocated are the paths that must not allocate: all that the goals time, and all others but a published transition.
@@ -38,4 +41,6 @@ var unallocated = []side{
 	{bench.RejectHalfOpen, ours},
 	{bench.Flaky100, ours},
 	{bench.Flaky4, ours},
+	{bench.WriteRecord, "guarded"},
+	{bench.LogRecord, "guarded"},
 }

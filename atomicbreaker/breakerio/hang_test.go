@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package breakerio_test
+
+import (
+	"fmt"
+	"io"
+	"log"
+	"log/slog"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
+)
+
+// Loggers that hold a mutex while they write. Who waits for a mutex is not asleep as virtual time has it, so this is real time.
+var locking = map[string]func(io.Writer) func(msg string){
+	"slog": func(w io.Writer) func(string) {
+		logger := slog.New(slog.NewJSONHandler(w, nil))
+		return func(msg string) { logger.Info(msg) }
+	},
+	"log": func(w io.Writer) func(string) {
+		logger := log.New(w, "", 0)
+		return func(msg string) { logger.Print(msg) }
+	},
+}
+
+// The sink hangs under a logger that holds its mutex. All callers together wait for one timeout, one goroutine is stuck, and
+// when the sink comes back so does the logger.
+//
+// The threshold is beyond reach at first, so that it is the lane and not the breaker that spares the callers: each would
+// wait for a timeout otherwise, which takes callers × timeout. The bound is half of that, and much more than one timeout.
+func TestHang_UnderALoggersMutex(t *testing.T) {
+	const callers, timeout = 200, 100 * time.Millisecond
+	for name, logTo := range locking {
+		t.Run(name, func(t *testing.T) {
+			sink, fallback := newValve(), &journal{}
+			goroutines := runtime.NumGoroutine()
+			lane := breakerio.NewLane(sink, timeout)
+			b := breaker(atomicbreaker.WithFailureThreshold(callers), atomicbreaker.WithRecoveryTimeout(time.Millisecond))
+			w := breakerio.NewWriter(b, lane, fallback)
+			say := logTo(w)
+			began := time.Now()
+			within(t, func() {
+				var wg sync.WaitGroup
+				for i := range callers {
+					wg.Go(func() { say(fmt.Sprintf("record %d.", i)) })
+				}
+				wg.Wait()
+			})
+			require.Less(t, time.Since(began), callers*timeout/2)
+			require.NotEqual(t, atomicbreaker.Closed, b.State(), "each of the callers failed once")
+			for i := range callers {
+				assert.Equal(t, 1, fallback.having(fmt.Sprintf("record %d.", i)))
+			}
+			require.Equal(t, 1, sink.entries(), "one write is stuck")
+			within(t, func() { // that is one goroutine, and one is the lane's
+				for runtime.NumGoroutine() > goroutines+2 {
+					runtime.Gosched() // those that have just ended
+				}
+			})
+			require.Zero(t, lane.Late())
+
+			sink.open()
+			require.Eventually(t, func() bool { return lane.Late() == 1 }, 30*time.Second, time.Millisecond)
+			within(t, func() {
+				for b.State() != atomicbreaker.Closed {
+					say("probe")
+					runtime.Gosched()
+				}
+				say("the last one")
+			})
+			require.NoError(t, lane.Close())
+			require.Contains(t, sink.String(), "the last one")
+			require.Equal(t, breakerio.Stats{Fallback: w.Stats().Fallback, Outages: 1}, w.Stats())
+		})
+	}
+}
+
+// Without a lane a sink that hangs holds whoever called it, and under a mutex everybody: the breaker hears nothing, because
+// nothing returns. With the breaker open nobody is held.
+func TestHang_OpenBreakerHoldsNobody(t *testing.T) {
+	for name, logTo := range locking {
+		t.Run(name, func(t *testing.T) {
+			sink, fallback := newValve(), &journal{}
+			b := breaker(atomicbreaker.WithRecoveryTimeout(time.Hour))
+			b.Trip()
+			say := logTo(breakerio.NewWriter(b, sink, fallback))
+			within(t, func() {
+				for range 100 {
+					say("record")
+				}
+			})
+			require.Equal(t, 100, fallback.having("record"))
+			require.Zero(t, sink.entries())
+		})
+	}
+}

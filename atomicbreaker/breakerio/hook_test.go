@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package breakerio_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"log/slog"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
+)
+
+// A user's function that panics loses no record and no permit.
+func TestWriter_HooksThatPanic(t *testing.T) {
+	b := breaker(atomicbreaker.WithFailureThreshold(1), atomicbreaker.WithOnTransition(func(atomicbreaker.Transition) { panic("hook") }))
+	var fallback bytes.Buffer
+	down := sinkFunc(func([]byte) (int, error) { return 0, errDown })
+	require.PanicsWithValue(t, "hook", func() { _, _ = io.WriteString(breakerio.NewWriter(b, down, &fallback), "1") })
+	w := breakerio.NewWriter(breaker(), down, &fallback, breakerio.WithRecordErrors(func(error) bool { panic("is") }))
+	require.PanicsWithValue(t, "is", func() { _, _ = io.WriteString(w, "2") })
+	require.Equal(t, "12", fallback.String())
+}
+
+// within fails the test if f has not returned after a time in which it would have, many times over, if it did not wait
+// for itself.
+func within(t *testing.T, f func()) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
+	}()
+	select {
+	case <-done:
+	case <-time.After(30 * time.Second):
+		stacks := make([]byte, 1<<16)
+		require.FailNow(t, "the logger waits for itself", "%s", stacks[:runtime.Stack(stacks, true)])
+	}
+}
+
+// journal is a sink that is down as long as it is told, and keeps the lines that it took.
+type journal struct {
+	mu    sync.Mutex
+	down  bool
+	taken []string
+}
+
+func (l *journal) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.down {
+		return 0, errDown
+	}
+	l.taken = append(l.taken, strings.TrimSpace(string(p)))
+	return len(p), nil
+}
+
+func (l *journal) set(down bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.down = down
+}
+
+// having returns how many of the lines contain all of the parts.
+func (l *journal) having(parts ...string) (n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, line := range l.taken {
+		all := true
+		for _, part := range parts {
+			all = all && strings.Contains(line, part)
+		}
+		if all {
+			n++
+		}
+	}
+	return n
+}
+
+// The asynchronous hook may log through the logger it watches, although that one's handler holds a mutex while it
+// writes: over a whole outage, and with nothing lost.
+func TestHook_AsyncLogsThroughTheGuardedLogger(t *testing.T) {
+	for name, logTo := range locking {
+		t.Run(name, func(t *testing.T) {
+			var say func(string)
+			hooked := make(chan struct{}, 3)
+			b := breaker(atomicbreaker.WithRecoveryTimeout(time.Millisecond), atomicbreaker.WithAsyncOnTransition(func(tr atomicbreaker.Transition) {
+				say(fmt.Sprintf("now %v.", tr.To))
+				hooked <- struct{}{}
+			}))
+			primary, fallback := &journal{down: true}, &journal{}
+			w := breakerio.NewWriter(b, primary, fallback)
+			say = logTo(w)
+			within(t, func() {
+				for range 3 {
+					say("record")
+				}
+				<-hooked
+				primary.set(false)
+				for b.State() != atomicbreaker.Closed {
+					say("more")
+					runtime.Gosched()
+				}
+				<-hooked
+				<-hooked
+			})
+			require.Equal(t, 3, fallback.having("record"))
+			require.Equal(t, 1, primary.having("now open.")+fallback.having("now open."))
+			require.Equal(t, 1, primary.having("now half_open.")+fallback.having("now half_open."))
+			require.Equal(t, 1, primary.having("now closed."))
+			require.Zero(t, w.Stats().Lost)
+		})
+	}
+}
+
+// What is told about the sink goes where the user sends it, and nothing of it to the sink or its fallback: those have the
+// records, and nothing else.
+func TestHook_NothingIsToldThroughTheSink(t *testing.T) {
+	elsewhere := &journal{}
+	tell := slog.New(slog.NewJSONHandler(elsewhere, nil))
+	primary, fallback := &journal{down: true}, &journal{}
+	b := breaker(atomicbreaker.WithRecoveryTimeout(0), atomicbreaker.WithOnTransition(func(tr atomicbreaker.Transition) {
+		tell.Info("transition", "to", tr.To)
+	}))
+	w := breakerio.NewWriter(b, primary, fallback,
+		breakerio.WithOnLost(func(p []byte, err error) { tell.Info("lost", "record", string(p), "why", err) }),
+		breakerio.WithOnOutage(func(o breakerio.Outage) { tell.Info("outage", "fallback", o.Fallback, "lost", o.Lost) }))
+	logger := slog.New(slog.NewJSONHandler(w, nil))
+	within(t, func() {
+		logger.Info("record")
+		logger.Info("record")
+		fallback.set(true)
+		logger.Info("record that is lost") // and trips
+		fallback.set(false)
+		primary.set(false)
+		logger.Info("record")
+	})
+	require.Len(t, primary.taken, 1)
+	require.Len(t, fallback.taken, 2)
+	require.Equal(t, 3, primary.having("record")+fallback.having("record"))
+	require.Equal(t, 1, elsewhere.having("lost", "record that is lost", errDown.Error()))
+	require.Equal(t, 1, elsewhere.having("outage", `"fallback":2`, `"lost":1`))
+	require.Equal(t, 3, elsewhere.having("transition"))
+	require.Len(t, elsewhere.taken, 5)
+}

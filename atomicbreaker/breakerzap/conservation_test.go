@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package breakerzap_test
+
+import (
+	"io"
+	"testing"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerzap"
+	"github.com/sinkguard/go-atomicbreaker/internal/conservation"
+)
+
+// quiet is where zap reports errors.
+var quiet = zap.ErrorOutput(zapcore.AddSync(io.Discard))
+
+func TestWriteSyncer_Conservation(t *testing.T) {
+	conservation.Check(t, func(parts conservation.Parts) conservation.Rig {
+		w := breakerzap.NewWriteSyncer(parts.Breaker, parts.Primary, parts.Fallback, parts.Options()...)
+		return conservation.Rig{
+			Offer: func(record string) error {
+				seen := parts.Witness(w)
+				zap.New(zapcore.NewCore(encoder(), zapcore.AddSync(seen), zap.InfoLevel), quiet).Info(record)
+				return seen.Err()
+			},
+			Stats: w.Stats, Sync: w.Sync, Close: w.Close, CountsTorn: true,
+		}
+	})
+}
+
+// seen keeps the error of the core in it, which zap drops.
+type seen struct {
+	zapcore.Core
+	err *error
+}
+
+func (s seen) Check(e zapcore.Entry, ce *zapcore.CheckedEntry) *zapcore.CheckedEntry {
+	if s.Core.Check(e, nil) != nil {
+		return ce.AddCore(e, s)
+	}
+	return ce
+}
+
+func (s seen) Write(e zapcore.Entry, fields []zapcore.Field) error {
+	*s.err = s.Core.Write(e, fields)
+	return *s.err
+}
+
+// A core has no function for what is lost, so its error has to tell.
+func TestCore_Conservation(t *testing.T) {
+	conservation.Check(t, func(parts conservation.Parts) conservation.Rig {
+		parts.Primary.Honest, parts.Fallback.Honest = true, true // zap's own core does not look at what was written
+		core := breakerzap.NewCore(parts.Breaker, zapcore.NewCore(encoder(), parts.Primary, zap.InfoLevel),
+			zapcore.NewCore(encoder(), parts.Fallback, zap.InfoLevel))
+		derived := core.With([]zapcore.Field{zap.Int("k", 1)})
+		return conservation.Rig{
+			Offer: func(record string) error {
+				var err error
+				for _, c := range map[bool]zapcore.Core{true: core, false: derived} { // one of the two
+					zap.New(seen{c, &err}, quiet).Info(record, zap.String("field", "of its own"))
+					break
+				}
+				return err
+			},
+			Stats: core.Stats, Sync: core.Sync, Silent: true,
+		}
+	})
+}

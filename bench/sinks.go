@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bench
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerslog"
+)
+
+// The scenarios of the adapters: one record to a sink that takes everything at no cost.
+const (
+	WriteRecord Scenario = "WriteRecord/state=closed" // an io.Writer
+	LogRecord   Scenario = "LogRecord/state=closed"   // slog's JSON handler
+)
+
+// guardedSubject has an adapter around the sink, bareSubject the least that could be there instead: for a handler nothing,
+// for a writer an io.Writer that asks a permit, writes and reports. That one is not safe: it loses a record whose sink panics.
+// permitSubject has the same without a method around it; what that costs less is the price of being an io.Writer.
+var (
+	guardedSubject = Subject{"guarded", map[Scenario]func() Loop{
+		WriteRecord: func() Loop { return writeLoop(breakerio.NewWriter(atomicNew(usual), nowhere{}, nowhere{})) },
+		LogRecord:   func() Loop { return logLoop(breakerslog.NewHandler(atomicNew(usual), newJSON(), newJSON())) },
+	}}
+	bareSubject = Subject{"bare", map[Scenario]func() Loop{
+		WriteRecord: func() Loop { return writeLoop(&unsafeWriter{atomicNew(usual), nowhere{}, nowhere{}}) },
+		LogRecord:   func() Loop { return logLoop(newJSON()) },
+	}}
+	permitSubject = Subject{"permit", map[Scenario]func() Loop{
+		WriteRecord: func() Loop { return permitLoop(atomicNew(usual), nowhere{}) },
+	}}
+)
+
+// unsafeWriter is a guarded writer as one would write it without a thought for panics.
+type unsafeWriter struct {
+	breaker           *atomicBreaker
+	primary, fallback io.Writer
+}
+
+func (w *unsafeWriter) Write(p []byte) (int, error) {
+	permit, ok := w.breaker.TryAcquire()
+	if !ok {
+		return w.fallback.Write(p)
+	}
+	n, err := w.primary.Write(p)
+	if err != nil || n < len(p) {
+		permit.Failure()
+		return w.fallback.Write(p)
+	}
+	permit.Success()
+	return n, nil
+}
+
+// nowhere is a sink without cost.
+type nowhere struct{}
+
+//go:noinline
+func (nowhere) Write(p []byte) (int, error) { return len(p), nil }
+
+func newJSON() slog.Handler { return slog.NewJSONHandler(nowhere{}, nil) }
+
+//go:noinline
+func writeLoop(w io.Writer) Loop {
+	record := []byte("a record\n")
+	return func(n int) {
+		for range n {
+			if _, err := w.Write(record); err != nil {
+				panic(failed)
+			}
+		}
+	}
+}
+
+//go:noinline
+func permitLoop(b *atomicBreaker, w io.Writer) Loop {
+	record := []byte("a record\n")
+	return func(n int) {
+		for range n {
+			p, ok := b.TryAcquire()
+			if !ok {
+				panic(turnedAway)
+			}
+			if _, err := w.Write(record); err != nil {
+				panic(failed)
+			}
+			p.Success()
+		}
+	}
+}
+
+//go:noinline
+func logLoop(h slog.Handler) Loop {
+	ctx := context.Background()
+	r := slog.NewRecord(time.Unix(0, 0), slog.LevelInfo, "a record", 0)
+	r.AddAttrs(slog.Int("n", 1), slog.String("sink", "collector"), slog.Duration("took", time.Second))
+	return func(n int) {
+		for range n {
+			if h.Handle(ctx, r) != nil {
+				panic(failed)
+			}
+		}
+	}
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package conservation
+
+import (
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// LaneTimeout is the patience of a lane before the primary.
+const LaneTimeout = 100 * time.Millisecond
+
+// probeTimeout is shorter than a sink hangs, so that probes are given up.
+const probeTimeout = 2 * time.Second
+
+// plan is one run.
+type plan struct {
+	primary, fallback []step
+	goroutines        int
+	records           int // of each goroutine
+	pause             time.Duration
+	recovery          time.Duration
+	threshold         int
+	repanic           bool
+	disturbances      []disturbance
+
+	// storm says that the primary fails for good, each failure opens the breaker, and nothing takes time: then every record
+	// that is diverted is of one outage.
+	storm bool
+}
+
+// disturbance is a Sync or a Close in the middle.
+type disturbance struct {
+	after time.Duration
+	close bool
+}
+
+func draw(t *rapid.T) plan {
+	p := plan{
+		fallback:   steps(t, "fallback"),
+		goroutines: rapid.IntRange(1, 16).Draw(t, "goroutines"),
+		records:    rapid.IntRange(1, 12).Draw(t, "records"),
+		recovery:   rapid.SampledFrom([]time.Duration{time.Second, 0}).Draw(t, "recovery"),
+		threshold:  rapid.IntRange(1, 3).Draw(t, "threshold"),
+		repanic:    rapid.Bool().Draw(t, "repanic"),
+		storm:      rapid.IntRange(0, 4).Draw(t, "storm") == 4,
+	}
+	if p.storm {
+		p.threshold, p.recovery = 1, time.Second
+		p.primary = make([]step, rapid.IntRange(0, 40).Draw(t, "healthy"), 41)
+		worst := rapid.SampledFrom([]deed{fails, tears, panics, exits}).Draw(t, "storm's")
+		p.primary = append(p.primary, step{deed: worst})
+		for i := range p.fallback {
+			p.fallback[i].hangs = false
+		}
+		return p
+	}
+	p.primary = steps(t, "primary")
+	p.pause = rapid.SampledFrom([]time.Duration{0, time.Millisecond, 700 * time.Millisecond}).Draw(t, "pause")
+	p.disturbances = rapid.SliceOfN(rapid.Custom(func(t *rapid.T) disturbance {
+		return disturbance{
+			after: time.Duration(rapid.IntRange(0, 3000).Draw(t, "after")) * 1001 * time.Microsecond,
+			close: rapid.IntRange(0, 7).Draw(t, "close") == 7,
+		}
+	}), 0, 4).Draw(t, "disturbances")
+	return p
+}
+
+// steps draws a script. Hanging is rare: most of what is to be seen happens while the sink does not hang.
+func steps(t *rapid.T, label string) []step {
+	return rapid.SliceOfN(rapid.Custom(func(t *rapid.T) step {
+		return step{
+			deed:  deed(rapid.IntRange(int(takes), int(exits)).Draw(t, "deed")),
+			hangs: rapid.IntRange(0, 6).Draw(t, "hangs") == 6,
+		}
+	}), 0, 60).Draw(t, label)
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package conservation
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"testing/synctest"
+	"time"
+
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
+)
+
+// ending is how the call ended that offered a record.
+type ending int
+
+const (
+	unwound  ending = iota // by a panic or runtime.Goexit
+	accepted               // with no error
+	refused                // with one
+)
+
+// run is a plan under way.
+type run struct {
+	plan    plan
+	breaker *atomicbreaker.Breaker
+	primary *Sink
+	fall    *Sink
+	rig     Rig
+	outages ledger
+
+	mu       sync.Mutex
+	offered  []string
+	endings  map[string]ending
+	lost     map[string]int
+	told     []breakerio.Outage
+	breaches []string
+}
+
+// check runs the plan and returns what is wrong with the adapter. It must be called in a synctest bubble.
+func (p plan) check(adapter Adapter) error {
+	r := &run{
+		plan: p, primary: newSink(slices.Clone(p.primary)), fall: newSink(slices.Clone(p.fallback)),
+		endings: map[string]ending{}, lost: map[string]int{},
+		breaker: atomicbreaker.MustNew("sink", atomicbreaker.WithFailureThreshold(p.threshold),
+			atomicbreaker.WithRecoveryTimeout(p.recovery), atomicbreaker.WithProbeTimeout(probeTimeout)),
+	}
+	r.primary.stuck = p.storm
+	r.rig = adapter(Parts{r.breaker, r.primary, r.fall, p.repanic, r})
+	var wg sync.WaitGroup
+	for g := range p.goroutines {
+		wg.Go(func() {
+			for i := range p.records {
+				r.offer(fmt.Sprintf("@%d.%d@", g, i))
+				time.Sleep(p.pause)
+			}
+		})
+	}
+	wg.Go(r.disturb)
+	wg.Wait()
+	idle := r.breaker.Snapshot()
+	time.Sleep(time.Minute) // until what hangs has come back
+	r.recover()
+	stats := r.rig.Stats()
+	if r.rig.Close != nil {
+		_ = r.rig.Close()
+	}
+	synctest.Wait()
+	return r.judge(stats, idle)
+}
+
+// offer offers a record on a goroutine of its own, because the sink may end that, and waits for it.
+func (r *run) offer(record string) {
+	before := r.breaker.Snapshot()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		how := unwound
+		defer func() {
+			if how == unwound {
+				if v := recover(); v != nil && (v != broken || !r.plan.repanic) {
+					r.breach("%s: the panic %v came through", record, v)
+				}
+			}
+			r.mu.Lock()
+			defer r.mu.Unlock()
+			r.offered = append(r.offered, record)
+			r.endings[record] = how
+		}()
+		if r.rig.Offer(record) != nil {
+			how = refused
+		} else {
+			how = accepted
+		}
+	}()
+	<-done
+	if r.plan.goroutines == 1 {
+		r.outages.follow(r, record, before)
+	}
+}
+
+func (r *run) disturb() {
+	for _, d := range r.plan.disturbances {
+		time.Sleep(d.after)
+		switch {
+		case d.close && r.rig.Close != nil:
+			_ = r.rig.Close()
+		case r.rig.Sync != nil:
+			_ = r.rig.Sync()
+		}
+	}
+}
+
+// recover lets the primary take what comes until the breaker is closed, so that the last outage is over. A primary that has
+// been closed takes nothing, and what is offered to it is diverted.
+func (r *run) recover() {
+	r.primary.mend()
+	for i := range 3 {
+		r.offer(fmt.Sprintf("@last.%d@", i))
+		time.Sleep(5 * time.Second)
+	}
+}
+
+func (r *run) onLost(line string, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err == nil {
+		r.breaches = append(r.breaches, "lost without an error: "+line)
+	}
+	r.lost[recordIn(line)]++
+}
+
+func (r *run) onOutage(o breakerio.Outage) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.told = append(r.told, o)
+}
+
+func (r *run) breach(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.breaches = append(r.breaches, fmt.Sprintf(format, args...))
+}
+
+// reported says whether a record was reported lost.
+func (r *run) reported(record string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.lost[record] > 0
+}
