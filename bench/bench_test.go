@@ -5,6 +5,7 @@ package bench
 import (
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -32,6 +33,34 @@ func BenchmarkFlaky(b *testing.B) {
 func BenchmarkStorm(b *testing.B) { run(b, []int{1, 2, 64}, Storm) }
 func BenchmarkHerd(b *testing.B)  { run(b, []int{1, 64}, Herd) }
 func BenchmarkCycle(b *testing.B) { run(b, []int{1}, Cycle, CycleHook) }
+
+func BenchmarkLog(b *testing.B) {
+	run(b, []int{1}, SlogDiscard, ZapDiscard, ZerologDiscard, SlogFile, ZapFile, ZerologFile)
+}
+
+// BenchmarkIsolation asks whether a breaker for each goroutine pays: goroutines that share one write to the same word
+// when they fail.
+func BenchmarkIsolation(b *testing.B) {
+	for _, s := range []Scenario{Pair, Flaky1000, Flaky100, Flaky4} {
+		share := "0%"
+		if _, keys, ok := strings.Cut(string(s), "fails="); ok {
+			share, _, _ = strings.Cut(keys, "/")
+		}
+		for _, impl := range []string{"atomic", "mutex"} {
+			for _, breakers := range []string{"one", "each"} {
+				b.Run(fmt.Sprintf("impl=%s/fails=%s/breakers=%s/g=2", impl, share, breakers), func(b *testing.B) {
+					loops := []Loop{New(s, impl), New(s, impl)}
+					if breakers == "one" {
+						loops[1] = loops[0]
+					}
+					var next atomic.Int64
+					b.ResetTimer()
+					Spread(func(n int) { loops[next.Add(1)-1](n) }, b.N, len(loops))
+				})
+			}
+		}
+	}
+}
 
 // run runs the scenarios for every subject that has them.
 func run(b *testing.B, goroutines []int, scenarios ...Scenario) {

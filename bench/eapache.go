@@ -12,7 +12,7 @@ import (
 // between them. A success clears nothing, so that it need not write, and a sink that fails one record in a million is cut
 // off in the end if there are records enough. So it has Do alone, and is no rival that counts consecutive failures. An
 // open breaker keeps a goroutine, asleep until the timeout is over.
-var eapacheSubject = Subject{"eapache", merge(eapacheDoLoops, map[Scenario]func() Loop{
+var eapacheSubject = Subject{"eapache", merge(eapacheDoLoops, logLoops(eapacheGuard), map[Scenario]func() Loop{
 	Cycle: func() Loop { return eapacheCycle(eapacheNew(halfOpen)) },
 })}
 
@@ -47,4 +47,8 @@ func (g eapacheWriter) Write(p []byte) (n int, err error) {
 		return err
 	})
 	return n, err
+}
+
+func eapacheGuard(w io.Writer) io.Writer {
+	return eapacheWriter{(*breaker.Breaker)(eapacheNew(usual)), w}
 }

@@ -12,7 +12,7 @@ import (
 // github.com/failsafe-go/failsafe-go. Its consecutive failures are counted in a ring of as many bits as the threshold,
 // so flaky, which is never to trip, has a threshold of 1,000. A breaker admits as many probes as successes close it: 255
 // in the herd. The two steps are calls on the breaker and carry nothing from one to the other.
-var failsafeSubject = Subject{"failsafe", merge(failsafePermitLoops, failsafeDoLoops, map[Scenario]func() Loop{
+var failsafeSubject = Subject{"failsafe", merge(failsafePermitLoops, failsafeDoLoops, logLoops(failsafeGuard), map[Scenario]func() Loop{
 	Herd:  func() Loop { return failsafeHerd(failsafeNew(herd)) },
 	Cycle: func() Loop { return failsafeCycle(failsafeNew(halfOpen)) },
 	CycleHook: func() Loop {
@@ -81,3 +81,5 @@ func (g failsafeWriter) Write(p []byte) (n int, err error) {
 	})
 	return n, err
 }
+
+func failsafeGuard(w io.Writer) io.Writer { return failsafeWriter{failsafeNew(usual).executor, w} }

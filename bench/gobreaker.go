@@ -11,7 +11,7 @@ import (
 // github.com/sony/gobreaker/v2, configured as the others: consecutive failures, no interval that clears the counts. Two
 // differences. Its MaxRequests is both the number of probes and of the successes that close, so in the herd it has 255
 // probes where ours has 4. And the shortest timeout is a nanosecond, because 0 means a minute.
-var gobreakerSubject = Subject{"gobreaker", merge(gobreakerPermitLoops, gobreakerDoLoops, map[Scenario]func() Loop{
+var gobreakerSubject = Subject{"gobreaker", merge(gobreakerPermitLoops, gobreakerDoLoops, logLoops(gobreakerGuard), map[Scenario]func() Loop{
 	Herd:  func() Loop { return gobreakerHerd(gobreakerNew(herd)) },
 	Cycle: func() Loop { return gobreakerCycle(gobreakerNew(halfOpen)) },
 	CycleHook: func() Loop {
@@ -82,3 +82,5 @@ type gobreakerWriter struct {
 func (g gobreakerWriter) Write(p []byte) (int, error) {
 	return g.cb.Execute(func() (int, error) { return g.w.Write(p) })
 }
+
+func gobreakerGuard(w io.Writer) io.Writer { return gobreakerWriter{gobreakerNew(usual).cb, w} }

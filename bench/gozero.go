@@ -17,7 +17,7 @@ import (
 //
 // Its import starts a goroutine that reads the processor's use four times a second and one that handles signals, and it
 // logs to standard output, in the midst of the results, unless told not to.
-var gozeroSubject = Subject{"gozero", merge(gozeroPermitLoops, gozeroDoLoops)}
+var gozeroSubject = Subject{"gozero", merge(gozeroPermitLoops, gozeroDoLoops, logLoops(gozeroGuard))}
 
 func init() { logx.Disable() }
 
@@ -62,3 +62,5 @@ func (g gozeroWriter) Write(p []byte) (n int, err error) {
 	})
 	return n, err
 }
+
+func gozeroGuard(w io.Writer) io.Writer { return gozeroWriter{gozeroNew(usual), w} }

@@ -12,7 +12,7 @@ import (
 // design of another kind. It trips on a share of failures after ten calls, and lets one through every second; neither
 // can be changed (its setters write to a copy). Success and Failure want to know how long the call took, for which its
 // user reads the clock; here they are told 0.
-var handySubject = Subject{"handy", handyPermitLoops}
+var handySubject = Subject{"handy", merge(handyPermitLoops, logLoops(handyGuard))}
 
 type handyBreaker struct{ breaker.Breaker }
 
@@ -57,3 +57,5 @@ func (g handyWriter) Write(p []byte) (int, error) {
 	}
 	return n, err
 }
+
+func handyGuard(w io.Writer) io.Writer { return handyWriter{handyNew(usual), w} }

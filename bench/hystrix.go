@@ -16,7 +16,7 @@ import (
 // own, with a timeout and under a limit of concurrency, and its outcome goes through a channel to a rolling window. None
 // of that can be turned off; the timeout is an hour and the limit above all goroutines. It trips on the share of
 // errors in ten seconds, seen by a later call, and sleeps for a millisecond at the least, so it is not in the cycle.
-var hystrixSubject = Subject{"hystrix", hystrixDoLoops}
+var hystrixSubject = Subject{"hystrix", merge(hystrixDoLoops, logLoops(hystrixGuard))}
 
 // hystrixBreaker is the name of a command, by which hystrix finds the breaker in a map.
 type hystrixBreaker struct{ command string }
@@ -63,3 +63,5 @@ func (g hystrixWriter) Write(p []byte) (n int, err error) {
 	}, nil)
 	return n, err
 }
+
+func hystrixGuard(w io.Writer) io.Writer { return hystrixWriter{hystrixNew(usual).command, w} }

@@ -13,7 +13,7 @@ import (
 // one. It has no limit of probes but one at a time, and every success closes it. Call has a timeout, which costs a
 // goroutine for each call; here it is 0, which is none. Its events go through channels, not hooks, so it is not in the
 // cycle with a hook.
-var rubyistSubject = Subject{"rubyist", merge(rubyistPermitLoops, rubyistDoLoops, map[Scenario]func() Loop{
+var rubyistSubject = Subject{"rubyist", merge(rubyistPermitLoops, rubyistDoLoops, logLoops(rubyistGuard), map[Scenario]func() Loop{
 	Cycle: func() Loop { return rubyistCycle(rubyistNew(halfOpen)) },
 })}
 
@@ -61,4 +61,8 @@ func (g rubyistWriter) Write(p []byte) (n int, err error) {
 		return err
 	}, 0)
 	return n, err
+}
+
+func rubyistGuard(w io.Writer) io.Writer {
+	return rubyistWriter{(*circuit.Breaker)(rubyistNew(usual)), w}
 }

@@ -61,9 +61,9 @@ type Subject struct {
 
 // Subjects are all there are, in the order of the tables: ours, the controls, the rivals, the limits.
 var Subjects = []Subject{
-	atomicSubject, mutexSubject, rwmutexSubject, unpackedSubject,
+	ours, timerSubject, adapterSubject, mutexGuarded, rwmutexSubject, unpackedSubject,
 	gobreakerSubject, failsafeSubject, eapacheSubject, rubyistSubject, gozeroSubject, hystrixSubject, handySubject,
-	loadSubject, handSubject, clockSubject,
+	loadSubject, handSubject, clockSubject, bareSubject,
 }
 
 // New sets the scene for an implementation; nil where there is none.
