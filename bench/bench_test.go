@@ -26,8 +26,7 @@ func BenchmarkRejecting(b *testing.B) {
 
 func BenchmarkFlaky(b *testing.B) {
 	run(b, scale, Flaky100Do)
-	run(b, []int{1, 2}, Flaky100, Flaky100Permit)
-	run(b, []int{2}, Flaky1000, Flaky4, Flaky1000Permit, Flaky4Permit, Flaky1000Do, Flaky4Do)
+	run(b, []int{2}, Flaky1000, Flaky100, Flaky4, Flaky1000Permit, Flaky100Permit, Flaky4Permit, Flaky1000Do, Flaky4Do)
 }
 
 func BenchmarkStorm(b *testing.B) { run(b, []int{1, 2, 64}, Storm) }

@@ -76,6 +76,7 @@ func BenchmarkFleet(b *testing.B) {
 
 // run weighs a fleet of each size, and times how long it takes until all have tripped and all have recovered.
 func (f fleet[B]) run(b *testing.B) {
+	b.Helper()
 	for _, n := range []int{1, 1000, 1_000_000} {
 		if n > f.largest {
 			continue

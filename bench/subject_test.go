@@ -17,7 +17,7 @@ import (
 func TestSubjects(t *testing.T) {
 	for _, subject := range Subjects {
 		for s := range subject.Loops {
-			t.Run(strings.ReplaceAll(string(s), "/", ",")+","+subject.Name, func(t *testing.T) {
+			t.Run(strings.ReplaceAll(string(s), "/", ",")+","+subject.Name, func(*testing.T) {
 				loop := New(s, subject.Name)
 				loop(1)
 				loop(2*stormLength + 1)
@@ -42,7 +42,7 @@ func TestSubjects_FormsAreWhole(t *testing.T) {
 		"eapache": "do", "hystrix": "do", "handy": "permit",
 	}
 	for _, subject := range Subjects {
-		for _, form := range strings.Fields(want[subject.Name]) {
+		for _, form := range strings.FieldsSeq(want[subject.Name]) {
 			for _, s := range forms[form] {
 				assert.Contains(t, subject.Loops, s, subject.Name)
 			}

@@ -51,7 +51,7 @@ func (p plan) run(progress io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(scratch)
+	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
 	binary := filepath.Join(scratch, "bench.test")
 	if out, err := p.command("go", "test", "-c", "-o", binary, ".").CombinedOutput(); err != nil {
 		return fmt.Errorf("build: %w\n%s", err, out)
