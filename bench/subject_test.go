@@ -42,7 +42,7 @@ func TestSubjects_FormsAreWhole(t *testing.T) {
 		"eapache": "do", "hystrix": "do", "handy": "permit",
 	}
 	for _, subject := range Subjects {
-		for _, form := range strings.FieldsSeq(want[subject.Name]) {
+		for form := range strings.FieldsSeq(want[subject.Name]) {
 			for _, s := range forms[form] {
 				assert.Contains(t, subject.Loops, s, subject.Name)
 			}
