@@ -68,7 +68,7 @@ func TestMerge(t *testing.T) {
 // The scenarios in which a loop would notice nothing do what their names say.
 func TestScenes(t *testing.T) {
 	b := atomicNew(flaky)
-	atomicFlaky(b, 4)(400)
+	atomicFlaky(b, 4)(404)
 	assert.Equal(t, atomicbreaker.Snapshot{Failures: 1}, b.Snapshot(), "the last of every four fails")
 
 	b = atomicNew(storm)

@@ -5,7 +5,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"math"
 	"strings"
 
 	"golang.org/x/perf/benchfmt"
@@ -14,6 +13,9 @@ import (
 
 // confidence is that of every interval in tables and plots.
 const confidence = 0.95
+
+// enough samples make an interval of that confidence; fewer have extremes only.
+const enough = 6
 
 // data is what a recorded run measured: samples by the benchmark's name and the unit.
 type data struct {
@@ -77,7 +79,7 @@ func (d *data) get(name, unit string) value {
 	sample := benchmath.NewSample(append([]float64{}, samples...), &benchmath.DefaultThresholds)
 	s := benchmath.AssumeNothing.Summary(sample, confidence)
 	v := value{center: s.Center, low: s.Lo, high: s.Hi}
-	if math.IsInf(v.low, 0) || math.IsInf(v.high, 0) {
+	if len(samples) < enough {
 		v.low, v.high = sample.Values[0], sample.Values[len(sample.Values)-1]
 	}
 	return v

@@ -44,15 +44,15 @@ func between(page, block string) (string, error) {
 
 // readme is what stands in README.md.
 func readme(d *data) string {
-	return fmt.Sprintf("Nanoseconds a call, medians of %d runs (95 %% confidence) on %s. An empty cell: it has no such call.\n\n%s\n%s\n%s",
-		d.most, machine(d), headline.markdown(d, headlineImpls), plots[0].link("bench/results/"), plots[1].link("bench/results/"))
+	return fmt.Sprintf("Nanoseconds a call, medians of %d runs with %s, on %s. An empty cell: it has no such call.\n\n%s\n%s\n%s",
+		d.most, spread(d), machine(d), headline.markdown(d, headlineImpls), plots[0].link("bench/results/"), plots[1].link("bench/results/"))
 }
 
 // benchmarks is what stands in BENCHMARKS.md.
 func benchmarks(d *data) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Measured at commit %s on %s: `%s`. A cell is the median of %d runs, and how far the 95 %% confidence interval reaches.\n",
-		d.config["commit"], machine(d), d.config["command"], d.most)
+	fmt.Fprintf(&b, "Measured at commit %s on %s: `%s`. A cell is the median of %d runs with %s.\n",
+		d.config["commit"], machine(d), d.config["command"], d.most, spread(d))
 	for _, p := range plots {
 		b.WriteString("\n" + p.link("bench/results/"))
 	}
@@ -62,6 +62,14 @@ func benchmarks(d *data) string {
 		}
 	}
 	return b.String()
+}
+
+// spread says what stands after ±.
+func spread(d *data) string {
+	if d.most < enough {
+		return "how far their extremes are from it"
+	}
+	return "how far the 95 % confidence interval reaches"
 }
 
 func machine(d *data) string {

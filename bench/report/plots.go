@@ -38,7 +38,7 @@ func dots(p *plot.Plot, d *data, rows []dot, series []string) error {
 	var names []string
 	slices.Reverse(rows)
 	for i, row := range rows {
-		names = append(names, row.name)
+		names = append(names, row.name+"    ") // other fonts are wider
 		for s, pattern := range row.patterns {
 			v := d.get(column{pattern: pattern}.name(row.impl), "ns/op")
 			if v.no || pattern == "" {

@@ -100,10 +100,11 @@ func (p powers) Ticks(low, high float64) (ticks []plot.Tick) {
 }
 
 func nanoseconds(v float64) string {
-	if v >= 1000 {
-		return fmt.Sprintf("%.3g µs", v/1000)
+	units := []string{"ns", "µs", "ms"}
+	for v >= 1000 && len(units) > 1 {
+		v, units = v/1000, units[1:]
 	}
-	return fmt.Sprintf("%.3g ns", v)
+	return fmt.Sprintf("%.3g %s", v, units[0])
 }
 
 func byteCount(v float64) string {
