@@ -124,7 +124,7 @@ instructions: ## count instructions a call into bench/results/ (needs valgrind; 
 # Both sides run the benchmarks of their own commit, in rounds that take turns; record's header would tell them apart for
 # benchstat, so only the lines of benchmarks are compared.
 .PHONY: bench-compare
-bench-compare: BENCH := $(if $(filter file,$(origin BENCH)),impl=atomic/,$(BENCH))
+bench-compare: BENCH := $(if $(filter file,$(origin BENCH)),./impl=atomic$$,$(BENCH))
 bench-compare: ## bench BASE and this tree in turn, then benchstat's verdict (BASE=HEAD~1 BENCH=regexp COUNT=10)
 	@set -e; scratch=$$(mktemp -d); base="$$scratch/base"; \
 	trap 'git worktree remove --force "$$base" 2>/dev/null || :; rm -rf "$$scratch"' EXIT; \
@@ -134,6 +134,7 @@ bench-compare: ## bench BASE and this tree in turn, then benchstat's verdict (BA
 		echo "round $$i of $(COUNT): $$side" >&2; \
 		"$$scratch/$$side.test" -test.run '^$$' -test.bench '$(BENCH)' -test.benchtime '$(BENCHTIME)' >>"$$scratch/$$side.txt"; \
 	done; done; \
+	grep -q '^Benchmark' "$$scratch/new.txt" || { echo "$@: no benchmark matches $(BENCH)" >&2; exit 1; }; \
 	$(BENCHSTAT) "$$scratch/old.txt" "$$scratch/new.txt"
 
 .PHONY: ratios
