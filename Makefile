@@ -6,9 +6,11 @@ MODULES := $(sort $(patsubst %/go.mod,%,$(shell find . -name go.mod -not -path '
 GOLANGCI  := go run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 BENCHSTAT := go run golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6c9d4da
 
-COUNT     ?= 6
+COUNT     ?= 10
 BENCH     ?= .
+BENCHTIME ?= 40ms
 RESULTS   ?= results/latest.txt
+BASE      ?= HEAD~1
 DEMOFLAGS ?=
 COVER_MIN ?= 95
 DURATION  ?= 10m
@@ -105,16 +107,38 @@ cover: ## statement coverage of the root module; fails under 95 % (COVER_MIN)
 	echo "total: $$total % of statements, at least $(COVER_MIN) % wanted"; \
 	awk -v total="$$total" 'BEGIN { exit !(total + 0 >= $(COVER_MIN)) }'
 
+# A round of all benchmarks takes some 100 s, so ten of them a quarter of an hour; COUNT=1 BENCH=Healthy a few seconds.
 .PHONY: bench
-bench: ## benchmarks against the locked variants, then their benchstat table (COUNT=6 BENCH=. RESULTS=results/latest.txt)
-	@set -e -o pipefail; cd bench; mkdir -p "$$(dirname '$(RESULTS)')"; \
-	{ echo "commit: $$(git describe --always --dirty 2>/dev/null || echo unknown)"; \
-	echo "toolchain: $$(go env GOVERSION)"; \
-	go test -run '^$$' -bench '$(BENCH)' -benchmem -count=$(COUNT) -cpu=1,2 -timeout 120m ./...; } | tee '$(RESULTS)'
-	cd bench && $(BENCHSTAT) -col /impl '$(RESULTS)'
+bench: ## benchmarks beside rivals and limits, into bench/results/: 15 to 20 minutes (COUNT=10 BENCH=. BENCHTIME=40ms RESULTS=)
+	@cd bench; go run ./record -count '$(COUNT)' -bench '$(BENCH)' -benchtime '$(BENCHTIME)' -o '$(RESULTS)'
+
+.PHONY: report
+report: ## tables and plots from bench/results/, into README.md and BENCHMARKS.md
+	cd bench && go run ./report
+
+# Not a part of bench: it needs valgrind, and its results change with the code and the compiler only.
+.PHONY: instructions
+instructions: ## count instructions a call into bench/results/ (needs valgrind; two minutes)
+	@cd bench; go run ./instructions >results/instructions.partial && mv results/instructions.partial results/instructions.txt
+
+# Both sides run the benchmarks of their own commit, in rounds that take turns; record's header would tell them apart for
+# benchstat, so only the lines of benchmarks are compared.
+.PHONY: bench-compare
+bench-compare: BENCH := $(if $(filter file,$(origin BENCH)),./impl=atomic$$,$(BENCH))
+bench-compare: ## bench BASE and this tree in turn, then benchstat's verdict (BASE=HEAD~1 BENCH=regexp COUNT=10)
+	@set -e; scratch=$$(mktemp -d); base="$$scratch/base"; \
+	trap 'git worktree remove --force "$$base" 2>/dev/null || :; rm -rf "$$scratch"' EXIT; \
+	git worktree add --quiet --detach "$$base" '$(BASE)'; \
+	(cd "$$base/bench" && go test -c -o "$$scratch/old.test" .); (cd bench && go test -c -o "$$scratch/new.test" .); \
+	for i in $$(seq '$(COUNT)'); do for side in old new; do \
+		echo "round $$i of $(COUNT): $$side" >&2; \
+		"$$scratch/$$side.test" -test.run '^$$' -test.bench '$(BENCH)' -test.benchtime '$(BENCHTIME)' >>"$$scratch/$$side.txt"; \
+	done; done; \
+	grep -q '^Benchmark' "$$scratch/new.txt" || { echo "$@: no benchmark matches $(BENCH)" >&2; exit 1; }; \
+	$(BENCHSTAT) "$$scratch/old.txt" "$$scratch/new.txt"
 
 .PHONY: ratios
-ratios: ## measure the promised ratios side by side; fails when one falls short
+ratios: ## measure the promised ratios side by side; fails when one falls short (under a minute)
 	cd bench && go run ./ratios
 
 .PHONY: demo

@@ -3,65 +3,82 @@
 package bench
 
 import (
-	"runtime"
+	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
-// The names are keys of benchstat: benchstat -col /impl puts the implementations side by side.
+// The names are keys of benchstat: benchstat -col /impl -row /call,/g puts the implementations side by side.
 
-func BenchmarkPair(b *testing.B)   { run(b, 1, Pair) }
-func BenchmarkPermit(b *testing.B) { run(b, 1, Permit) }
-func BenchmarkDo(b *testing.B)     { run(b, 1, Do) }
-func BenchmarkReject(b *testing.B) { run(b, 1, RejectOpen, RejectHalfOpen) }
-func BenchmarkFlaky(b *testing.B)  { run(b, 1, Flaky100, Flaky4) }
-func BenchmarkStorm(b *testing.B)  { run(b, 1, Storm) }
-func BenchmarkHerd(b *testing.B)   { run(b, 64, Herd) }
+// scale is how many goroutines share a breaker where that is the question. There are two cores: beyond two goroutines it
+// is the scheduler and the lock that are asked, not more processors.
+var scale = []int{1, 2, 4, 16, 256, 4096}
 
-// run runs the scenarios for every subject, on one goroutine and on at least as many as asked for.
-func run(b *testing.B, goroutines int, scenarios ...Scenario) {
-	b.Helper()
-	for _, s := range scenarios {
-		_, state, _ := strings.Cut(string(s), "/")
-		b.Run(state, func(b *testing.B) {
-			for _, subject := range Subjects {
-				set := subject.Loops[s]
-				if set == nil {
-					continue
-				}
-				b.Run("impl="+subject.Name, func(b *testing.B) {
-					b.Run("run=serial", func(b *testing.B) { serial(b, set()) })
-					b.Run("run=parallel", func(b *testing.B) { parallel(b, set(), goroutines) })
+func BenchmarkHealthy(b *testing.B) {
+	run(b, scale, Pair, Do)
+	run(b, []int{1, 2}, Permit)
+}
+
+func BenchmarkRejecting(b *testing.B) {
+	run(b, []int{1, 2}, Reject, RejectPermit, RejectDo, RejectHalfOpen)
+}
+
+func BenchmarkFlaky(b *testing.B) {
+	run(b, scale, Flaky100Do)
+	run(b, []int{2}, Flaky1000, Flaky100, Flaky4, Flaky1000Permit, Flaky100Permit, Flaky4Permit, Flaky1000Do, Flaky4Do)
+}
+
+func BenchmarkStorm(b *testing.B) { run(b, []int{1, 2, 64}, Storm) }
+func BenchmarkHerd(b *testing.B)  { run(b, []int{1, 64}, Herd) }
+func BenchmarkCycle(b *testing.B) { run(b, []int{1}, Cycle, CycleHook) }
+
+func BenchmarkLog(b *testing.B) {
+	run(b, []int{1}, SlogDiscard, ZapDiscard, ZerologDiscard, SlogFile, ZapFile, ZerologFile)
+}
+
+// BenchmarkIsolation asks whether a breaker for each goroutine pays: goroutines that share one write to the same word
+// when they fail.
+func BenchmarkIsolation(b *testing.B) {
+	for _, s := range []Scenario{Pair, Flaky1000, Flaky100, Flaky4} {
+		share := "0%"
+		if _, keys, ok := strings.Cut(string(s), "fails="); ok {
+			share, _, _ = strings.Cut(keys, "/")
+		}
+		for _, impl := range []string{"atomic", "mutex"} {
+			for _, breakers := range []string{"one", "each"} {
+				b.Run(fmt.Sprintf("impl=%s/fails=%s/breakers=%s/g=2", impl, share, breakers), func(b *testing.B) {
+					loops := []Loop{New(s, impl), New(s, impl)}
+					if breakers == "one" {
+						loops[1] = loops[0]
+					}
+					var next atomic.Int64
+					b.ResetTimer()
+					Spread(func(n int) { loops[next.Add(1)-1](n) }, b.N, len(loops))
 				})
 			}
-		})
+		}
 	}
 }
 
-func serial(b *testing.B, loop Loop) {
+// run runs the scenarios for every subject that has them.
+func run(b *testing.B, goroutines []int, scenarios ...Scenario) {
 	b.Helper()
-	b.ReportAllocs()
-	b.ResetTimer()
-	loop(b.N)
-}
-
-// parallel shares b.N among goroutines. The loop runs batch by batch: called for every turn of RunParallel's own, what
-// is measured would be the call.
-func parallel(b *testing.B, loop Loop, goroutines int) {
-	b.Helper()
-	b.ReportAllocs()
-	b.SetParallelism((goroutines + runtime.GOMAXPROCS(0) - 1) / runtime.GOMAXPROCS(0))
-	b.ResetTimer()
-	b.RunParallel(func(pb *testing.PB) {
-		for {
-			n := 0
-			for n < batch && pb.Next() {
-				n++
+	for _, s := range scenarios {
+		_, keys, _ := strings.Cut(string(s), "/")
+		for _, subject := range Subjects {
+			set := subject.Loops[s]
+			if set == nil {
+				continue
 			}
-			if n == 0 {
-				return
+			for _, g := range goroutines {
+				b.Run(fmt.Sprintf("impl=%s/%s/g=%d", subject.Name, keys, g), func(b *testing.B) {
+					loop := set()
+					b.ReportAllocs()
+					b.ResetTimer()
+					Spread(loop, b.N, g)
+				})
 			}
-			loop(n)
 		}
-	})
+	}
 }

@@ -14,7 +14,7 @@ import (
 // processor has; two of them take a twentieth less than two of these.
 var loadSubject = Subject{"load", map[Scenario]func() Loop{
 	Pair: loadPair, Permit: loadPair, Do: loadPair,
-	RejectOpen: loadReject, RejectHalfOpen: loadReject,
+	Reject: loadReject, RejectPermit: loadReject, RejectHalfOpen: loadReject,
 }}
 
 // handSubject is the same as a user would write it without the library: where load panics, it calls a slow half. The
@@ -24,7 +24,7 @@ var handSubject = Subject{"hand", map[Scenario]func() Loop{Pair: handPair}}
 
 // clockSubject is reading the clock once, which a breaker that compares deadlines cannot do without.
 var clockSubject = Subject{"clock", map[Scenario]func() Loop{
-	Pair: clock, Permit: clock, Do: clock, RejectOpen: clock, RejectHalfOpen: clock,
+	Pair: clock, Permit: clock, Do: clock, Reject: clock, RejectPermit: clock, RejectDo: clock, RejectHalfOpen: clock,
 }}
 
 func loadPair() Loop {

@@ -4,30 +4,26 @@
 
 package bench
 
-var mutexSubject = Subject{"mutex", map[Scenario]func() Loop{
+var mutexSubject = Subject{"mutex", merge(mutexPermitLoops, mutexDoLoops, map[Scenario]func() Loop{
 	Pair:   func() Loop { return mutexPair(mutexNew(usual)) },
-	Permit: func() Loop { return mutexPermit(mutexNew(usual)) },
-	Do:     func() Loop { return mutexDo(mutexNew(usual)) },
-	RejectOpen: func() Loop {
-		b := mutexNew(usual)
-		b.Trip()
-		return mutexReject(b)
-	},
+	Reject: func() Loop { return mutexReject(mutexOpen()) },
 	RejectHalfOpen: func() Loop {
 		b := mutexNew(halfOpen)
 		b.Trip()
 		b.Allow() // the one probe, and it never answers
 		return mutexReject(b)
 	},
-	Flaky100: func() Loop { return mutexFlaky(mutexNew(flaky), 100) },
-	Flaky4:   func() Loop { return mutexFlaky(mutexNew(flaky), 4) },
-	Storm:    func() Loop { return mutexStorm(mutexNew(storm)) },
+	Flaky1000: func() Loop { return mutexFlaky(mutexNew(flaky), 1000) },
+	Flaky100:  func() Loop { return mutexFlaky(mutexNew(flaky), 100) },
+	Flaky4:    func() Loop { return mutexFlaky(mutexNew(flaky), 4) },
+	Storm:     func() Loop { return mutexStorm(mutexNew(storm)) },
 	Herd: func() Loop {
 		b := mutexNew(herd)
 		b.Trip()
 		return mutexHerd(b)
 	},
-}}
+	Cycle: func() Loop { return mutexCycle(mutexNew(halfOpen)) },
+})}
 
 //go:noinline
 func mutexPair(b *mutexBreaker) Loop {
@@ -37,30 +33,6 @@ func mutexPair(b *mutexBreaker) Loop {
 				panic(turnedAway)
 			}
 			b.RecordSuccess()
-		}
-	}
-}
-
-//go:noinline
-func mutexPermit(b *mutexBreaker) Loop {
-	return func(n int) {
-		for range n {
-			p, ok := b.TryAcquire()
-			if !ok {
-				panic(turnedAway)
-			}
-			p.Success()
-		}
-	}
-}
-
-//go:noinline
-func mutexDo(b *mutexBreaker) Loop {
-	return func(n int) {
-		for range n {
-			if b.Do(succeed) != nil {
-				panic(failed)
-			}
 		}
 	}
 }
@@ -105,26 +77,6 @@ func mutexStorm(b *mutexBreaker) Loop {
 			if left == 0 {
 				b.Reset()
 				left = stormLength
-			}
-		}
-	}
-}
-
-//go:noinline
-func mutexHerd(b *mutexBreaker) Loop {
-	return func(n int) {
-		left := herdLength
-		for range n {
-			p, ok := b.TryAcquire()
-			if !ok {
-				continue
-			}
-			left--
-			if left > 0 {
-				p.Success()
-			} else {
-				p.Failure()
-				left = herdLength
 			}
 		}
 	}

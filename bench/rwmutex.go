@@ -4,30 +4,26 @@
 
 package bench
 
-var rwmutexSubject = Subject{"rwmutex", map[Scenario]func() Loop{
+var rwmutexSubject = Subject{"rwmutex", merge(rwmutexPermitLoops, rwmutexDoLoops, map[Scenario]func() Loop{
 	Pair:   func() Loop { return rwmutexPair(rwmutexNew(usual)) },
-	Permit: func() Loop { return rwmutexPermit(rwmutexNew(usual)) },
-	Do:     func() Loop { return rwmutexDo(rwmutexNew(usual)) },
-	RejectOpen: func() Loop {
-		b := rwmutexNew(usual)
-		b.Trip()
-		return rwmutexReject(b)
-	},
+	Reject: func() Loop { return rwmutexReject(rwmutexOpen()) },
 	RejectHalfOpen: func() Loop {
 		b := rwmutexNew(halfOpen)
 		b.Trip()
 		b.Allow() // the one probe, and it never answers
 		return rwmutexReject(b)
 	},
-	Flaky100: func() Loop { return rwmutexFlaky(rwmutexNew(flaky), 100) },
-	Flaky4:   func() Loop { return rwmutexFlaky(rwmutexNew(flaky), 4) },
-	Storm:    func() Loop { return rwmutexStorm(rwmutexNew(storm)) },
+	Flaky1000: func() Loop { return rwmutexFlaky(rwmutexNew(flaky), 1000) },
+	Flaky100:  func() Loop { return rwmutexFlaky(rwmutexNew(flaky), 100) },
+	Flaky4:    func() Loop { return rwmutexFlaky(rwmutexNew(flaky), 4) },
+	Storm:     func() Loop { return rwmutexStorm(rwmutexNew(storm)) },
 	Herd: func() Loop {
 		b := rwmutexNew(herd)
 		b.Trip()
 		return rwmutexHerd(b)
 	},
-}}
+	Cycle: func() Loop { return rwmutexCycle(rwmutexNew(halfOpen)) },
+})}
 
 //go:noinline
 func rwmutexPair(b *rwmutexBreaker) Loop {
@@ -37,30 +33,6 @@ func rwmutexPair(b *rwmutexBreaker) Loop {
 				panic(turnedAway)
 			}
 			b.RecordSuccess()
-		}
-	}
-}
-
-//go:noinline
-func rwmutexPermit(b *rwmutexBreaker) Loop {
-	return func(n int) {
-		for range n {
-			p, ok := b.TryAcquire()
-			if !ok {
-				panic(turnedAway)
-			}
-			p.Success()
-		}
-	}
-}
-
-//go:noinline
-func rwmutexDo(b *rwmutexBreaker) Loop {
-	return func(n int) {
-		for range n {
-			if b.Do(succeed) != nil {
-				panic(failed)
-			}
 		}
 	}
 }
@@ -105,26 +77,6 @@ func rwmutexStorm(b *rwmutexBreaker) Loop {
 			if left == 0 {
 				b.Reset()
 				left = stormLength
-			}
-		}
-	}
-}
-
-//go:noinline
-func rwmutexHerd(b *rwmutexBreaker) Loop {
-	return func(n int) {
-		left := herdLength
-		for range n {
-			p, ok := b.TryAcquire()
-			if !ok {
-				continue
-			}
-			left--
-			if left > 0 {
-				p.Success()
-			} else {
-				p.Failure()
-				left = herdLength
 			}
 		}
 	}

@@ -3,6 +3,8 @@
 package bench
 
 import (
+	"errors"
+	"math"
 	"time"
 
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
@@ -16,8 +18,9 @@ type (
 	rwmutexBreaker = locked.RWMutex
 )
 
-// scene is a configuration, for all implementations. Nothing in it depends on time: the recovery timeout is an hour, or
-// 0 where a scenario opens the breaker over and over (with it no timer is armed), and the probes may take for ever. So
+// scene is a configuration, for all implementations that can be configured so; their files say what they cannot. Nothing
+// in it depends on time: the recovery timeout is an hour, or the shortest there is where a scenario opens the breaker
+// over and over, and the probes may take for ever. Here that shortest one is 0, with which no timer is armed, so that
 // the locked variants, which have no timers, do the same.
 type scene struct {
 	threshold, probes, successes int
@@ -25,8 +28,8 @@ type scene struct {
 }
 
 var (
-	usual    = scene{threshold: 5, probes: 1, successes: 1}
-	halfOpen = scene{threshold: 5, probes: 1, successes: 1, dueAtOnce: true}
+	usual    = scene{threshold: cycleLength, probes: 1, successes: 1}
+	halfOpen = scene{threshold: cycleLength, probes: 1, successes: 1, dueAtOnce: true}
 
 	// flaky never trips, however many goroutines fail in a row.
 	flaky = scene{threshold: word.MaxFailures, probes: 1, successes: 1}
@@ -40,10 +43,24 @@ var (
 const (
 	stormLength = 100
 	herdLength  = 50
+	cycleLength = 5
 )
 
-// batch is a multiple of every rhythm of a loop: 4, 50, 100 calls.
-const batch = 400
+// never is the threshold of flaky for who takes any number.
+func (s scene) never() int {
+	if s.threshold == word.MaxFailures {
+		return math.MaxInt32
+	}
+	return s.threshold
+}
+
+// timeout is the recovery timeout for who takes 0 for a default of his own.
+func (s scene) timeout() time.Duration {
+	if s.dueAtOnce {
+		return time.Nanosecond
+	}
+	return time.Hour
+}
 
 func (s scene) params() word.Params {
 	return word.Params{
@@ -52,19 +69,63 @@ func (s scene) params() word.Params {
 	}
 }
 
-func atomicNew(s scene) *atomicBreaker {
+func atomicNew(s scene, more ...atomicbreaker.Option) *atomicBreaker {
 	recovery := time.Hour
 	if s.dueAtOnce {
 		recovery = 0
 	}
-	return atomicbreaker.MustNew("bench",
+	return atomicbreaker.MustNew("bench", append([]atomicbreaker.Option{
 		atomicbreaker.WithFailureThreshold(s.threshold),
 		atomicbreaker.WithHalfOpenMaxCalls(s.probes),
 		atomicbreaker.WithSuccessThreshold(s.successes),
 		atomicbreaker.WithRecoveryTimeout(recovery),
 		atomicbreaker.WithProbeTimeout(0),
-	)
+	}, more...)...)
 }
 
 func mutexNew(s scene) *mutexBreaker     { return locked.NewMutex(s.params()) }
 func rwmutexNew(s scene) *rwmutexBreaker { return locked.NewRWMutex(s.params()) }
+
+func atomicOpen() *atomicBreaker {
+	b := atomicNew(usual)
+	b.Trip()
+	return b
+}
+
+func mutexOpen() *mutexBreaker {
+	b := mutexNew(usual)
+	b.Trip()
+	return b
+}
+
+func rwmutexOpen() *rwmutexBreaker {
+	b := rwmutexNew(usual)
+	b.Trip()
+	return b
+}
+
+var (
+	errSink       = errors.New("the sink failed")
+	errTurnedAway = errors.New("turned away")
+)
+
+// What the calls are given to do. They have a name for each implementation because not all take a func() error.
+
+func atomicSucceed() error  { return nil }
+func mutexSucceed() error   { return nil }
+func rwmutexSucceed() error { return nil }
+
+func atomicFail() error  { return errSink }
+func mutexFail() error   { return errSink }
+func rwmutexFail() error { return errSink }
+
+// Where every call is to be turned away, a breaker that lets one through is no measurement. (Two of the rivals let one
+// through every second, whatever they are told.)
+
+func atomicFailAdmitted() error  { panic(letThrough) }
+func mutexFailAdmitted() error   { panic(letThrough) }
+func rwmutexFailAdmitted() error { panic(letThrough) }
+
+func atomicAdmitted()  { panic(letThrough) }
+func mutexAdmitted()   { panic(letThrough) }
+func rwmutexAdmitted() { panic(letThrough) }

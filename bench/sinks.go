@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerslog"
 )
 
@@ -18,17 +17,16 @@ const (
 	LogRecord   Scenario = "LogRecord/state=closed"   // slog's JSON handler
 )
 
-// guardedSubject has an adapter around the sink, bareSubject the least that could be there instead: for a handler nothing,
-// for a writer an io.Writer that asks a permit, writes and reports. That one is not safe: it loses a record whose sink panics.
-// permitSubject has the same without a method around it; what that costs less is the price of being an io.Writer.
+// handlerSubject has the adapter for slog around its handler; breakerio's is in ours.go. What they are compared with:
+// unsafeSubject is an io.Writer that asks a permit, writes and reports, and is not safe, because it loses a record whose
+// sink panics; permitSubject the same without a method around it; and what that costs less is the price of being an
+// io.Writer.
 var (
-	guardedSubject = Subject{"guarded", map[Scenario]func() Loop{
-		WriteRecord: func() Loop { return writeLoop(breakerio.NewWriter(atomicNew(usual), nowhere{}, nowhere{})) },
-		LogRecord:   func() Loop { return logLoop(breakerslog.NewHandler(atomicNew(usual), newJSON(), newJSON())) },
+	handlerSubject = Subject{"breakerslog", map[Scenario]func() Loop{
+		LogRecord: func() Loop { return logLoop(breakerslog.NewHandler(atomicNew(usual), newJSON(), newJSON())) },
 	}}
-	bareSubject = Subject{"bare", map[Scenario]func() Loop{
+	unsafeSubject = Subject{"unsafe", map[Scenario]func() Loop{
 		WriteRecord: func() Loop { return writeLoop(&unsafeWriter{atomicNew(usual), nowhere{}, nowhere{}}) },
-		LogRecord:   func() Loop { return logLoop(newJSON()) },
 	}}
 	permitSubject = Subject{"permit", map[Scenario]func() Loop{
 		WriteRecord: func() Loop { return permitLoop(atomicNew(usual), nowhere{}) },
@@ -55,7 +53,7 @@ func (w *unsafeWriter) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// nowhere is a sink without cost.
+// nowhere is a sink without cost. It is a type of our own: loggers look for io.Discard and do nothing at all.
 type nowhere struct{}
 
 //go:noinline

@@ -10,26 +10,63 @@ type side struct {
 	impl     string
 }
 
-// goal is a ratio that is promised: what a call of the one costs, at most, in calls of the other.
+// sides are those of one scenario; of several the fastest is compared with.
+func sides(s bench.Scenario, impls ...string) []side {
+	all := make([]side, len(impls))
+	for i, impl := range impls {
+		all[i] = side{s, impl}
+	}
+	return all
+}
+
+// goal is a ratio that is promised: what a call of the one costs, at most, in calls of the other; with several
+// goroutines, as time goes by on the wall.
 type goal struct {
-	name      string
-	ours      side
-	reference side
-	limit     float64 // 0: not promised, measured to explain the one above
+	name       string
+	ours       side
+	references []side  // the fastest of them
+	limit      float64 // 0: not promised, measured to explain the one above
+	goroutines int     // 0: one
 }
 
 const ours = "atomic"
 
+// rivals are those that have a Do, or what they call it; steps are those that can be asked first and told later.
+var (
+	rivals = []string{"gobreaker", "failsafe", "eapache", "rubyist", "gozero", "hystrix"}
+	steps  = []string{"gobreaker", "failsafe", "rubyist", "gozero", "handy"}
+
+	// counting are the rivals that count consecutive failures and forget them at a success; a test tries each. They are
+	// asked in whichever of their forms is faster.
+	counting = append(sides(bench.Do, "gobreaker", "failsafe", "rubyist"), sides(bench.Permit, "gobreaker", "failsafe", "rubyist")...)
+)
+
+// The names say in which form: pair is Allow and RecordSuccess, permit TryAcquire and the permit's methods.
 var goals = []goal{
-	{"healthy Allow + RecordSuccess / two atomic loads", side{bench.Pair, ours}, side{bench.Pair, "load"}, 1.25},
-	{"  the same / its loads and branches written by hand", side{bench.Pair, ours}, side{bench.Pair, "hand"}, 0},
-	{"healthy TryAcquire + Success / two atomic loads", side{bench.Permit, ours}, side{bench.Permit, "load"}, 4},
-	{"healthy Do / healthy mutex pair", side{bench.Do, ours}, side{bench.Pair, "mutex"}, 0.5},
-	{"Allow on an open breaker / reading the clock", side{bench.RejectOpen, ours}, side{bench.RejectOpen, "clock"}, 0.15},
-	{"healthy pair / the same pair behind a sync.Mutex", side{bench.Pair, ours}, side{bench.Pair, "mutex"}, 0.05},
-	{"breakerio.Writer / an io.Writer with just a permit", side{bench.WriteRecord, "guarded"}, side{bench.WriteRecord, "bare"}, 1.5},
-	{"  the same / the write and a permit in a loop", side{bench.WriteRecord, "guarded"}, side{bench.WriteRecord, "permit"}, 0},
-	{"breakerslog.Handler / the bare JSON handler", side{bench.LogRecord, "guarded"}, side{bench.LogRecord, "bare"}, 1.05},
+	{"healthy pair / two atomic loads", side{bench.Pair, ours}, sides(bench.Pair, "load"), 1.25, 1},
+	{"  the same / its loads and branches written by hand", side{bench.Pair, ours}, sides(bench.Pair, "hand"), 0, 1},
+	{"healthy permit / two atomic loads", side{bench.Permit, ours}, sides(bench.Permit, "load"), 4, 1},
+	{"healthy Do / healthy mutex pair", side{bench.Do, ours}, sides(bench.Pair, "mutex"), 0.5, 1},
+	{"healthy pair / the same behind a sync.Mutex", side{bench.Pair, ours}, sides(bench.Pair, "mutex"), 0.05, 1},
+
+	{"healthy Do / the fastest rival's", side{bench.Do, ours}, sides(bench.Do, rivals...), 1, 1},
+	{"healthy pair / the fastest that counts consecutively", side{bench.Pair, ours}, counting, 0.1, 1},
+	{"  healthy permit / the same", side{bench.Permit, ours}, counting, 0, 1},
+
+	{"rejecting Allow / reading the clock", side{bench.Reject, ours}, sides(bench.Reject, "clock"), 0.15, 1},
+	{"rejecting Do / the fastest rival's", side{bench.RejectDo, ours}, sides(bench.RejectDo, rivals...), 1, 1},
+	{"rejecting permit / the fastest rival's", side{bench.RejectPermit, ours}, sides(bench.RejectPermit, steps...), 1, 1},
+
+	{"recovery herd, 64 goroutines / mutex", side{bench.Herd, ours}, sides(bench.Herd, "mutex"), 1, 64},
+	{"storm of failures, 2 goroutines / mutex", side{bench.Storm, ours}, sides(bench.Storm, "mutex"), 1, 2},
+	{"flaky at 1 %, 2 goroutines / mutex", side{bench.Flaky100, ours}, sides(bench.Flaky100, "mutex"), 0.25, 2},
+
+	{"slog to nowhere, guarded by breakerio / bare", side{bench.SlogDiscard, "breakerio"}, sides(bench.SlogDiscard, "bare"), 1.02, 1},
+	{"  the same, guarded by a permit in the writer", side{bench.SlogDiscard, ours}, sides(bench.SlogDiscard, "bare"), 0, 1},
+
+	{"breakerio.Writer / an io.Writer with just a permit", side{bench.WriteRecord, "breakerio"}, sides(bench.WriteRecord, "unsafe"), 1.5, 1},
+	{"  the same / the write and a permit in a loop", side{bench.WriteRecord, "breakerio"}, sides(bench.WriteRecord, "permit"), 0, 1},
+	{"breakerslog.Handler / the bare JSON handler", side{bench.LogRecord, "breakerslog"}, sides(bench.LogRecord, "bare"), 1.05, 1},
 }
 
 // unallocated are the paths that must not allocate: all that the goals time, and all others but a published transition.
@@ -37,10 +74,14 @@ var unallocated = []side{
 	{bench.Pair, ours},
 	{bench.Permit, ours},
 	{bench.Do, ours},
-	{bench.RejectOpen, ours},
+	{bench.Reject, ours},
+	{bench.RejectPermit, ours},
+	{bench.RejectDo, ours},
 	{bench.RejectHalfOpen, ours},
 	{bench.Flaky100, ours},
 	{bench.Flaky4, ours},
-	{bench.WriteRecord, "guarded"},
-	{bench.LogRecord, "guarded"},
+	{bench.WriteRecord, "breakerio"},
+	{bench.LogRecord, "breakerslog"},
+	{bench.Flaky100Permit, ours},
+	{bench.Flaky100Do, ours},
 }

@@ -13,7 +13,7 @@ import (
 
 // How a ratio is measured, so that it holds still on a machine that does other things meanwhile:
 //
-//   - A round times both sides, in slices that alternate: what slows the machine for longer slows both.
+//   - A round times all sides, in slices that alternate: what slows the machine for longer slows all.
 //   - A slice is shorter than the scheduler's, so that most of them are not interrupted at all; and of a side's slices in
 //     a round the fastest counts, because an interruption only ever adds.
 //   - The result is the median of the rounds' ratios, not the ratio of medians: a ratio within a round is of the same
@@ -26,12 +26,13 @@ const (
 
 // timer is one side, ready to be timed.
 type timer struct {
-	loop bench.Loop
-	n    int // calls that take about a slice
+	loop       bench.Loop
+	goroutines int
+	n          int // calls that take about a slice
 }
 
-func newTimer(s side) *timer {
-	t := &timer{loop: bench.New(s.scenario, s.impl), n: 1}
+func newTimer(s side, goroutines int) *timer {
+	t := &timer{bench.New(s.scenario, s.impl), max(goroutines, 1), 1}
 	for took := time.Duration(0); took < slice; {
 		took = t.run()
 		t.n = calibrate(t.n, took)
@@ -49,7 +50,7 @@ func calibrate(n int, took time.Duration) int {
 // run times one slice.
 func (t *timer) run() time.Duration {
 	start := time.Now()
-	t.loop(t.n)
+	bench.Spread(t.loop, t.n, t.goroutines)
 	return time.Since(start)
 }
 
@@ -57,56 +58,78 @@ func (t *timer) run() time.Duration {
 type result struct {
 	ratio           float64 // median of the rounds
 	ours, reference float64 // medians, in nanoseconds a call
+	fastest         string  // of the references
 }
 
 // measure times all goals, round by round, so that each is spread over the whole run.
 func measure(goals []goal, rounds int) []result {
-	ours, reference := make([]*timer, len(goals)), make([]*timer, len(goals))
+	ours, references := make([]*timer, len(goals)), make([][]*timer, len(goals))
 	for i, g := range goals {
-		ours[i], reference[i] = newTimer(g.ours), newTimer(g.reference)
+		ours[i] = newTimer(g.ours, g.goroutines)
+		for _, reference := range g.references {
+			references[i] = append(references[i], newTimer(reference, g.goroutines))
+		}
 	}
-	times := make([][]pair, len(goals))
+	times := make([][]lap, len(goals))
 	for round := range rounds {
 		for i := range goals {
-			times[i] = append(times[i], timeRound(ours[i], reference[i], round%2 == 1))
+			times[i] = append(times[i], timeRound(ours[i], references[i], round%2 == 1))
 		}
 	}
 	results := make([]result, len(goals))
-	for i := range goals {
-		results[i] = summarize(times[i])
+	for i, g := range goals {
+		var fastest int
+		results[i], fastest = summarize(times[i])
+		results[i].fastest = g.references[fastest].impl
 	}
 	return results
 }
 
-// pair is what the two sides took in one round, in nanoseconds a call.
-type pair struct{ ours, reference float64 }
-
-func timeRound(ours, reference *timer, swap bool) pair {
-	first, second := ours, reference
-	if swap {
-		first, second = second, first
-	}
-	runtime.GC() // what others left must not be collected in one side's time
-	a, b := time.Duration(math.MaxInt64), time.Duration(math.MaxInt64)
-	for range slicesPerRound {
-		a = min(a, first.run())
-		b = min(b, second.run())
-	}
-	p := pair{float64(a) / float64(first.n), float64(b) / float64(second.n)}
-	if swap {
-		p.ours, p.reference = p.reference, p.ours
-	}
-	return p
+// lap is what the sides took in one round, in nanoseconds a call.
+type lap struct {
+	ours       float64
+	references []float64
 }
 
-func summarize(rounds []pair) result {
-	var ratios, ours, references []float64
-	for _, r := range rounds {
-		ratios = append(ratios, r.ours/r.reference)
-		ours = append(ours, r.ours)
-		references = append(references, r.reference)
+func timeRound(ours *timer, references []*timer, swap bool) lap {
+	sides := append([]*timer{ours}, references...)
+	if swap {
+		slices.Reverse(sides)
 	}
-	return result{median(ratios), median(ours), median(references)}
+	runtime.GC() // what others left must not be collected in one side's time
+	least := make([]float64, len(sides))
+	for i := range least {
+		least[i] = math.Inf(1)
+	}
+	for range slicesPerRound {
+		for i, t := range sides {
+			least[i] = min(least[i], float64(t.run())/float64(t.n))
+		}
+	}
+	if swap {
+		slices.Reverse(least)
+	}
+	return lap{least[0], least[1:]}
+}
+
+// summarize also returns which reference was the fastest, by its median: the one that ours is compared with in each round.
+func summarize(rounds []lap) (r result, fastest int) {
+	of := func(value func(lap) float64) float64 {
+		var values []float64
+		for _, l := range rounds {
+			values = append(values, value(l))
+		}
+		return median(values)
+	}
+	r.reference = math.Inf(1)
+	for i := range rounds[0].references {
+		if m := of(func(l lap) float64 { return l.references[i] }); m < r.reference {
+			r.reference, fastest = m, i
+		}
+	}
+	r.ours = of(func(l lap) float64 { return l.ours })
+	r.ratio = of(func(l lap) float64 { return l.ours / l.references[fastest] })
+	return r, fastest
 }
 
 // median sorts its argument.

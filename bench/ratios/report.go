@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-const row = "%-52s %8s %9s  %-11s %s\n"
+const row = "%-55s %8s %9s  %-11s %s\n"
 
 // printf writes to the terminal, mostly: where that fails there is nobody to tell.
 func printf(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }
@@ -34,7 +34,7 @@ func report(w io.Writer, goals []goal, results []result) (short int) {
 			}
 		}
 		printf(w, row, g.name, limit, fmt.Sprintf("%.3f", r.ratio), verdict,
-			fmt.Sprintf("%.2f / %.2f", r.ours, r.reference))
+			fmt.Sprintf("%.2f / %.2f %s", r.ours, r.reference, r.fastest))
 	}
 	return short
 }

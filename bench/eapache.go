@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bench
+
+import (
+	"io"
+
+	"github.com/eapache/go-resiliency/breaker"
+)
+
+// github.com/eapache/go-resiliency/breaker. What it counts is another thing: errors with no pause as long as the timeout
+// between them. A success clears nothing, so that it need not write, and a sink that fails one record in a million is cut
+// off in the end if there are records enough. So it has Do alone, and is no rival that counts consecutive failures. An
+// open breaker keeps a goroutine, asleep until the timeout is over.
+var eapacheSubject = Subject{"eapache", merge(eapacheDoLoops, logLoops(eapacheGuard), map[Scenario]func() Loop{
+	Cycle: func() Loop { return eapacheCycle(eapacheNew(halfOpen)) },
+})}
+
+type eapacheBreaker breaker.Breaker
+
+func eapacheNew(s scene) *eapacheBreaker {
+	return (*eapacheBreaker)(breaker.New(s.never(), s.successes, s.timeout()))
+}
+
+func eapacheOpen() *eapacheBreaker {
+	b := eapacheNew(usual)
+	for range cycleLength {
+		_ = b.Do(eapacheFail)
+	}
+	return b
+}
+
+func (b *eapacheBreaker) Do(fn func() error) error { return (*breaker.Breaker)(b).Run(fn) }
+
+func eapacheSucceed() error      { return nil }
+func eapacheFail() error         { return errSink }
+func eapacheFailAdmitted() error { panic(letThrough) }
+
+type eapacheWriter struct {
+	b *breaker.Breaker
+	w io.Writer
+}
+
+func (g eapacheWriter) Write(p []byte) (n int, err error) {
+	err = g.b.Run(func() (err error) {
+		n, err = g.w.Write(p)
+		return err
+	})
+	return n, err
+}
+
+func eapacheGuard(w io.Writer) io.Writer {
+	return eapacheWriter{(*breaker.Breaker)(eapacheNew(usual)), w}
+}

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bench
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/eapache/go-resiliency/breaker"
+	circuit "github.com/rubyist/circuitbreaker"
+	"github.com/sony/gobreaker/v2"
+	"github.com/stretchr/testify/assert"
+	gozero "github.com/zeromicro/go-zero/core/breaker"
+)
+
+// fleet is how to make many breakers of an implementation and what to do to them. Those that are weighed have the usual
+// timeout, and whatever an open breaker keeps for it: a timer, a goroutine. Those that are timed are due at once.
+type fleet[B any] struct {
+	impl    string
+	largest int // more would need gigabytes
+	create  func(scene) B
+	fail    func(B)
+	succeed func(B) bool
+	release func(B) // ends what would outlive the benchmark; may be nil
+}
+
+func BenchmarkFleet(b *testing.B) {
+	fleet[*atomicBreaker]{
+		"atomic", 1_000_000, func(s scene) *atomicBreaker { return atomicNew(s) },
+		func(b *atomicBreaker) { _ = b.Do(atomicFail) },
+		func(b *atomicBreaker) bool { return b.Do(atomicSucceed) == nil },
+		(*atomicBreaker).Reset,
+	}.run(b)
+	fleet[*mutexBreaker]{
+		"mutex", 1_000_000, mutexNew,
+		func(b *mutexBreaker) { _ = b.Do(mutexFail) },
+		func(b *mutexBreaker) bool { return b.Do(mutexSucceed) == nil }, nil,
+	}.run(b)
+	fleet[*gobreaker.CircuitBreaker[int]]{
+		"gobreaker", 1_000_000, func(s scene) *gobreaker.CircuitBreaker[int] {
+			return gobreaker.NewCircuitBreaker[int](gobreakerSettings(s))
+		},
+		func(b *gobreaker.CircuitBreaker[int]) { _, _ = b.Execute(gobreakerFail) },
+		func(b *gobreaker.CircuitBreaker[int]) bool { _, err := b.Execute(gobreakerSucceed); return err == nil }, nil,
+	}.run(b)
+	fleet[*failsafeBreaker]{
+		"failsafe", 1000, failsafeNew,
+		func(b *failsafeBreaker) { _ = b.Do(failsafeFail) },
+		func(b *failsafeBreaker) bool { return b.Do(failsafeSucceed) == nil }, nil,
+	}.run(b)
+	fleet[*breaker.Breaker]{
+		"eapache", 1000, func(s scene) *breaker.Breaker { // a second, not an hour, for nothing ends its goroutine
+			return breaker.New(s.threshold, s.successes, min(s.timeout(), time.Second))
+		},
+		func(b *breaker.Breaker) { _ = b.Run(eapacheFail) },
+		func(b *breaker.Breaker) bool { return b.Run(eapacheSucceed) == nil },
+		func(b *breaker.Breaker) {
+			for b.GetState() == breaker.Open {
+				time.Sleep(time.Millisecond)
+			}
+		},
+	}.run(b)
+	fleet[*rubyistBreaker]{
+		"rubyist", 1000, rubyistNew,
+		func(b *rubyistBreaker) { (*circuit.Breaker)(b).Fail() },
+		func(b *rubyistBreaker) bool { return b.Do(rubyistSucceed) == nil }, nil,
+	}.run(b)
+	fleet[gozero.Breaker]{ // it does not recover when told to, so its times say little: see gozero.go
+		"gozero", 1000, func(scene) gozero.Breaker { return gozero.NewBreaker(gozero.WithName("bench")) },
+		func(b gozero.Breaker) { _ = b.Do(gozeroFail) },
+		func(gozero.Breaker) bool { return true }, nil,
+	}.run(b)
+}
+
+// run weighs a fleet of each size, and times how long it takes until all have tripped and all have recovered.
+func (f fleet[B]) run(b *testing.B) {
+	b.Helper()
+	for _, n := range []int{1, 1000, 1_000_000} {
+		if n > f.largest {
+			continue
+		}
+		b.Run(fmt.Sprintf("impl=%s/breakers=%d", f.impl, n), func(b *testing.B) {
+			closed, open := f.weigh(n)
+			var trip, recovered time.Duration
+			b.ResetTimer()
+			for range b.N {
+				all := f.fill(make([]B, n), halfOpen)
+				start := time.Now()
+				f.trip(all)
+				tripped := time.Now()
+				for _, breaker := range all {
+					for !f.succeed(breaker) {
+						runtime.Gosched()
+					}
+				}
+				trip += tripped.Sub(start)
+				recovered += time.Since(tripped)
+			}
+			calls := float64(b.N) * float64(n)
+			b.ReportMetric(0, "ns/op") // of making them as well
+			b.ReportMetric(closed, "closed-B/breaker")
+			b.ReportMetric(open, "open-B/breaker")
+			b.ReportMetric(float64(trip)/calls, "trip-ns/breaker")
+			b.ReportMetric(float64(recovered)/calls, "recover-ns/breaker")
+		})
+	}
+}
+
+func (f fleet[B]) fill(all []B, s scene) []B {
+	for i := range all {
+		all[i] = f.create(s)
+	}
+	return all
+}
+
+func (f fleet[B]) trip(all []B) {
+	for _, breaker := range all {
+		for range cycleLength {
+			f.fail(breaker)
+		}
+	}
+}
+
+// weigh returns the bytes of a breaker, closed and open. One breaker is less than what the runtime does meanwhile, so at
+// least a thousand are weighed; none shares anything with another.
+func (f fleet[B]) weigh(n int) (closed, open float64) {
+	all := make([]B, max(n, 1000))
+	empty := inUse()
+	f.fill(all, usual)
+	closed = (inUse() - empty) / float64(len(all))
+	f.trip(all)
+	open = (inUse() - empty) / float64(len(all))
+	if f.release != nil {
+		for _, breaker := range all {
+			f.release(breaker)
+		}
+	}
+	runtime.KeepAlive(all)
+	return closed, open
+}
+
+// inUse is what is reachable, goroutines' stacks included.
+func inUse() float64 {
+	runtime.GC()
+	runtime.GC() // what the first made free, and finalizers
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return float64(m.HeapAlloc + m.StackInuse)
+}
+
+func TestFleet_Weighs(t *testing.T) {
+	type block [4096]byte
+	f := fleet[*block]{"block", 1, func(scene) *block { return new(block) }, func(*block) {}, nil, nil}
+	closed, open := f.weigh(1)
+	assert.InDelta(t, 4096, closed, 400)
+	assert.InDelta(t, 4096, open, 400)
+}

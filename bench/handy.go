@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bench
+
+import (
+	"io"
+
+	"github.com/streadway/handy/breaker"
+)
+
+// github.com/streadway/handy/breaker: a goroutine that owns the state and is talked to through channels, so a lock-free
+// design of another kind. It trips on a share of failures after ten calls, and lets one through every second; neither
+// can be changed (its setters write to a copy). Success and Failure want to know how long the call took, for which its
+// user reads the clock; here they are told 0.
+var handySubject = Subject{"handy", merge(handyPermitLoops, logLoops(handyGuard))}
+
+type handyBreaker struct{ breaker.Breaker }
+
+func handyNew(s scene) *handyBreaker {
+	ratio := 0.5
+	if s == flaky {
+		ratio = 1 // never exceeded
+	}
+	return &handyBreaker{breaker.NewBreaker(ratio)}
+}
+
+func handyOpen() *handyBreaker {
+	b := handyNew(usual)
+	for b.Allow() {
+		b.Failure(0)
+	}
+	return b
+}
+
+type handyPermit struct{ breaker.Breaker }
+
+func (b *handyBreaker) TryAcquire() (handyPermit, bool) { return handyPermit{b.Breaker}, b.Allow() }
+func (p handyPermit) Success()                          { p.Breaker.Success(0) }
+func (p handyPermit) Failure()                          { p.Breaker.Failure(0) }
+
+func handyAdmitted() {} // once a second it lets one through
+
+type handyWriter struct {
+	b breaker.Breaker
+	w io.Writer
+}
+
+func (g handyWriter) Write(p []byte) (int, error) {
+	if !g.b.Allow() {
+		return 0, errTurnedAway
+	}
+	n, err := g.w.Write(p)
+	if err != nil {
+		g.b.Failure(0)
+	} else {
+		g.b.Success(0)
+	}
+	return n, err
+}
+
+func handyGuard(w io.Writer) io.Writer { return handyWriter{handyNew(usual), w} }

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bench
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"sync/atomic"
+
+	"github.com/afex/hystrix-go/hystrix"
+)
+
+// github.com/afex/hystrix-go (no change since 2018). It does more than break: each command runs on a goroutine of its
+// own, with a timeout and under a limit of concurrency, and its outcome goes through a channel to a rolling window. None
+// of that can be turned off; the timeout is an hour and the limit above all goroutines. It trips on the share of
+// errors in ten seconds, seen by a later call, and sleeps for a millisecond at the least, so it is not in the cycle.
+var hystrixSubject = Subject{"hystrix", merge(hystrixDoLoops, logLoops(hystrixGuard))}
+
+// hystrixBreaker is the name of a command, by which hystrix finds the breaker in a map.
+type hystrixBreaker struct{ command string }
+
+var hystrixCommands atomic.Int64
+
+func hystrixNew(s scene) *hystrixBreaker {
+	name := fmt.Sprint("bench", hystrixCommands.Add(1))
+	percent := 100
+	if s == flaky {
+		percent = 101
+	}
+	hystrix.ConfigureCommand(name, hystrix.CommandConfig{
+		Timeout: 3_600_000, MaxConcurrentRequests: 10_000, RequestVolumeThreshold: s.threshold,
+		SleepWindow: 3_600_000, ErrorPercentThreshold: percent,
+	})
+	return &hystrixBreaker{name}
+}
+
+// hystrixOpen fails until it is turned away: outcomes arrive late, and some that come too fast are dropped.
+func hystrixOpen() *hystrixBreaker {
+	b := hystrixNew(usual)
+	for !errors.Is(b.Do(hystrixFail), hystrix.ErrCircuitOpen) {
+		runtime.Gosched()
+	}
+	return b
+}
+
+func (b *hystrixBreaker) Do(fn func() error) error { return hystrix.Do(b.command, fn, nil) }
+
+func hystrixSucceed() error      { return nil }
+func hystrixFail() error         { return errSink }
+func hystrixFailAdmitted() error { panic(letThrough) }
+
+type hystrixWriter struct {
+	command string
+	w       io.Writer
+}
+
+func (g hystrixWriter) Write(p []byte) (n int, err error) {
+	err = hystrix.Do(g.command, func() (err error) {
+		n, err = g.w.Write(p)
+		return err
+	}, nil)
+	return n, err
+}
+
+func hystrixGuard(w io.Writer) io.Writer { return hystrixWriter{hystrixNew(usual).command, w} }

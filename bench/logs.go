@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bench
+
+import (
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/rs/zerolog"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+)
+
+// End to end: one log call, with three fields, as JSON, through a logger to a sink that is healthy.
+const (
+	SlogDiscard    Scenario = "Log/logger=slog/sink=discard"
+	SlogFile       Scenario = "Log/logger=slog/sink=file"
+	ZapDiscard     Scenario = "Log/logger=zap/sink=discard"
+	ZapFile        Scenario = "Log/logger=zap/sink=file"
+	ZerologDiscard Scenario = "Log/logger=zerolog/sink=discard"
+	ZerologFile    Scenario = "Log/logger=zerolog/sink=file"
+)
+
+// bareSubject logs without a breaker.
+var bareSubject = Subject{"bare", merge(logLoops(func(w io.Writer) io.Writer { return w }), map[Scenario]func() Loop{
+	LogRecord: func() Loop { return logLoop(newJSON()) },
+})}
+
+// logLoops are the log calls with guard between the logger and the sink.
+func logLoops(guard func(sink io.Writer) io.Writer) map[Scenario]func() Loop {
+	return map[Scenario]func() Loop{
+		SlogDiscard:    func() Loop { return slogLoop(guard(nowhere{})) },
+		SlogFile:       func() Loop { return slogLoop(guard(file())) },
+		ZapDiscard:     func() Loop { return zapLoop(guard(nowhere{})) },
+		ZapFile:        func() Loop { return zapLoop(guard(file())) },
+		ZerologDiscard: func() Loop { return zerologLoop(guard(nowhere{})) },
+		ZerologFile:    func() Loop { return zerologLoop(guard(file())) },
+	}
+}
+
+// file is a real one, which is gone when it is closed. It grows by what is logged.
+func file() io.Writer {
+	f, err := os.CreateTemp("", "bench-*.log")
+	if err != nil {
+		panic(err)
+	}
+	_ = os.Remove(f.Name()) // where open files cannot be removed it stays
+	return f
+}
+
+const message = "record written"
+
+//go:noinline
+func slogLoop(w io.Writer) Loop {
+	logger := slog.New(slog.NewJSONHandler(w, nil))
+	return func(n int) {
+		for i := range n {
+			logger.Info(message, "shard", i&7, "took", time.Millisecond, "path", "/v1/push")
+		}
+	}
+}
+
+//go:noinline
+func zapLoop(w io.Writer) Loop {
+	encoder := zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig())
+	logger := zap.New(zapcore.NewCore(encoder, zapcore.AddSync(w), zapcore.InfoLevel))
+	return func(n int) {
+		for i := range n {
+			logger.Info(message, zap.Int("shard", i&7), zap.Duration("took", time.Millisecond), zap.String("path", "/v1/push"))
+		}
+	}
+}
+
+//go:noinline
+func zerologLoop(w io.Writer) Loop {
+	logger := zerolog.New(w).With().Timestamp().Logger()
+	return func(n int) {
+		for i := range n {
+			logger.Info().Int("shard", i&7).Dur("took", time.Millisecond).Str("path", "/v1/push").Msg(message)
+		}
+	}
+}

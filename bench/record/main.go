@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Record runs all benchmarks of bench/ several times over and writes what they print to a file that benchstat reads,
+// with a header that says what ran where. It tells on standard error how far it is.
+//
+// Each round is a process of its own that runs every benchmark once: so the samples of one benchmark lie minutes apart,
+// and what slows the machine for a while, or where the linker and the heap happened to put things, shows as spread
+// instead of as a difference. (go test -count runs them back to back.)
+package main
+
+import (
+	"bufio"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+)
+
+type plan struct {
+	count              int
+	bench, time        string
+	results, directory string
+}
+
+func main() {
+	var p plan
+	flag.IntVar(&p.count, "count", 10, "rounds")
+	flag.StringVar(&p.bench, "bench", ".", "`regexp` of the benchmarks to run")
+	flag.StringVar(&p.time, "benchtime", "100ms", "how long each of them runs in a round")
+	flag.StringVar(&p.results, "o", "results/latest.txt", "`file` to write")
+	flag.StringVar(&p.directory, "C", ".", "`directory` of the benchmarks, if not this one")
+	flag.Parse()
+	if err := p.run(os.Stderr); err != nil {
+		fmt.Fprintln(os.Stderr, "record:", err)
+		os.Exit(1)
+	}
+}
+
+// run writes under another name until all is measured: a broken run leaves the last results as they were.
+func (p plan) run(progress io.Writer) (err error) {
+	if p.count < 1 {
+		return errors.New("-count is at least 1")
+	}
+	scratch, err := os.MkdirTemp("", "record-*")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
+	binary := filepath.Join(scratch, "bench.test")
+	if out, err := p.command("go", "test", "-c", "-o", binary, ".").CombinedOutput(); err != nil {
+		return fmt.Errorf("build: %w\n%s", err, out)
+	}
+	if err := os.MkdirAll(filepath.Dir(p.results), 0o755); err != nil {
+		return err
+	}
+	partial := p.results + ".partial"
+	f, err := os.Create(partial)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		err = errors.Join(err, f.Close())
+		if err == nil {
+			err = os.Rename(partial, p.results)
+		}
+	}()
+	header(f, p)
+	start := time.Now()
+	lines := 0 // of the first round, which the others will have as well
+	for round := range p.count {
+		report := func(n int) {
+			elapsed := time.Since(start)
+			_, _ = fmt.Fprintf(progress, "\rround %d of %d, benchmark %d%s: %s, %s left   ", round+1, p.count, n, of(lines),
+				elapsed.Round(time.Second), left(elapsed, round, p.count, n, lines))
+		}
+		if lines, err = p.round(binary, f, round == 0, report); err != nil {
+			return err
+		}
+	}
+	_, _ = fmt.Fprintln(progress)
+	return nil
+}
+
+func (p plan) command(name string, args ...string) *exec.Cmd {
+	cmd := exec.Command(name, args...)
+	cmd.Dir = p.directory
+	return cmd
+}
+
+// round runs all benchmarks once and copies their lines; those about the machine only the first time.
+func (p plan) round(binary string, w io.Writer, first bool, report func(n int)) (n int, err error) {
+	cmd := p.command(binary, "-test.run=^$", "-test.bench="+p.bench, "-test.benchtime="+p.time, "-test.timeout=30m")
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return 0, err
+	}
+	if err := cmd.Start(); err != nil {
+		return 0, err
+	}
+	scanner := bufio.NewScanner(out)
+	for scanner.Scan() {
+		line := scanner.Text()
+		key, _, _ := strings.Cut(line, " ")
+		switch {
+		case strings.HasPrefix(key, "Benchmark"):
+			n++
+			report(n)
+		case first && strings.HasSuffix(key, ":"):
+		default:
+			continue
+		}
+		if _, err := fmt.Fprintln(w, strings.Join(strings.Fields(line), " ")); err != nil {
+			return n, errors.Join(err, cmd.Process.Kill(), cmd.Wait())
+		}
+	}
+	if err := errors.Join(scanner.Err(), cmd.Wait()); err != nil {
+		return n, fmt.Errorf("benchmarks: %w", err)
+	}
+	if n == 0 {
+		return 0, fmt.Errorf("no benchmark matches %q", p.bench)
+	}
+	return n, nil
+}
+
+func header(w io.Writer, p plan) {
+	commit := "unknown"
+	if out, err := p.command("git", "describe", "--always", "--dirty").Output(); err == nil {
+		commit = strings.TrimSpace(string(out))
+	}
+	_, _ = fmt.Fprintf(w, "commit: %s\ntoolchain: %s\ncores: %d\ndate: %s\ncommand: make bench COUNT=%d BENCH=%s BENCHTIME=%s\n",
+		commit, runtime.Version(), runtime.NumCPU(), time.Now().UTC().Format(time.DateOnly), p.count, p.bench, p.time)
+}
+
+func of(lines int) string {
+	if lines == 0 {
+		return ""
+	}
+	return fmt.Sprint(" of ", lines)
+}
+
+// left estimates the time left from how much is done; within the first round nobody knows how many benchmarks there are.
+func left(elapsed time.Duration, round, rounds, n, lines int) string {
+	if lines == 0 {
+		return "unknown"
+	}
+	done := float64(round) + float64(n)/float64(lines)
+	return time.Duration(float64(elapsed) * (float64(rounds) - done) / done).Round(time.Second).String()
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"golang.org/x/perf/benchfmt"
+	"golang.org/x/perf/benchmath"
+)
+
+// confidence is that of every interval in tables and plots.
+const confidence = 0.95
+
+// enough samples make an interval of that confidence; fewer have extremes only.
+const enough = 6
+
+// data is what a recorded run measured: samples by the benchmark's name and the unit.
+type data struct {
+	samples map[key][]float64
+	config  map[string]string // the header of the file
+	most    int               // samples of a benchmark
+}
+
+type key struct{ name, unit string }
+
+// value is a median and the bounds of its confidence interval; no is true if it was not measured.
+type value struct {
+	center, low, high float64
+	no                bool
+}
+
+// read takes the results as benchstat would. The processors' number, which go test adds to each name, is cut off: it is
+// the same in all.
+func read(r io.Reader, name string) (*data, error) {
+	d := &data{samples: map[key][]float64{}, config: map[string]string{}}
+	reader := benchfmt.NewReader(r, name)
+	for reader.Scan() {
+		switch record := reader.Result().(type) {
+		case *benchfmt.SyntaxError:
+			return nil, record
+		case *benchfmt.Result:
+			full := record.Name.Full()
+			if i := strings.LastIndexByte(string(full), '-'); i >= 0 {
+				full = full[:i]
+			}
+			for _, v := range record.Values {
+				unit, number := v.Unit, v.Value
+				if v.OrigUnit != "" { // benchfmt makes seconds of nanoseconds
+					unit, number = v.OrigUnit, v.OrigValue
+				}
+				k := key{string(full), unit}
+				d.samples[k] = append(d.samples[k], number)
+				d.most = max(d.most, len(d.samples[k]))
+			}
+			for _, c := range record.Config {
+				d.config[c.Key] = string(c.Value)
+			}
+		}
+	}
+	if err := reader.Err(); err != nil {
+		return nil, err
+	}
+	if d.most == 0 {
+		return nil, fmt.Errorf("%s: no results", name)
+	}
+	return d, nil
+}
+
+// get summarizes what benchstat would: the median, with no assumption about how the samples are spread. With too few for
+// an interval of that confidence the extremes stand for it.
+func (d *data) get(name, unit string) value {
+	samples := d.samples[key{name, unit}]
+	if len(samples) == 0 {
+		return value{no: true}
+	}
+	sample := benchmath.NewSample(append([]float64{}, samples...), &benchmath.DefaultThresholds)
+	s := benchmath.AssumeNothing.Summary(sample, confidence)
+	v := value{center: s.Center, low: s.Lo, high: s.Hi}
+	if len(samples) < enough {
+		v.low, v.high = sample.Values[0], sample.Values[len(sample.Values)-1]
+	}
+	return v
+}
+
+// String is a cell of a table: three digits, and how far the farther bound is from the median.
+func (v value) String() string {
+	if v.no {
+		return ""
+	}
+	spread := max(v.high-v.center, v.center-v.low)
+	if v.center == 0 || spread/v.center < 0.005 {
+		return digits(v.center)
+	}
+	return fmt.Sprintf("%s ±%.0f%%", digits(v.center), 100*spread/v.center)
+}
+
+func digits(x float64) string {
+	switch {
+	case x == 0:
+		return "0"
+	case x >= 100:
+		s := fmt.Sprintf("%.0f", x)
+		for i := len(s) - 3; i > 0; i -= 3 {
+			s = s[:i] + "," + s[i:]
+		}
+		return s
+	case x < 0.001:
+		return fmt.Sprintf("%.1g", x)
+	}
+	return fmt.Sprintf("%.3g", x)
+}

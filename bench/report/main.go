@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Report turns what record has written into the tables of README.md and BENCHMARKS.md, between their markers, and into
+// the plots beside the raw data. A test demands that they match it.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+func main() {
+	root := flag.String("C", "..", "`directory` of README.md, BENCHMARKS.md and bench/")
+	flag.Parse()
+	files, err := generate(*root)
+	for name, text := range files {
+		if err == nil {
+			err = os.WriteFile(filepath.Join(*root, name), []byte(text), 0o644)
+		}
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "report:", err)
+		os.Exit(1)
+	}
+}
+
+// raw are the files that are read, all of them if they are there: what record wrote, and what instructions counted.
+var raw = []string{"bench/results/latest.txt", "bench/results/instructions.txt"}
+
+// generate returns the text of every file that depends on the raw ones, by its path below root.
+func generate(root string) (map[string]string, error) {
+	d, err := readAll(root)
+	if err != nil {
+		return nil, err
+	}
+	files := map[string]string{}
+	for name, block := range map[string]string{"README.md": readme(d), "BENCHMARKS.md": benchmarks(d)} {
+		page, err := os.ReadFile(filepath.Join(root, name))
+		if err != nil {
+			return nil, err
+		}
+		if files[name], err = between(string(page), block); err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	for _, p := range plots {
+		svg, err := p.svg(d)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", p.file, err)
+		}
+		files["bench/results/"+p.file] = svg
+	}
+	return files, nil
+}

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+)
+
+// plots are all there are; the first two are the README's.
+var plots = []picture{
+	{"calls.svg", "What a healthy call and one that is turned away cost, by implementation, on a logarithmic scale", 640, 430, calls},
+	{"failures.svg", "What a call costs by the share of calls that fail, two goroutines, on a logarithmic scale", 640, 380, failures},
+	{"goroutines.svg", "What a healthy call costs by the number of goroutines that share a breaker", 640, 380, goroutines},
+	{"fleet.svg", "What one breaker keeps in memory, by how many there are", 640, 380, memory},
+	{"log.svg", "What a log call costs without a breaker and with each of them", 640, 400, logs},
+}
+
+// dot is a row of a plot of dots: what stands on the left, and the benchmarks of the series.
+type dot struct {
+	name, impl string
+	patterns   []string
+}
+
+// dots draws a row for each, with the first on top: its medians on a logarithmic scale and their intervals as bars. A
+// series has a shape; the rows have the colours.
+func dots(p *plot.Plot, d *data, rows []dot, series []string) error {
+	shapes := []draw.GlyphDrawer{draw.CircleGlyph{}, draw.RingGlyph{}, draw.TriangleGlyph{}}
+	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, powers{nanoseconds}
+	low, high := math.Inf(1), math.Inf(-1)
+	var names []string
+	slices.Reverse(rows)
+	for i, row := range rows {
+		names = append(names, row.name+"    ") // other fonts are wider
+		for s, pattern := range row.patterns {
+			v := d.get(column{pattern: pattern}.name(row.impl), "ns/op")
+			if v.no || pattern == "" {
+				continue
+			}
+			low, high = min(low, v.low), max(high, v.high)
+			y := float64(i) + 0.16*(float64(len(series)-1)/2-float64(s))
+			line, err := plotter.NewLine(plotter.XYs{{X: v.low, Y: y}, {X: v.high, Y: y}})
+			if err != nil {
+				return err
+			}
+			line.Color, line.Width = colours[row.impl], vg.Points(2)
+			point, err := plotter.NewScatter(plotter.XYs{{X: v.center, Y: y}})
+			if err != nil {
+				return err
+			}
+			point.GlyphStyle = draw.GlyphStyle{Color: colours[row.impl], Radius: vg.Points(4), Shape: shapes[s]}
+			p.Add(line, point)
+		}
+	}
+	p.X.Min, p.X.Max = math.Pow(10, math.Floor(math.Log10(low))), math.Pow(10, math.Ceil(math.Log10(high)))
+	p.Y.Min, p.Y.Max = -0.6, float64(len(rows))-0.4
+	p.Y.Tick.Marker = named(names)
+	p.Y.Width, p.Y.Tick.Width = 0, 0
+	grid(p, true, false)
+	for s, name := range series {
+		p.Legend.Add(name, &glyph{draw.GlyphStyle{Color: ink, Radius: vg.Points(4), Shape: shapes[s]}})
+	}
+	legend(p)
+	return nil
+}
+
+func calls(p *plot.Plot, d *data) error {
+	p.Title.Text = "One call, one goroutine, logarithmic"
+	const pair, permit, do = "Healthy/impl=%s/call=pair/g=1", "Healthy/impl=%s/call=permit/g=1", "Healthy/impl=%s/call=do/g=1"
+	const open = "Rejecting/impl=%s/state=open/call="
+	rows := []dot{
+		{"atomicbreaker, Allow", "atomic", []string{pair, open + "pair/g=1"}},
+		{"atomicbreaker, TryAcquire", "atomic", []string{permit, open + "permit/g=1"}},
+		{"atomicbreaker, Do", "atomic", []string{do, open + "do/g=1"}},
+		{"the same behind a Mutex, Do", "mutex", []string{do, open + "do/g=1"}},
+	}
+	for _, impl := range []string{"eapache", "rubyist", "gobreaker", "gozero", "failsafe"} {
+		rows = append(rows, dot{impl + ", Do", impl, []string{do, open + "do/g=1"}})
+	}
+	rows = append(rows,
+		dot{"failsafe, two steps", "failsafe", []string{permit, open + "permit/g=1"}},
+		dot{"gobreaker, two steps", "gobreaker", []string{permit, open + "permit/g=1"}},
+		dot{"handy, two steps", "handy", []string{permit, open + "permit/g=1"}},
+		dot{"hystrix, Do", "hystrix", []string{do, open + "do/g=1"}},
+		dot{"limit: atomic loads", "load", []string{pair, open + "pair/g=1"}},
+		dot{"limit: reading the clock", "clock", []string{pair}})
+	return dots(p, d, rows, []string{"healthy", "turned away"})
+}
+
+func logs(p *plot.Plot, d *data) error {
+	p.Title.Text = "One log call to a sink that does nothing, logarithmic"
+	var rows []dot
+	for _, impl := range []string{"bare", "atomic", "breakerio", "mutex", "eapache", "gobreaker", "rubyist", "gozero", "failsafe", "handy", "hystrix"} {
+		row := dot{impl: impl, name: map[string]string{
+			"bare": "no breaker", "atomic": "atomicbreaker, by hand", "breakerio": "atomicbreaker/breakerio", "mutex": "the same behind a Mutex",
+		}[impl]}
+		if row.name == "" {
+			row.name = impl
+		}
+		for _, logger := range []string{"slog", "zap", "zerolog"} {
+			row.patterns = append(row.patterns, "Log/impl=%s/logger="+logger+"/sink=discard/g=1")
+		}
+		rows = append(rows, row)
+	}
+	return dots(p, d, rows, []string{"slog", "zap", "zerolog"})
+}
+
+// lines draws one line for each implementation over x, with its name at its right end and its intervals as bars.
+func lines(p *plot.Plot, xs []float64, of map[string][]value, names map[string]string, x0, x1 float64) error {
+	low, high := math.Inf(1), math.Inf(-1)
+	var ends []lineEnd
+	for _, impl := range append([]string{"atomic_open", "atomic_do", "eapache_open"}, impls...) {
+		var points plotter.XYs
+		colour := colours[base(impl)]
+		for i, v := range of[impl] {
+			if v.no {
+				continue
+			}
+			low, high = min(low, v.low), max(high, v.high)
+			points = append(points, plotter.XY{X: xs[i], Y: v.center})
+			bar, err := plotter.NewLine(plotter.XYs{{X: xs[i], Y: v.low}, {X: xs[i], Y: v.high}})
+			if err != nil {
+				return err
+			}
+			bar.Color, bar.Width = colour, vg.Points(3)
+			p.Add(bar)
+		}
+		if points == nil {
+			continue
+		}
+		line, dots, err := plotter.NewLinePoints(points)
+		if err != nil {
+			return err
+		}
+		line.Color, line.Width = colour, vg.Points(1.5)
+		if base(impl) == "atomic" {
+			line.Width = vg.Points(3)
+		}
+		if impl != base(impl) {
+			line.Dashes = []vg.Length{vg.Points(6), vg.Points(3)}
+		}
+		dots.GlyphStyle = draw.GlyphStyle{Color: colour, Radius: vg.Points(2.5), Shape: draw.CircleGlyph{}}
+		p.Add(line, dots)
+		name := names[impl]
+		if name == "" {
+			name = impl
+		}
+		ends = append(ends, lineEnd{points[len(points)-1], name, impl})
+	}
+	p.X.Min, p.X.Max = x0, x1
+	p.Y.Scale = plot.LogScale{}
+	p.Y.Min, p.Y.Max = math.Pow(10, math.Floor(math.Log10(low))), math.Pow(10, math.Ceil(math.Log10(high)))
+	grid(p, false, true)
+	return nameLines(p, ends)
+}
+
+// base is the implementation of a line that is one of its several.
+func base(impl string) string {
+	impl, _, _ = strings.Cut(impl, "_")
+	return impl
+}
+
+func failures(p *plot.Plot, d *data) error {
+	p.Title.Text = "One call by the share that fails, two goroutines, logarithmic"
+	shares := []string{"0.1%", "1%", "25%"}
+	of := map[string][]value{"atomic": {d.get("Healthy/impl=atomic/call=pair/g=2", "ns/op")}}
+	for _, share := range shares {
+		of["atomic"] = append(of["atomic"], d.get("Flaky/impl=atomic/fails="+share+"/call=pair/g=2", "ns/op"))
+	}
+	for _, impl := range []string{"atomic_do", "mutex", "gobreaker", "failsafe", "eapache", "rubyist", "gozero", "hystrix"} {
+		of[impl] = []value{d.get("Healthy/impl="+base(impl)+"/call=do/g=2", "ns/op")}
+		for _, share := range shares {
+			of[impl] = append(of[impl], d.get("Flaky/impl="+base(impl)+"/fails="+share+"/call=do/g=2", "ns/op"))
+		}
+	}
+	p.X.Tick.Marker = named([]string{"none", "0.1 %", "1 %", "25 %"})
+	p.Y.Tick.Marker = powers{nanoseconds}
+	return lines(p, []float64{0, 1, 2, 3}, of, map[string]string{"atomic": "atomicbreaker, Allow", "atomic_do": "atomicbreaker, Do"}, -0.2, 3)
+}
+
+func goroutines(p *plot.Plot, d *data) error {
+	p.Title.Text = "One healthy call by the goroutines on two cores, logarithmic"
+	counts := []int{1, 2, 4, 16, 256, 4096}
+	var xs []float64
+	var names []string
+	of := map[string][]value{}
+	for i, n := range counts {
+		xs, names = append(xs, float64(i)), append(names, fmt.Sprint(n))
+		of["atomic"] = append(of["atomic"], d.get(fmt.Sprintf("Healthy/impl=atomic/call=pair/g=%d", n), "ns/op"))
+		for _, impl := range []string{"atomic_do", "mutex", "gobreaker", "failsafe", "eapache", "rubyist", "gozero", "hystrix"} {
+			of[impl] = append(of[impl], d.get(fmt.Sprintf("Healthy/impl=%s/call=do/g=%d", base(impl), n), "ns/op"))
+		}
+	}
+	p.X.Tick.Marker, p.Y.Tick.Marker = named(names), powers{nanoseconds}
+	return lines(p, xs, of, map[string]string{"atomic": "atomicbreaker, Allow", "atomic_do": "atomicbreaker, Do"}, -0.2, 5)
+}
+
+func memory(p *plot.Plot, d *data) error {
+	p.Title.Text = "Bytes of a breaker by how many there are, logarithmic"
+	counts := []int{1, 1000, 1_000_000}
+	of := map[string][]value{}
+	add := func(line, impl, unit string) {
+		for _, n := range counts {
+			of[line] = append(of[line], d.get(fmt.Sprintf("Fleet/impl=%s/breakers=%d", impl, n), unit))
+		}
+	}
+	for _, impl := range []string{"atomic", "mutex", "gobreaker", "failsafe", "eapache", "rubyist", "gozero"} {
+		add(impl, impl, "closed-B/breaker")
+	}
+	add("atomic_open", "atomic", "open-B/breaker")
+	add("eapache_open", "eapache", "open-B/breaker")
+	p.X.Tick.Marker, p.Y.Tick.Marker = named([]string{"1", "1,000", "1,000,000"}), powers{byteCount}
+	return lines(p, []float64{0, 1, 2}, of, map[string]string{"atomic": "atomicbreaker", "atomic_open": "atomicbreaker, open", "eapache_open": "eapache, open"}, -0.1, 2)
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// What the pages say is what was measured: nobody types a number, and nobody commits results without the pages.
+func TestPagesMatchTheRawData(t *testing.T) {
+	const root = "../.."
+	files, err := generate(root)
+	require.NoError(t, err)
+	require.Len(t, files, 2+len(plots))
+	for name, want := range files {
+		if strings.HasSuffix(name, ".svg") && runtime.GOARCH != "amd64" {
+			continue // others fuse multiplications, and round the last digit of a coordinate otherwise
+		}
+		got, err := os.ReadFile(filepath.Join(root, name))
+		require.NoError(t, err)
+		assert.True(t, want == string(got), "%s: run make report", name)
+	}
+}
+
+const sample = `commit: 0123456
+cores: 2
+toolchain: go1.26
+command: make bench
+goos: linux
+goarch: amd64
+pkg: example
+cpu: Some CPU
+BenchmarkHealthy/impl=atomic/call=pair/g=1-2 100 0.5 ns/op 0 B/op 0 allocs/op
+BenchmarkHealthy/impl=atomic/call=pair/g=1-2 100 0.6 ns/op 0 B/op 0 allocs/op
+BenchmarkHealthy/impl=atomic/call=pair/g=1-2 100 0.55 ns/op 0 B/op 0 allocs/op
+BenchmarkFlaky/impl=mutex/fails=0.1%/call=do/g=2-2 100 1234 ns/op 16 B/op 1 allocs/op
+BenchmarkFleet/impl=atomic/breakers=1000-2 1 344.25 closed-B/breaker 500 open-B/breaker
+`
+
+func readSample(t *testing.T) *data {
+	t.Helper()
+	d, err := read(strings.NewReader(sample), "sample")
+	require.NoError(t, err)
+	return d
+}
+
+func TestRead(t *testing.T) {
+	d := readSample(t)
+	assert.Equal(t, 3, d.most)
+	v := d.get("Healthy/impl=atomic/call=pair/g=1", "ns/op")
+	assert.Equal(t, value{center: 0.55, low: 0.5, high: 0.6}, v, "three samples make no interval: the extremes")
+	assert.Equal(t, "0.55 ±9%", v.String())
+	assert.Equal(t, "1,234", d.get("Flaky/impl=mutex/fails=0.1%/call=do/g=2", "ns/op").String())
+	assert.Equal(t, "344", d.get("Fleet/impl=atomic/breakers=1000", "closed-B/breaker").String())
+	assert.True(t, d.get("Healthy/impl=none/call=pair/g=1", "ns/op").no)
+	assert.Equal(t, "2 cores of Some CPU, go1.26 linux/amd64", machine(d))
+
+	_, err := read(strings.NewReader("commit: 0123456\n"), "sample")
+	require.Error(t, err, "no results are no report")
+}
+
+func TestGet_Interval(t *testing.T) {
+	lines := ""
+	for _, ns := range []string{"90", "100", "100", "100", "100", "101", "101", "101", "102", "900"} {
+		lines += "BenchmarkX/impl=a 1 " + ns + " ns/op\n"
+	}
+	d, err := read(strings.NewReader(lines), "sample")
+	require.NoError(t, err)
+	v := d.get("X/impl=a", "ns/op")
+	assert.InDelta(t, 100.5, v.center, 1e-9)
+	assert.InDelta(t, 100, v.low, 1e-9, "the one that was interrupted, and the lucky one, are outside")
+	assert.InDelta(t, 102, v.high, 1e-9)
+}
+
+func TestDigits(t *testing.T) {
+	for x, want := range map[float64]string{0: "0", 0.00012: "0.0001", 0.5512: "0.551", 12.34: "12.3", 123.4: "123", 1234567: "1,234,567"} {
+		assert.Equal(t, want, digits(x))
+	}
+}
+
+func TestMarkdown(t *testing.T) {
+	columns := []column{{"pair", "Healthy/impl=%s/call=pair/g=1", "ns/op"}, {"flaky", "Flaky/impl=%s/fails=0.1%/call=do/g=2", "ns/op"}}
+	assert.Equal(t, "| | pair | flaky |\n|---|--:|--:|\n| **atomicbreaker** | 0.55 ±9% |  |\n| the same behind a Mutex |  | 1,234 |\n",
+		table{columns: columns}.markdown(readSample(t), impls))
+	assert.Empty(t, table{columns: columns}.markdown(readSample(t), []string{"handy"}))
+}
+
+func TestBetween(t *testing.T) {
+	page := "before\n" + begin + "\nold\n" + end + "\nafter\n"
+	got, err := between(page, "new\n")
+	require.NoError(t, err)
+	assert.Equal(t, "before\n"+begin+"\n\nnew\n\n"+end+"\nafter\n", got)
+	again, err := between(got, "new\n")
+	require.NoError(t, err)
+	assert.Equal(t, got, again)
+	for _, bad := range []string{"", begin, end, end + begin} {
+		_, err := between(bad, "new")
+		require.Error(t, err, "%q", bad)
+	}
+}
+
+// A measured implementation that no table or plot knows would be measured for nothing.
+func TestTables_KnowEveryBenchmark(t *testing.T) {
+	d, err := readAll("../..")
+	require.NoError(t, err)
+	known := map[string]bool{}
+	for _, table := range tables() {
+		for _, c := range table.columns {
+			for _, impl := range impls {
+				known[c.name(impl)] = true
+			}
+		}
+	}
+	for k := range d.samples {
+		if !strings.HasPrefix(k.name, "Design/") { // those of CONCURRENCY.md
+			assert.True(t, known[k.name], "%s is in no table", k.name)
+		}
+	}
+}

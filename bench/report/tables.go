@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"strings"
+)
+
+// impls are all implementations in the order of every table and plot: ours, the controls, the rivals, the limits.
+var impls = []string{
+	"bare", "atomic", "atomic_timer", "breakerio", "mutex", "rwmutex", "unpacked",
+	"gobreaker", "failsafe", "eapache", "rubyist", "gozero", "hystrix", "handy", "load", "hand", "clock",
+}
+
+// table has a row for each implementation that was measured in any of its columns.
+type table struct {
+	title   string
+	columns []column
+}
+
+// column names a benchmark, with %s for the implementation.
+type column struct{ title, pattern, unit string }
+
+func tables() []table {
+	var all []table
+	add := func(title string, columns ...column) { all = append(all, table{title, columns}) }
+	over := func(keys []string, title, pattern, unit string) (columns []column) {
+		for _, k := range keys {
+			columns = append(columns, column{fmt.Sprintf(title, k), strings.ReplaceAll(pattern, "KEY", k), unit})
+		}
+		return columns
+	}
+	few, many := []string{"1", "2"}, []string{"1", "2", "4", "16", "256", "4096"}
+	const goroutines = "%s goroutines"
+	add("Healthy, Allow and RecordSuccess, ns", over(many, goroutines, "Healthy/impl=%s/call=pair/g=KEY", "ns/op")...)
+	add("Healthy, two steps with a permit, ns", over(few, goroutines, "Healthy/impl=%s/call=permit/g=KEY", "ns/op")...)
+	add("Healthy, a function handed over, ns", over(many, goroutines, "Healthy/impl=%s/call=do/g=KEY", "ns/op")...)
+	for _, call := range []string{"pair", "permit", "do"} {
+		add("Turned away while open, call="+call+", ns",
+			over(few, goroutines, "Rejecting/impl=%s/state=open/call="+call+"/g=KEY", "ns/op")...)
+	}
+	add("Turned away while half-open, ns", over(few, goroutines, "Rejecting/impl=%s/state=half_open/call=pair/g=KEY", "ns/op")...)
+	for _, call := range []string{"pair", "permit", "do"} {
+		add("Some calls fail, none trips, 2 goroutines, call="+call+", ns",
+			over([]string{"0.1%", "1%", "25%"}, "%s fail", "Flaky/impl=%s/fails=KEY/call="+call+"/g=2", "ns/op")...)
+	}
+	add("One call in a hundred fails, a function handed over, ns",
+		over(many, goroutines, "Flaky/impl=%s/fails=1%/call=do/g=KEY", "ns/op")...)
+	add("A storm of failures up to the trip, ns a failure",
+		over([]string{"1", "2", "64"}, goroutines, "Storm/impl=%s/threshold=100/call=pair/g=KEY", "ns/op")...)
+	add("A herd at the half-open edge, ns a call",
+		over([]string{"1", "64"}, goroutines, "Herd/impl=%s/probes=4/call=permit/g=KEY", "ns/op")...)
+	add("Trip and recover: five failures, a probe that succeeds",
+		column{"ns a cycle", "Cycle/impl=%s/hook=none/call=do/g=1", "ns/op"},
+		column{"allocations", "Cycle/impl=%s/hook=none/call=do/g=1", "allocs/op"},
+		column{"with a hook, ns", "Cycle/impl=%s/hook=counting/call=do/g=1", "ns/op"},
+		column{"allocations", "Cycle/impl=%s/hook=counting/call=do/g=1", "allocs/op"})
+	for _, breakers := range []string{"one", "each"} {
+		add("Two goroutines, breakers="+breakers+", Allow and an outcome, ns", over([]string{"0%", "0.1%", "1%", "25%"},
+			"%s fail", "Isolation/impl=%s/fails=KEY/breakers="+breakers+"/g=2", "ns/op")...)
+	}
+	for _, unit := range []struct{ title, unit string }{
+		{"Bytes of a closed breaker", "closed-B/breaker"},
+		{"Bytes of an open breaker", "open-B/breaker"},
+		{"Time until all have tripped, ns a breaker", "trip-ns/breaker"},
+		{"Time until all have recovered, ns a breaker", "recover-ns/breaker"},
+	} {
+		add(unit.title, over([]string{"1", "1000", "1000000"}, "%s breakers", "Fleet/impl=%s/breakers=KEY", unit.unit)...)
+	}
+	for _, sink := range []string{"discard", "file"} {
+		add("A log call, sink="+sink+", ns",
+			over([]string{"slog", "zap", "zerolog"}, "%s", "Log/impl=%s/logger=KEY/sink="+sink+"/g=1", "ns/op")...)
+	}
+	add("Allocated in a call", column{"healthy do, bytes", "Healthy/impl=%s/call=do/g=1", "B/op"},
+		column{"objects", "Healthy/impl=%s/call=do/g=1", "allocs/op"},
+		column{"healthy permit, bytes", "Healthy/impl=%s/call=permit/g=1", "B/op"},
+		column{"objects", "Healthy/impl=%s/call=permit/g=1", "allocs/op"},
+		column{"turned away do, bytes", "Rejecting/impl=%s/state=open/call=do/g=1", "B/op"},
+		column{"objects", "Rejecting/impl=%s/state=open/call=do/g=1", "allocs/op"})
+	for _, g := range []string{"2", "64"} {
+		add("Compare-and-swaps that failed, per call, "+g+" goroutines",
+			over([]string{"0.1%", "1%", "25%", "50%"}, "%s fail", "Retries/impl=%s/fails=KEY/g="+g, "retries/op")...)
+	}
+	add("Instructions of a call", over([]string{"pair", "permit", "do"}, "healthy %s", "Instructions/impl=%s/state=healthy/call=KEY", "instructions/op")...)
+	add("Instructions of a call that is turned away", over([]string{"pair", "permit", "do"}, "%s", "Instructions/impl=%s/state=open/call=KEY", "instructions/op")...)
+	return all
+}
+
+// headline is the README's table: of the rivals and the mutex, in the form of call that most of them have.
+var headline = table{"", []column{
+	{"healthy, in two steps", "Healthy/impl=%s/call=permit/g=1", "ns/op"},
+	{"healthy, a function", "Healthy/impl=%s/call=do/g=1", "ns/op"},
+	{"turned away, a function", "Rejecting/impl=%s/state=open/call=do/g=1", "ns/op"},
+	{"1 % fail, 2 goroutines", "Flaky/impl=%s/fails=1%/call=do/g=2", "ns/op"},
+	{"allocations", "Healthy/impl=%s/call=do/g=1", "allocs/op"},
+	{"a slog call to nowhere", "Log/impl=%s/logger=slog/sink=discard/g=1", "ns/op"},
+	{"bytes", "Fleet/impl=%s/breakers=1000", "closed-B/breaker"},
+}}
+
+var headlineImpls = []string{
+	"bare", "atomic", "mutex", "gobreaker", "failsafe", "eapache", "rubyist", "gozero", "hystrix", "handy",
+}
+
+// markdown is empty where nothing was measured.
+func (t table) markdown(d *data, impls []string) string {
+	var rows strings.Builder
+	for _, impl := range impls {
+		var cells []string
+		measured := false
+		for _, c := range t.columns {
+			v := d.get(c.name(impl), c.unit)
+			measured = measured || !v.no
+			cells = append(cells, v.String())
+		}
+		if measured {
+			fmt.Fprintf(&rows, "| %s | %s |\n", label(impl), strings.Join(cells, " | "))
+		}
+	}
+	if rows.Len() == 0 {
+		return ""
+	}
+	var head strings.Builder
+	head.WriteString("| |")
+	for _, c := range t.columns {
+		head.WriteString(" " + c.title + " |")
+	}
+	return head.String() + "\n|---|" + strings.Repeat("--:|", len(t.columns)) + "\n" + rows.String()
+}
+
+func (c column) name(impl string) string { return strings.ReplaceAll(c.pattern, "%s", impl) }
+
+// label is an implementation's name for readers.
+func label(impl string) string {
+	switch impl {
+	case "atomic":
+		return "**atomicbreaker**"
+	case "atomic_timer":
+		return "**atomicbreaker**, timeout 1 ns"
+	case "breakerio":
+		return "**breakerio**"
+	case "mutex", "rwmutex":
+		return "the same behind a " + map[string]string{"mutex": "Mutex", "rwmutex": "RWMutex"}[impl]
+	case "unpacked":
+		return "unpacked (wrong)"
+	case "load":
+		return "limit: atomic loads"
+	case "hand":
+		return "limit: written by hand"
+	case "clock":
+		return "limit: reading the clock"
+	case "bare":
+		return "no breaker"
+	}
+	return impl
+}

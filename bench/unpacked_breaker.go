@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bench
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// unpackedBreaker is what one writes first: state, failure count, deadline and probes in an atomic each. It is fast, and
+// wrong, because what belongs together is read and written in pieces:
+//
+//   - Open is stored before its deadline. Who reads between the two stores finds an open breaker whose deadline is of the
+//     outage before, and sends a probe into the dead sink at once. The other order shows a closed breaker a deadline, and
+//     two that trip at once still mix theirs.
+//   - A success clears a count that it has not looked at: failures that others counted in between are forgotten, and
+//     count towards no trip.
+//   - Who adds the last failure and who stores the state are two steps. A success in between clears the count and the
+//     breaker opens all the same, right after a success.
+//   - Nothing ties an outcome to its admission. A success that comes in late, from before the outage, closes a half-open
+//     breaker whose probe has not answered. A test does this.
+//
+// None of it is tested away by trying: each needs another goroutine between two instructions.
+type unpackedBreaker struct {
+	state    atomic.Uint32 // 0 closed, 1 open, 2 half-open
+	failures atomic.Uint32
+	probes   atomic.Int32
+	deadline atomic.Int64 // nanoseconds since epoch
+
+	threshold uint32
+	maxProbes int32
+	timeout   time.Duration
+}
+
+const (
+	unpackedClosed uint32 = iota
+	unpackedOpened
+	unpackedHalfOpen
+)
+
+var epoch = time.Now()
+
+func unpackedNew(s scene) *unpackedBreaker {
+	b := &unpackedBreaker{threshold: uint32(s.threshold), maxProbes: int32(s.probes), timeout: time.Hour}
+	if s.dueAtOnce {
+		b.timeout = 0
+	}
+	return b
+}
+
+func unpackedOpen() *unpackedBreaker {
+	b := unpackedNew(usual)
+	b.Trip()
+	return b
+}
+
+func (b *unpackedBreaker) Allow() bool { return b.state.Load() == unpackedClosed || b.allowSlow() }
+
+func (b *unpackedBreaker) allowSlow() bool {
+	if b.state.Load() == unpackedOpened {
+		if int64(time.Since(epoch)) < b.deadline.Load() || !b.state.CompareAndSwap(unpackedOpened, unpackedHalfOpen) {
+			return false
+		}
+		b.probes.Store(0)
+	}
+	return b.probes.Add(1) <= b.maxProbes
+}
+
+func (b *unpackedBreaker) RecordSuccess() {
+	if b.state.Load() != unpackedClosed || b.failures.Load() != 0 {
+		b.recordSuccessSlow()
+	}
+}
+
+func (b *unpackedBreaker) recordSuccessSlow() {
+	b.failures.Store(0)
+	if b.state.Load() == unpackedHalfOpen {
+		b.state.Store(unpackedClosed)
+	}
+}
+
+func (b *unpackedBreaker) RecordFailure() {
+	if b.state.Load() == unpackedHalfOpen || b.failures.Add(1) >= b.threshold {
+		b.Trip()
+	}
+}
+
+func (b *unpackedBreaker) Trip() {
+	b.state.Store(unpackedOpened)
+	b.deadline.Store(int64(time.Since(epoch) + b.timeout))
+}
+
+func (b *unpackedBreaker) Reset() {
+	b.failures.Store(0)
+	b.state.Store(unpackedClosed)
+}
+
+func (b *unpackedBreaker) Do(fn func() error) error {
+	if !b.Allow() {
+		return errTurnedAway
+	}
+	settled := false
+	defer func() {
+		if !settled {
+			b.RecordFailure()
+		}
+	}()
+	err := fn()
+	settled = true
+	if err == nil {
+		b.RecordSuccess()
+	} else {
+		b.RecordFailure()
+	}
+	return err
+}
+
+// unpackedPermit has no more to carry than the breaker.
+type unpackedPermit struct{ breaker *unpackedBreaker }
+
+func (b *unpackedBreaker) TryAcquire() (unpackedPermit, bool) { return unpackedPermit{b}, b.Allow() }
+func (p unpackedPermit) Success()                             { p.breaker.RecordSuccess() }
+func (p unpackedPermit) Failure()                             { p.breaker.RecordFailure() }
+
+func unpackedSucceed() error      { return nil }
+func unpackedFail() error         { return errSink }
+func unpackedFailAdmitted() error { panic(letThrough) }
+func unpackedAdmitted()           { panic(letThrough) }
