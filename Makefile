@@ -23,8 +23,8 @@ each = @set -e; for m in $(MODULES); do echo "--- $@: $$m"; (cd "$$m"; $(1)); do
 demand = @set -e; for d in $(3); do (cd "$$d"; go test $(2) -list '$(1)' ./...); done | grep '^Test' >/dev/null || \
 	{ echo "$@: no test is named $(1)" >&2; exit 1; }
 
-# $(call explore): explores interleavings and prints how many.
-explore = @set -o pipefail; go test -tags explore -count=1 -v -timeout 60m -run '^TestExplore' ./atomicbreaker | \
+# $(call explore,TIMEOUT): explores interleavings and prints how many.
+explore = @set -o pipefail; go test -tags explore -count=1 -v -timeout $(1) -run '^TestExplore' ./atomicbreaker | \
 	{ grep -v -e '^=== ' -e '^--- PASS' -e '\[rapid\] OK' || :; }
 
 .DEFAULT_GOAL := help
@@ -43,7 +43,7 @@ test: ## go vet and all tests of every module, the root module also on 386 (RAPI
 	@echo "--- $@: . with every interleaving of small programs"
 	go vet -tags explore,mutants ./...
 	$(call demand,^TestExplore,-tags explore,atomicbreaker)
-	$(call explore)
+	$(call explore,10m)
 	@echo "--- $@: . on 386"
 	@case "$$(go env GOHOSTOS)/$$(go env GOHOSTARCH)" in \
 	linux/amd64 | linux/386) GOOS=linux GOARCH=386 RAPID_CHECKS=$(RAPID_CHECKS_386) go test -count=1 ./... ;; \
@@ -63,7 +63,7 @@ explore: export EXPLORE := all
 explore: export RAPID_CHECKS ?= 100000
 explore: ## every interleaving of all small programs, not only of those in make test
 	$(call demand,^TestExplore,-tags explore,atomicbreaker)
-	$(call explore)
+	$(call explore,0)
 
 # MUTANTS=regexp breaks the library in some ways only; MATRIX=regexp asks these layers about every mutant.
 .PHONY: mutants

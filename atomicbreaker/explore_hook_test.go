@@ -46,7 +46,9 @@ func (d *deliveries) run(makers [][]uint32) string {
 			}
 		}
 	}
-	d.s.run(runs)
+	if err := d.s.run(runs); err != nil {
+		return err.Error()
+	}
 	slices.Sort(all)
 	switch {
 	case d.twice:

@@ -5,6 +5,7 @@
 package atomicbreaker
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 )
@@ -24,6 +25,12 @@ type scheduler struct {
 
 type choice struct{ taken, of int }
 
+// endless is several times the accesses of the longest run, 73: without locks nobody waits for anybody, so every
+// schedule ends.
+const endless = 500
+
+var errEndless = errors.New("no end in sight")
+
 type thread struct {
 	run    func() // what to do in this run
 	first  int    // step of its first access to the word since it was set to 0
@@ -38,7 +45,7 @@ type thread struct {
 func newScheduler(n int) *scheduler {
 	s := &scheduler{}
 	for range n {
-		th := &thread{}
+		th := &thread{done: true}
 		th.resume, th.stop = iter.Pull(func(pause func(struct{}) bool) {
 			th.pause = pause
 			for pause(struct{}{}) { // one round a run: it waits here for the next
@@ -52,9 +59,12 @@ func newScheduler(n int) *scheduler {
 	return s
 }
 
+// close ends the threads, but for those of a run that saw no end: unpaused they would find none either.
 func (s *scheduler) close() {
 	for _, th := range s.threads {
-		th.stop()
+		if th.done {
+			th.stop()
+		}
 	}
 }
 
@@ -80,7 +90,7 @@ func (s *scheduler) beforeWord() {
 
 // run makes one interleaving: the given choices, and the first thread that is not done after that. Each thread's first
 // step goes up to its first access, and is not a choice, since nothing shared happens in it.
-func (s *scheduler) run(programs []func()) {
+func (s *scheduler) run(programs []func()) error {
 	s.step = 0
 	for i, program := range programs {
 		s.threads[i].run, s.threads[i].done = program, false
@@ -98,13 +108,16 @@ func (s *scheduler) run(programs []func()) {
 		}
 		at := s.choices[s.step].taken % len(live)
 		s.choices[s.step].of = len(live)
-		s.step++
+		if s.step++; s.step > endless {
+			return errEndless
+		}
 		th := live[at]
 		if s.move(th); th.done {
 			live = append(live[:at], live[at+1:]...)
 		}
 	}
 	s.choices = s.choices[:s.step]
+	return nil
 }
 
 func (s *scheduler) move(th *thread) {

@@ -101,7 +101,9 @@ func (x *explorer) once(start word.Word, runs []func()) error {
 	for _, c := range x.callers {
 		c.events, c.th.first, c.th.last = c.events[:0], 0, 0
 	}
-	x.s.run(runs)
+	if err := x.s.run(runs); err != nil {
+		return err
+	}
 	for _, c := range x.callers[:len(runs)] {
 		x.out.threads = append(x.out.threads, c.events)
 	}
