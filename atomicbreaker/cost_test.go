@@ -209,6 +209,20 @@ func TestCost_NothingAllocates(t *testing.T) {
 	}
 }
 
+// With a recovery timeout of 0 there is no back-off and so nothing to wait for: a dead sink is probed by each call, and
+// each of these outages and recoveries would otherwise start a timer.
+func TestCost_NoTimerWithoutATimeout(t *testing.T) {
+	skipUnderRace(t)
+	b := atomicbreaker.MustNew("sink", atomicbreaker.WithRecoveryTimeout(0), atomicbreaker.WithProbeTimeout(0))
+	before := b.Snapshot().Generation
+	require.Zero(t, testing.AllocsPerRun(200, func() {
+		b.Trip()
+		p, _ := b.TryAcquire()
+		p.Success()
+	}))
+	require.Equal(t, before+201*3, b.Snapshot().Generation, "open, half-open, closed, and one run to warm up")
+}
+
 func TestCost_Sizes(t *testing.T) {
 	require.LessOrEqual(t, unsafe.Sizeof(atomicbreaker.Breaker{}), uintptr(192))
 	require.Equal(t, unsafe.Sizeof(uintptr(0))+8, unsafe.Sizeof(atomicbreaker.Permit{}), "a pointer and a word")

@@ -47,7 +47,7 @@ func TestState_TextRoundTrip(t *testing.T) {
 func TestState_TextErrors(t *testing.T) {
 	for _, unknown := range []atomicbreaker.State{5, 6, 255} {
 		text, err := unknown.MarshalText()
-		require.ErrorContains(t, err, unknown.String())
+		require.ErrorContains(t, err, unknown.String()+": want 0..4")
 		require.Empty(t, text)
 	}
 	for _, text := range []string{"", "Closed", "OPEN", "half-open", "halfopen", "open ", "State(5)", "0"} {
