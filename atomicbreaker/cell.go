@@ -4,7 +4,7 @@ package atomicbreaker
 
 import "github.com/sinkguard/go-atomicbreaker/internal/word"
 
-// Breaker.word is the one place in memory that decides. This file holds every access to it: the loads of the four calls
+// Breaker.word is the one place in memory that decides. This file holds every access to it: the loads of the five calls
 // that stand in a logger's hot path, the load of all others, and the one swap. Each operation of the package takes effect
 // at exactly one of them (I1), named LP (linearization point) below; HB names the order that a reader may rely on, Stale
 // what it costs that the word may be another by the time the caller acts on it.
@@ -36,11 +36,11 @@ func (b *Breaker) apply(from word.Word, e word.Event) (old, next word.Word) {
 	}
 }
 
-// The four calls of the hot path follow, each split in two: a fast half that settles the healthy breaker with one load
-// and fits the inliner's budget, and a slow half that is kept out of it. The fast half hands its word to the slow one,
-// so a call that is turned away costs one load too. They are here, and not beside their slow halves, because the budget
-// of 80 has no room for load as a function. (Success exceeds it by 3 in the shortest of many forms: to look whether the
-// permit is spent, and to spend it, is what is too much. It is one short call.)
+// The five calls of the hot path follow, each split in two: a fast half that settles the common case with one load and
+// fits the inliner's budget, and a slow half that is kept out of it. The fast half hands its word to the slow one (but
+// for Do's), so a call that is turned away costs one load too. They are here, and not beside their slow halves, because
+// the budget of 80 has no room for load as a function. (Success exceeds it by 3 in the shortest of many forms: to look
+// whether the permit is spent, and to spend it, is what is too much. It is one short call.)
 
 // Allow reports whether the call may go to the sink. Each Allow that returned true is to be followed by one
 // RecordSuccess or RecordFailure.
@@ -86,4 +86,18 @@ func (p *Permit) Success() {
 		p.report(word.Success)
 	}
 	p.pass = 0
+}
+
+// Do calls fn if the breaker admits it, reports its error as [Permit.Report] does, and returns that error unchanged. If
+// the breaker turns the call away, fn is not called and the error is [ErrOpen] or [ErrTooManyProbes]; it names the
+// breaker and costs no allocation.
+//
+// A panic in fn, or a [runtime.Goexit], counts as a failure and goes on as it would without Do.
+func (b *Breaker) Do(fn func() error) error {
+	// LP: this load, if it turns the call away; here that is the common case, for what admits calls fn, and outweighs it.
+	// Stale: a record is turned away that would be a probe, as if the call had come a moment earlier.
+	if word.Word(b.word.Load()).Phase() == word.Cooling {
+		return b.errOpen
+	}
+	return b.do(fn)
 }

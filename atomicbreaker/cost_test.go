@@ -50,10 +50,12 @@ func TestCost_FastHalvesInline(t *testing.T) {
 		`can inline \(\*Breaker\)\.Allow with`,
 		`can inline \(\*Breaker\)\.RecordSuccess with`,
 		`can inline \(\*Breaker\)\.TryAcquire with`,
+		`can inline \(\*Breaker\)\.Do with`,
 		`cannot inline \(\*Breaker\)\.allowSlow: marked go:noinline`,
 		`cannot inline \(\*Breaker\)\.recordSuccessSlow: marked go:noinline`,
 		`cannot inline \(\*Permit\)\.acquireSlow: marked go:noinline`,
 		`cannot inline \(\*Permit\)\.report: marked go:noinline`,
+		`cannot inline \(\*Breaker\)\.do: marked go:noinline`,
 	} {
 		require.Regexp(t, line, string(said))
 	}

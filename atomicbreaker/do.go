@@ -8,12 +8,11 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/word"
 )
 
-// Do calls fn if the breaker admits it, reports its error as [Permit.Report] does, and returns that error unchanged. If
-// the breaker turns the call away, fn is not called and the error is [ErrOpen] or [ErrTooManyProbes]; it names the
-// breaker and costs no allocation.
+// do is Do with another look at the word, which then decides: to hand over the first would exceed the inliner's budget
+// by 1, and costs no less than to load again what was just loaded.
 //
-// A panic in fn, or a [runtime.Goexit], counts as a failure and goes on as it would without Do.
-func (b *Breaker) Do(fn func() error) error {
+//go:noinline
+func (b *Breaker) do(fn func() error) error {
 	w := b.load()
 	if w > word.MaxClosed {
 		var ok bool
@@ -23,9 +22,12 @@ func (b *Breaker) Do(fn func() error) error {
 	}
 	p := Permit{b, ^w}
 	defer p.Failure() // finds a spent permit, unless fn (or the classifier) did not return
-	err := fn()
-	p.Report(err)
-	return err
+	if err := fn(); err != nil {
+		p.reportError(err)
+		return err
+	}
+	p.Success()
+	return nil
 }
 
 // Call is [Breaker.Do] for a function that returns a value. It returns what fn returned, or the zero value if the call

@@ -44,6 +44,20 @@ func TestExploreCost_OneLoad(t *testing.T) {
 	}
 }
 
+// Do turns a call away with one load, and a healthy one costs three: one to be turned away by, one to be admitted by, and
+// the report's.
+func TestExploreCost_Do(t *testing.T) {
+	b := MustNew("sink")
+	accesses := 0
+	b.word.before = func() { accesses++ }
+	require.NoError(t, b.Do(func() error { return nil }))
+	require.Equal(t, 3, accesses)
+	b.Trip()
+	accesses = 0
+	require.ErrorIs(t, b.Do(nil), ErrOpen)
+	require.Equal(t, 1, accesses)
+}
+
 // Success reads the word once on a healthy breaker, and not again in its slow half.
 func TestExploreCost_SuccessIsOneLoad(t *testing.T) {
 	b := MustNew("sink")
