@@ -48,6 +48,8 @@ type answer struct {
 func (x *caller) told(a answer, m judged) {
 	x.events = append(x.events, event{m, a, x.th.first, x.th.last})
 	x.th.first, x.th.last = 0, 0
+	x.th.told++
+	x.th.ended = x.th.told
 }
 
 // alphabet is the whole public API, with permits and timers of the generation base, in which a run starts, of the one

@@ -46,7 +46,7 @@ func (d *deliveries) run(makers [][]uint32) string {
 			}
 		}
 	}
-	if err := d.s.run(runs); err != nil {
+	if _, err := d.s.run(runs); err != nil {
 		return err.Error()
 	}
 	slices.Sort(all)
@@ -85,8 +85,8 @@ func TestExploreHook_All(t *testing.T) {
 	for _, makers := range [][][]uint32{{{1}, {2}}, {{2}, {1}}, {{1, 2}, {3}}, {{1, 3}, {2}}, {{2, 3}, {1}}, {{3, 2}, {1}}} {
 		for panics := range uint32(2) {
 			d.panics = panics
-			d.s.choices = d.s.choices[:0]
-			for more := true; more; more = d.s.next() {
+			d.s.fresh()
+			for more := true; more; more = d.s.next(1) {
 				n++
 				if wrong := d.run(makers); wrong != "" {
 					t.Fatalf("%s\nmakers: %v, panic at %d\nschedule: %s\ntold: %v", wrong, makers, panics, d.s, d.told)

@@ -15,15 +15,47 @@ import (
 //
 // An interleaving is a list of choices, one for each step: which of the threads that are not done moves next. next walks
 // through all of them depth first: it repeats the run with the last choice changed that can still be.
+//
+// Most interleavings lead to a state that an earlier one has led to, and from there on they are the same. Where shared is
+// set, a run that comes to a state whose futures have all been run stands for as many interleavings, and is not judged.
 type scheduler struct {
 	threads []*thread
 	running *thread
+	shared  func() (word, rest uint64) // what the threads share; nil: every interleaving is run
 
 	choices []choice // of the run under way or just over
 	step    int
+	known   map[state]int // the states whose futures have all been run, and how many those were
 }
 
-type choice struct{ taken, of int }
+// choice is one step: taken is which of the live threads moves, futures how many runs from here are over.
+type choice struct {
+	taken, of int
+	state     state
+	futures   int
+}
+
+// state is what the futures of a run follow from, and what the judge makes of its past: the values that are shared, and
+// for each thread all that it has seen. Where it stands and what it was answered follow from that, because a thread is
+// deterministic.
+type state struct {
+	word, rest uint64
+	seen       [3]uint64
+}
+
+func (s *scheduler) state() (at state) {
+	at.word, at.rest = s.shared()
+	for i, th := range s.threads {
+		at.seen[i] = th.seen
+	}
+	return at
+}
+
+// mix adds v to the hash h.
+func mix(h, v uint64) uint64 {
+	h = (h ^ v) * 0x9e3779b97f4a7c15
+	return h ^ h>>29
+}
 
 // endless is several times the accesses of the longest run, 73: without locks nobody waits for anybody, so every
 // schedule ends.
@@ -33,8 +65,11 @@ var errEndless = errors.New("no end in sight")
 
 type thread struct {
 	run    func() // what to do in this run
-	first  int    // step of its first access to the word since it was set to 0
+	first  int    // step of its first access to the word since it was set to 0, from 1
 	last   int    // step of its last one
+	told   int    // operations that have returned in this run
+	ended  int    // the same, and one that will not access the word again
+	seen   uint64 // a hash of all that it has seen in this run
 	resume func() (struct{}, bool)
 	stop   func()
 	pause  func(struct{}) bool
@@ -83,17 +118,22 @@ func (s *scheduler) beforeWord() {
 		return
 	}
 	th.pause(struct{}{})
-	if th.last = s.step; th.first == 0 {
-		th.first = s.step
+	if th.last = s.step + 1; th.first == 0 {
+		th.first = th.last
+		for _, other := range s.threads { // to the judge, these ended before this one began
+			th.seen = mix(th.seen, uint64(other.ended))
+		}
 	}
 }
 
 // run makes one interleaving: the given choices, and the first thread that is not done after that. Each thread's first
-// step goes up to its first access, and is not a choice, since nothing shared happens in it.
-func (s *scheduler) run(programs []func()) error {
+// step goes up to its first access, and is not a choice, since nothing shared happens in it. It returns how many
+// interleavings the run stands for: 1, or the futures of a known state, which need no judge.
+func (s *scheduler) run(programs []func()) (futures int, err error) {
 	s.step = 0
 	for i, program := range programs {
-		s.threads[i].run, s.threads[i].done = program, false
+		th := s.threads[i]
+		th.run, th.done, th.told, th.ended, th.seen = program, false, 0, 0, 0
 	}
 	live := make([]*thread, 0, 8)
 	for _, th := range s.threads[:len(programs)] {
@@ -102,41 +142,68 @@ func (s *scheduler) run(programs []func()) error {
 			live = append(live, th)
 		}
 	}
-	for len(live) > 0 {
-		if s.step == len(s.choices) {
-			s.choices = append(s.choices, choice{0, len(live)})
+	for ; len(live) > 0; s.step++ {
+		if s.step > endless {
+			return 0, errEndless
 		}
-		at := s.choices[s.step].taken % len(live)
-		s.choices[s.step].of = len(live)
-		if s.step++; s.step > endless {
-			return errEndless
+		if s.step == len(s.choices) && futures == 0 {
+			c := choice{of: len(live)}
+			if s.shared != nil && len(live) > 1 {
+				c.state = s.state()
+				futures = s.known[c.state]
+			}
+			if futures == 0 {
+				s.choices = append(s.choices, c)
+			}
+		}
+		at := 0
+		if s.step < len(s.choices) {
+			c := &s.choices[s.step]
+			at, c.of = c.taken%len(live), len(live)
 		}
 		th := live[at]
 		if s.move(th); th.done {
 			live = append(live[:at], live[at+1:]...)
 		}
 	}
-	s.choices = s.choices[:s.step]
-	return nil
+	return max(1, futures), nil
 }
 
 func (s *scheduler) move(th *thread) {
+	if s.shared != nil {
+		w, rest := s.shared()
+		th.seen = mix(mix(th.seen, w), rest)
+	}
 	s.running = th
 	th.resume()
 	s.running = nil
 }
 
-// next chooses the next interleaving and reports whether there is one.
-func (s *scheduler) next() bool {
+// next chooses the next interleaving after one that stood for futures, and reports whether there is one.
+func (s *scheduler) next(futures int) bool {
 	for n := len(s.choices) - 1; n >= 0; n-- {
-		if c := &s.choices[n]; c.taken+1 < c.of {
+		c := &s.choices[n]
+		if c.futures += futures; c.taken+1 < c.of {
 			c.taken++
 			s.choices = s.choices[:n+1]
 			return true
 		}
+		if s.shared != nil && c.of > 1 {
+			s.known[c.state] = c.futures
+		}
+		futures = c.futures
 	}
 	s.choices = s.choices[:0]
 	return false
+}
+
+// fresh forgets what is known: another program follows.
+func (s *scheduler) fresh() {
+	s.choices = s.choices[:0]
+	if len(s.known) > 100 || s.known == nil { // to clear a map costs what it once held
+		s.known = make(map[state]int)
+	}
+	clear(s.known)
 }
 
 // String tells the choices, so that a run can be repeated.

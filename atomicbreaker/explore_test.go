@@ -21,9 +21,12 @@ type explorer struct {
 	callers []*caller
 	out     outcome
 	inHook  bool
-	twice   bool // two deliveries at once
+	twice   bool   // two deliveries at once
+	heard   uint64 // a hash of out.told
 
 	programs, interleavings int
+	runs                    int             // the other interleavings came to a state from which all had been run
+	ends                    map[string]bool // what the runs came to, if it is to be kept
 }
 
 func newExplorer(c model.Config, threads int) *explorer {
@@ -31,6 +34,7 @@ func newExplorer(c model.Config, threads int) *explorer {
 	x.b = MustNew("explored", WithFailureThreshold(c.FailureThreshold), WithHalfOpenMaxCalls(c.HalfOpenMaxCalls),
 		WithSuccessThreshold(c.SuccessThreshold), WithRecoveryTimeout(c.RecoveryTimeout), WithOnTransition(x.hook))
 	x.b.word.before = x.s.beforeWord
+	x.s.shared = x.shared
 	for _, th := range x.s.threads {
 		x.callers = append(x.callers, &caller{b: x.b, th: th})
 	}
@@ -41,8 +45,12 @@ func newExplorer(c model.Config, threads int) *explorer {
 func (x *explorer) hook(t Transition) {
 	x.twice = x.twice || x.inHook
 	x.inHook = true
+	if th := x.s.running; th != nil {
+		th.ended = th.told + 1 // a hook is called when the word has been changed
+	}
 	x.s.before()
 	x.inHook = false
+	x.heard = mix(x.heard, hash(t))
 	x.out.told = append(x.out.told, model.Transition{
 		From: t.From.String(), To: t.To.String(), Generation: t.Generation, Cause: t.Cause.String(),
 		Failures: t.Failures, Attempt: t.Attempt,
@@ -53,13 +61,16 @@ func (x *explorer) hook(t Transition) {
 // order of its operations explains.
 func (x *explorer) explore(start word.Word, program [][]operation) error {
 	x.programs++
-	x.s.choices = x.s.choices[:0]
-	runs := x.runs(program)
-	for more := true; more; more = x.s.next() {
-		x.interleavings++
-		if err := x.once(start, runs); err != nil {
+	x.s.fresh()
+	runs := x.threads(program)
+	for more := true; more; {
+		futures, err := x.once(start, runs)
+		if err != nil {
 			return x.explain(err, start, program)
 		}
+		x.runs++
+		x.interleavings += futures
+		more = x.s.next(futures)
 	}
 	return nil
 }
@@ -70,13 +81,13 @@ func (x *explorer) follow(start word.Word, program [][]operation, schedule []int
 	for _, n := range schedule {
 		x.s.choices = append(x.s.choices, choice{taken: n})
 	}
-	if err := x.once(start, x.runs(program)); err != nil {
+	if _, err := x.once(start, x.threads(program)); err != nil {
 		return x.explain(err, start, program)
 	}
 	return nil
 }
 
-func (x *explorer) runs(program [][]operation) []func() {
+func (x *explorer) threads(program [][]operation) []func() {
 	runs := make([]func(), len(program))
 	for i, ops := range program {
 		c := x.callers[i]
@@ -94,27 +105,56 @@ func (x *explorer) explain(err error, start word.Word, program [][]operation) er
 		err, x.config, stateOf(start), describe(program), x.s)
 }
 
-// once runs one interleaving and judges it.
-func (x *explorer) once(start word.Word, runs []func()) error {
+// once runs one interleaving and judges it, unless it ends as others that were judged.
+func (x *explorer) once(start word.Word, runs []func()) (futures int, err error) {
 	x.b.Start(start)
-	x.out.threads, x.out.told, x.twice = x.out.threads[:0], x.out.told[:0], false
+	x.out.threads, x.out.told, x.twice, x.heard = x.out.threads[:0], x.out.told[:0], false, 0
 	for _, c := range x.callers {
 		c.events, c.th.first, c.th.last = c.events[:0], 0, 0
 	}
-	if err := x.s.run(runs); err != nil {
-		return err
+	if futures, err = x.s.run(runs); err != nil || futures > 1 {
+		return futures, err
 	}
 	for _, c := range x.callers[:len(runs)] {
 		x.out.threads = append(x.out.threads, c.events)
 	}
 	x.out.state = stateOf(x.b.Word())
+	if x.ends != nil {
+		x.ends[x.out.end()] = true
+	}
 	switch {
 	case x.twice:
-		return fmt.Errorf("two deliveries at once")
+		return 0, fmt.Errorf("two deliveries at once")
 	case !x.out.explains(x.config, stateOf(start)):
-		return fmt.Errorf("no order explains it\nanswers: %s\nend: %+v\ntold: %+v", x.out.answers(), x.out.state, x.out.told)
+		return 0, fmt.Errorf("no order explains it\nanswers: %s\nend: %+v\ntold: %+v", x.out.answers(), x.out.state, x.out.told)
 	}
-	return nil
+	return futures, nil
+}
+
+// shared is the word, and a hash of all else that the threads share: the publishing queue, what was told, and whether
+// somebody is being told.
+func (x *explorer) shared() (word, rest uint64) {
+	h := x.b.hooks[1]
+	rest = mix(x.heard, uint64(h.asked.value)<<32|uint64(h.now.transition.Generation))
+	rest = mix(rest, uint64(h.told))
+	for d := h.taken.next.value; d != nil; d = d.next.value {
+		rest = mix(rest, hash(d.transition))
+	}
+	for _, d := range h.early { // in any order
+		rest += hash(d.transition)
+	}
+	if x.inHook {
+		rest = mix(rest, 1)
+	}
+	if x.twice {
+		rest = mix(rest, 2)
+	}
+	return x.b.word.value, rest
+}
+
+func hash(t Transition) uint64 {
+	h := mix(uint64(t.From)<<8|uint64(t.To), uint64(t.Generation))
+	return mix(mix(h, uint64(t.Cause)), uint64(t.Failures)<<16|uint64(t.Attempt))
 }
 
 // answers tells what the calls of each thread returned, with the numbers of their first and last accesses.
@@ -125,6 +165,29 @@ func (o *outcome) answers() string {
 			fmt.Fprintf(&s, "\n  thread %d, %d to %d: %+v", i, e.first, e.last, e.answer)
 		}
 	}
+	return s.String()
+}
+
+// end tells all that the judge looks at: the answers, with how many calls had ended before each, and what is left behind.
+func (o *outcome) end() string {
+	var s strings.Builder
+	for _, events := range o.threads {
+		for _, e := range events {
+			fmt.Fprintf(&s, "%+v after", e.answer)
+			for _, others := range o.threads {
+				n := 0
+				for _, other := range others {
+					if other.last < e.first {
+						n++
+					}
+				}
+				fmt.Fprintf(&s, " %d", n)
+			}
+			s.WriteByte(';')
+		}
+		s.WriteByte('/')
+	}
+	fmt.Fprintf(&s, "%+v %+v", o.state, o.told)
 	return s.String()
 }
 
