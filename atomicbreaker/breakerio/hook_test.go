@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -92,10 +93,10 @@ func TestHook_AsyncLogsThroughTheGuardedLogger(t *testing.T) {
 	for name, logTo := range locking {
 		t.Run(name, func(t *testing.T) {
 			var say func(string)
-			hooked := make(chan struct{}, 3)
+			var told atomic.Uint32
 			b := breaker(atomicbreaker.WithRecoveryTimeout(time.Millisecond), atomicbreaker.WithAsyncOnTransition(func(tr atomicbreaker.Transition) {
-				say(fmt.Sprintf("now %v.", tr.To))
-				hooked <- struct{}{}
+				say(fmt.Sprintf("now %v.", tr.To)) // may be a probe itself, and fail
+				told.Add(1)
 			}))
 			primary, fallback := &journal{down: true}, &journal{}
 			w := breakerio.NewWriter(b, primary, fallback)
@@ -104,18 +105,15 @@ func TestHook_AsyncLogsThroughTheGuardedLogger(t *testing.T) {
 				for range 3 {
 					say("record")
 				}
-				<-hooked
 				primary.set(false)
-				for b.State() != atomicbreaker.Closed {
+				for b.State() != atomicbreaker.Closed || told.Load() != b.Snapshot().Generation {
 					say("more")
 					runtime.Gosched()
 				}
-				<-hooked
-				<-hooked
 			})
 			require.Equal(t, 3, fallback.having("record"))
-			require.Equal(t, 1, primary.having("now open.")+fallback.having("now open."))
-			require.Equal(t, 1, primary.having("now half_open.")+fallback.having("now half_open."))
+			require.GreaterOrEqual(t, told.Load(), uint32(3))
+			require.EqualValues(t, told.Load(), primary.having("now ")+fallback.having("now "))
 			require.Equal(t, 1, primary.having("now closed."))
 			require.Zero(t, w.Stats().Lost)
 		})
