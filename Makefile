@@ -9,7 +9,7 @@ BENCHSTAT := go run golang.org/x/perf/cmd/benchstat@v0.0.0-20260908200009-22c9c6
 COUNT     ?= 10
 BENCH     ?= .
 BENCHTIME ?= 40ms
-RESULTS   ?= results/latest.txt
+RESULTS   ?= results/$(if $(filter .,$(BENCH)),latest,some).txt
 BASE      ?= HEAD~1
 DEMOFLAGS ?=
 COVER_MIN ?= 95
@@ -108,6 +108,7 @@ cover: ## statement coverage of the root module; fails under 95 % (COVER_MIN)
 	awk -v total="$$total" 'BEGIN { exit !(total + 0 >= $(COVER_MIN)) }'
 
 # A round of all benchmarks takes some 100 s, so ten of them a quarter of an hour; COUNT=1 BENCH=Healthy a few seconds.
+# What only a part of them measured goes to results/some.txt: pages are made of all.
 .PHONY: bench
 bench: ## benchmarks beside rivals and limits, into bench/results/: 15 to 20 minutes (COUNT=10 BENCH=. BENCHTIME=40ms RESULTS=)
 	@cd bench; go run ./record -count '$(COUNT)' -bench '$(BENCH)' -benchtime '$(BENCHTIME)' -o '$(RESULTS)'
@@ -126,6 +127,7 @@ instructions: ## count instructions a call into bench/results/ (needs valgrind; 
 .PHONY: bench-compare
 bench-compare: BENCH := $(if $(filter file,$(origin BENCH)),./impl=atomic$$,$(BENCH))
 bench-compare: ## bench BASE and this tree in turn, then benchstat's verdict (BASE=HEAD~1 BENCH=regexp COUNT=10)
+	@case '$(COUNT)' in *[!0-9]* | '' | 0*) echo "$@: COUNT=$(COUNT): want a number from 1" >&2; exit 1;; esac
 	@set -e; scratch=$$(mktemp -d); base="$$scratch/base"; \
 	trap 'git worktree remove --force "$$base" 2>/dev/null || :; rm -rf "$$scratch"' EXIT; \
 	git worktree add --quiet --detach "$$base" '$(BASE)'; \
@@ -134,12 +136,13 @@ bench-compare: ## bench BASE and this tree in turn, then benchstat's verdict (BA
 		echo "round $$i of $(COUNT): $$side" >&2; \
 		"$$scratch/$$side.test" -test.run '^$$' -test.bench '$(BENCH)' -test.benchtime '$(BENCHTIME)' >>"$$scratch/$$side.txt"; \
 	done; done; \
-	grep -q '^Benchmark' "$$scratch/new.txt" || { echo "$@: no benchmark matches $(BENCH)" >&2; exit 1; }; \
+	[ -n "$$(comm -12 <(awk '/^Benchmark/ { print $$1 }' "$$scratch/old.txt" | sort -u) <(awk '/^Benchmark/ { print $$1 }' "$$scratch/new.txt" | sort -u))" ] || \
+		{ echo "$@: no benchmark that both have matches $(BENCH)" >&2; exit 1; }; \
 	$(BENCHSTAT) "$$scratch/old.txt" "$$scratch/new.txt"
 
 .PHONY: ratios
-ratios: ## measure the promised ratios side by side; fails when one falls short (under a minute)
-	cd bench && go run ./ratios
+ratios: ## measure the promised ratios side by side; fails when one falls short (a minute; RATIOS=results/ratios.txt keeps them)
+	cd bench && go run ./ratios $(if $(RATIOS),-o '$(RATIOS)')
 
 .PHONY: demo
 demo: ## a sink hangs, dies and comes back under real loggers and four guards: what is lost? (DEMOFLAGS=-h; 50 s)

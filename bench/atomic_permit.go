@@ -2,6 +2,8 @@
 
 package bench
 
+import "runtime"
+
 var atomicPermitLoops = map[Scenario]func() Loop{
 	Permit:          func() Loop { return atomicTwoStep(atomicNew(usual)) },
 	RejectPermit:    func() Loop { return atomicRejectPermit(atomicOpen()) },
@@ -44,6 +46,7 @@ func atomicFlakyPermit(b *atomicBreaker, every int) Loop {
 			if !ok {
 				panic(turnedAway)
 			}
+			runtime.Gosched() // a probe takes a while: others are turned away meanwhile
 			left--
 			if left > 0 {
 				p.Success()
@@ -64,6 +67,7 @@ func atomicHerd(b *atomicBreaker) Loop {
 			if !ok {
 				continue
 			}
+			runtime.Gosched() // a probe takes a while: others are turned away meanwhile
 			left--
 			if left > 0 {
 				p.Success()

@@ -53,8 +53,7 @@ func BenchmarkIsolation(b *testing.B) {
 						loops[1] = loops[0]
 					}
 					var next atomic.Int64
-					b.ResetTimer()
-					Spread(func(n int) { loops[next.Add(1)-1](n) }, b.N, len(loops))
+					Spread(func(n int) { loops[next.Add(1)-1](n) }, b.N, len(loops), b.ResetTimer)
 				})
 			}
 		}
@@ -72,11 +71,13 @@ func run(b *testing.B, goroutines []int, scenarios ...Scenario) {
 				continue
 			}
 			for _, g := range goroutines {
+				var loop Loop
 				b.Run(fmt.Sprintf("impl=%s/%s/g=%d", subject.Name, keys, g), func(b *testing.B) {
-					loop := set()
+					if loop == nil { // once, and not for each b.N: some of them leave a goroutine behind
+						loop = set()
+					}
 					b.ReportAllocs()
-					b.ResetTimer()
-					Spread(loop, b.N, g)
+					Spread(loop, b.N, g, b.ResetTimer)
 				})
 			}
 		}

@@ -4,6 +4,8 @@
 
 package bench
 
+import "runtime"
+
 var failsafePermitLoops = map[Scenario]func() Loop{
 	Permit:          func() Loop { return failsafeTwoStep(failsafeNew(usual)) },
 	RejectPermit:    func() Loop { return failsafeRejectPermit(failsafeOpen()) },
@@ -46,6 +48,7 @@ func failsafeFlakyPermit(b *failsafeBreaker, every int) Loop {
 			if !ok {
 				panic(turnedAway)
 			}
+			runtime.Gosched() // a probe takes a while: others are turned away meanwhile
 			left--
 			if left > 0 {
 				p.Success()
@@ -66,6 +69,7 @@ func failsafeHerd(b *failsafeBreaker) Loop {
 			if !ok {
 				continue
 			}
+			runtime.Gosched() // a probe takes a while: others are turned away meanwhile
 			left--
 			if left > 0 {
 				p.Success()

@@ -4,6 +4,8 @@
 
 package bench
 
+import "runtime"
+
 var gobreakerPermitLoops = map[Scenario]func() Loop{
 	Permit:          func() Loop { return gobreakerTwoStep(gobreakerNew(usual)) },
 	RejectPermit:    func() Loop { return gobreakerRejectPermit(gobreakerOpen()) },
@@ -46,6 +48,7 @@ func gobreakerFlakyPermit(b *gobreakerBreaker, every int) Loop {
 			if !ok {
 				panic(turnedAway)
 			}
+			runtime.Gosched() // a probe takes a while: others are turned away meanwhile
 			left--
 			if left > 0 {
 				p.Success()
@@ -66,6 +69,7 @@ func gobreakerHerd(b *gobreakerBreaker) Loop {
 			if !ok {
 				continue
 			}
+			runtime.Gosched() // a probe takes a while: others are turned away meanwhile
 			left--
 			if left > 0 {
 				p.Success()

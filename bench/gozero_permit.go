@@ -4,6 +4,8 @@
 
 package bench
 
+import "runtime"
+
 var gozeroPermitLoops = map[Scenario]func() Loop{
 	Permit:          func() Loop { return gozeroTwoStep(gozeroNew(usual)) },
 	RejectPermit:    func() Loop { return gozeroRejectPermit(gozeroOpen()) },
@@ -46,6 +48,7 @@ func gozeroFlakyPermit(b *gozeroBreaker, every int) Loop {
 			if !ok {
 				panic(turnedAway)
 			}
+			runtime.Gosched() // a probe takes a while: others are turned away meanwhile
 			left--
 			if left > 0 {
 				p.Success()
@@ -66,6 +69,7 @@ func gozeroHerd(b *gozeroBreaker) Loop {
 			if !ok {
 				continue
 			}
+			runtime.Gosched() // a probe takes a while: others are turned away meanwhile
 			left--
 			if left > 0 {
 				p.Success()

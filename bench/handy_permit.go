@@ -4,6 +4,8 @@
 
 package bench
 
+import "runtime"
+
 var handyPermitLoops = map[Scenario]func() Loop{
 	Permit:          func() Loop { return handyTwoStep(handyNew(usual)) },
 	RejectPermit:    func() Loop { return handyRejectPermit(handyOpen()) },
@@ -46,6 +48,7 @@ func handyFlakyPermit(b *handyBreaker, every int) Loop {
 			if !ok {
 				panic(turnedAway)
 			}
+			runtime.Gosched() // a probe takes a while: others are turned away meanwhile
 			left--
 			if left > 0 {
 				p.Success()
@@ -66,6 +69,7 @@ func handyHerd(b *handyBreaker) Loop {
 			if !ok {
 				continue
 			}
+			runtime.Gosched() // a probe takes a while: others are turned away meanwhile
 			left--
 			if left > 0 {
 				p.Success()

@@ -4,6 +4,8 @@
 
 package bench
 
+import "runtime"
+
 var mutexPermitLoops = map[Scenario]func() Loop{
 	Permit:          func() Loop { return mutexTwoStep(mutexNew(usual)) },
 	RejectPermit:    func() Loop { return mutexRejectPermit(mutexOpen()) },
@@ -46,6 +48,7 @@ func mutexFlakyPermit(b *mutexBreaker, every int) Loop {
 			if !ok {
 				panic(turnedAway)
 			}
+			runtime.Gosched() // a probe takes a while: others are turned away meanwhile
 			left--
 			if left > 0 {
 				p.Success()
@@ -66,6 +69,7 @@ func mutexHerd(b *mutexBreaker) Loop {
 			if !ok {
 				continue
 			}
+			runtime.Gosched() // a probe takes a while: others are turned away meanwhile
 			left--
 			if left > 0 {
 				p.Success()

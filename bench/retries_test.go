@@ -66,7 +66,7 @@ func BenchmarkRetries(b *testing.B) {
 					s, f := breaker.flaky(n, c.every)
 					swaps.Add(int64(s))
 					failed.Add(int64(f))
-				}, b.N, g)
+				}, b.N, g, b.ResetTimer)
 				b.ReportMetric(float64(swaps.Load())/float64(b.N), "swaps/op")
 				b.ReportMetric(float64(failed.Load())/float64(b.N), "retries/op")
 			})

@@ -4,6 +4,8 @@
 
 package bench
 
+import "runtime"
+
 var rubyistPermitLoops = map[Scenario]func() Loop{
 	Permit:          func() Loop { return rubyistTwoStep(rubyistNew(usual)) },
 	RejectPermit:    func() Loop { return rubyistRejectPermit(rubyistOpen()) },
@@ -46,6 +48,7 @@ func rubyistFlakyPermit(b *rubyistBreaker, every int) Loop {
 			if !ok {
 				panic(turnedAway)
 			}
+			runtime.Gosched() // a probe takes a while: others are turned away meanwhile
 			left--
 			if left > 0 {
 				p.Success()
@@ -66,6 +69,7 @@ func rubyistHerd(b *rubyistBreaker) Loop {
 			if !ok {
 				continue
 			}
+			runtime.Gosched() // a probe takes a while: others are turned away meanwhile
 			left--
 			if left > 0 {
 				p.Success()

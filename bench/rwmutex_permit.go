@@ -4,6 +4,8 @@
 
 package bench
 
+import "runtime"
+
 var rwmutexPermitLoops = map[Scenario]func() Loop{
 	Permit:          func() Loop { return rwmutexTwoStep(rwmutexNew(usual)) },
 	RejectPermit:    func() Loop { return rwmutexRejectPermit(rwmutexOpen()) },
@@ -46,6 +48,7 @@ func rwmutexFlakyPermit(b *rwmutexBreaker, every int) Loop {
 			if !ok {
 				panic(turnedAway)
 			}
+			runtime.Gosched() // a probe takes a while: others are turned away meanwhile
 			left--
 			if left > 0 {
 				p.Success()
@@ -66,6 +69,7 @@ func rwmutexHerd(b *rwmutexBreaker) Loop {
 			if !ok {
 				continue
 			}
+			runtime.Gosched() // a probe takes a while: others are turned away meanwhile
 			left--
 			if left > 0 {
 				p.Success()

@@ -5,9 +5,11 @@ package bench
 import "sync"
 
 // Spread runs loop n times in all on g goroutines, each its share in one piece: handing out turns one by one, or in
-// batches, would cost more than some of the bodies. They start together; the last to end ends the measurement.
-func Spread(loop Loop, n, g int) {
+// batches, would cost more than some of the bodies. They start together, after
+// ready is called; the last to end ends the measurement.
+func Spread(loop Loop, n, g int, ready func()) {
 	if g == 1 {
+		ready()
 		loop(n)
 		return
 	}
@@ -23,6 +25,7 @@ func Spread(loop Loop, n, g int) {
 			loop(share)
 		})
 	}
+	ready()
 	close(gate)
 	done.Wait()
 }

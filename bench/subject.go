@@ -48,7 +48,7 @@ const (
 	Flaky4Do        Scenario = "Flaky/fails=25%/call=do"
 
 	Storm     Scenario = "Storm/threshold=100/call=pair" // RecordFailure; after every 100 of a goroutine's, Reset
-	Herd      Scenario = "Herd/probes=4/call=permit"     // at the half-open edge: asks and, if admitted, reports
+	Herd      Scenario = "Herd/probes=4/call=permit"     // at the half-open edge: asks and, if admitted, lets others run and reports
 	Cycle     Scenario = "Cycle/hook=none/call=do"       // five failures that trip, and a success that closes
 	CycleHook Scenario = "Cycle/hook=counting/call=do"   // the same with a hook that counts the transitions
 )

@@ -21,7 +21,7 @@ func TestSubjects(t *testing.T) {
 				loop := New(s, subject.Name)
 				loop(1)
 				loop(2*stormLength + 1)
-				Spread(loop, 500, 8)
+				Spread(loop, 500, 8, func() {})
 			})
 		}
 	}
@@ -53,7 +53,12 @@ func TestSubjects_FormsAreWhole(t *testing.T) {
 func TestSpread(t *testing.T) {
 	for _, c := range []struct{ n, g int }{{1, 1}, {7, 1}, {7, 2}, {7, 7}, {3, 8}, {1000, 64}} {
 		var turns, calls atomic.Int64
-		Spread(func(n int) { turns.Add(int64(n)); calls.Add(1) }, c.n, c.g)
+		ready := 0
+		Spread(func(n int) { turns.Add(int64(n)); calls.Add(1) }, c.n, c.g, func() {
+			ready++
+			assert.Zero(t, calls.Load(), "%v", c)
+		})
+		assert.Equal(t, 1, ready)
 		assert.EqualValues(t, c.n, turns.Load(), "%v", c)
 		assert.EqualValues(t, c.g, calls.Load(), "%v", c)
 	}
@@ -86,6 +91,11 @@ func TestScenes(t *testing.T) {
 	atomicHerd(b)(herdLength - 1)
 	assert.Equal(t, atomicbreaker.HalfOpen, b.State())
 	assert.Equal(t, herdLength-1, b.Snapshot().HalfOpenSuccesses)
+
+	b = atomicNew(herd)
+	b.Trip()
+	Spread(atomicHerd(b), 64*100*herdLength, 64, func() {})
+	assert.Less(t, b.Snapshot().Generation, uint32(64*100), "two for each herdLength admissions: most are turned away")
 
 	b = atomicNew(halfOpen)
 	atomicCycle(b)(10)

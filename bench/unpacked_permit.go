@@ -4,6 +4,8 @@
 
 package bench
 
+import "runtime"
+
 var unpackedPermitLoops = map[Scenario]func() Loop{
 	Permit:          func() Loop { return unpackedTwoStep(unpackedNew(usual)) },
 	RejectPermit:    func() Loop { return unpackedRejectPermit(unpackedOpen()) },
@@ -46,6 +48,7 @@ func unpackedFlakyPermit(b *unpackedBreaker, every int) Loop {
 			if !ok {
 				panic(turnedAway)
 			}
+			runtime.Gosched() // a probe takes a while: others are turned away meanwhile
 			left--
 			if left > 0 {
 				p.Success()
@@ -66,6 +69,7 @@ func unpackedHerd(b *unpackedBreaker) Loop {
 			if !ok {
 				continue
 			}
+			runtime.Gosched() // a probe takes a while: others are turned away meanwhile
 			left--
 			if left > 0 {
 				p.Success()

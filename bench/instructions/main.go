@@ -55,6 +55,9 @@ func main() {
 }
 
 func count() error {
+	if err := bench.Header(os.Stdout, ".", "make instructions"); err != nil {
+		return err
+	}
 	for _, s := range states {
 		for _, subject := range bench.Subjects {
 			if subject.Loops[s.scenario] == nil || omitted[subject.Name] {

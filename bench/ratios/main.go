@@ -5,6 +5,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"flag"
 	"fmt"
@@ -13,7 +14,7 @@ import (
 )
 
 const (
-	usage = "usage: go run ./ratios [-rounds n]\n\nn is the number of rounds to take medians of: 7 to 999, default 11."
+	usage = "usage: go run ./ratios [-rounds n] [-o file]\n\nn is the number of rounds to take medians of: 7 to 999, default 11.\nfile gets what is printed, for make report."
 
 	defaultRounds, minRounds, maxRounds = 11, 7, 999
 
@@ -21,7 +22,7 @@ const (
 )
 
 func main() {
-	rounds, err := parse(os.Args[1:])
+	rounds, file, err := parse(os.Args[1:])
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		fmt.Println(usage)
@@ -30,25 +31,34 @@ func main() {
 		fmt.Fprintln(os.Stderr, "ratios:", err)
 		os.Exit(2)
 	}
-	if short := run(os.Stdout, rounds); short > 0 {
+	var text bytes.Buffer
+	short := run(io.MultiWriter(os.Stdout, &text), rounds)
+	if file != "" {
+		if err := os.WriteFile(file, text.Bytes(), 0o644); err != nil {
+			fmt.Fprintln(os.Stderr, "ratios:", err)
+			os.Exit(2)
+		}
+	}
+	if short > 0 {
 		fmt.Fprintf(os.Stderr, "ratios: %d short\n", short)
 		os.Exit(1)
 	}
 }
 
-func parse(args []string) (rounds int, err error) {
+func parse(args []string) (rounds int, file string, err error) {
 	flags := flag.NewFlagSet("ratios", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	flags.IntVar(&rounds, "rounds", defaultRounds, "")
+	flags.StringVar(&file, "o", "", "")
 	switch err := flags.Parse(args); {
 	case err != nil:
-		return 0, err
+		return 0, "", err
 	case flags.NArg() > 0:
-		return 0, fmt.Errorf("unexpected argument %q", flags.Arg(0))
+		return 0, "", fmt.Errorf("unexpected argument %q", flags.Arg(0))
 	case rounds < minRounds || rounds > maxRounds:
-		return 0, fmt.Errorf("-rounds %d: want %d to %d", rounds, minRounds, maxRounds)
+		return 0, "", fmt.Errorf("-rounds %d: want %d to %d", rounds, minRounds, maxRounds)
 	}
-	return rounds, nil
+	return rounds, file, nil
 }
 
 func run(w io.Writer, rounds int) (short int) {

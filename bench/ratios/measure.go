@@ -49,8 +49,8 @@ func calibrate(n int, took time.Duration) int {
 
 // run times one slice.
 func (t *timer) run() time.Duration {
-	start := time.Now()
-	bench.Spread(t.loop, t.n, t.goroutines)
+	var start time.Time
+	bench.Spread(t.loop, t.n, t.goroutines, func() { start = time.Now() })
 	return time.Since(start)
 }
 

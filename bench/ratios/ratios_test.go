@@ -126,14 +126,16 @@ func TestReportAllocations(t *testing.T) {
 }
 
 func TestParse(t *testing.T) {
-	rounds, err := parse(nil)
+	rounds, file, err := parse(nil)
 	require.NoError(t, err)
 	assert.Equal(t, defaultRounds, rounds)
-	rounds, err = parse([]string{"-rounds", "7"})
+	assert.Empty(t, file)
+	rounds, file, err = parse([]string{"-rounds", "7", "-o", "x"})
 	require.NoError(t, err)
 	assert.Equal(t, 7, rounds)
+	assert.Equal(t, "x", file)
 	for _, bad := range [][]string{{"-rounds", "6"}, {"-rounds", "1000"}, {"-rounds", "x"}, {"-fast"}, {"all"}} {
-		_, err := parse(bad)
+		_, _, err := parse(bad)
 		require.Error(t, err, "%q", bad)
 		assert.NotContains(t, err.Error(), "\n", "one line")
 	}

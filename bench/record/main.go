@@ -10,16 +10,20 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
-	"runtime"
+	"regexp"
 	"strings"
 	"time"
+
+	"github.com/sinkguard/go-atomicbreaker/bench"
 )
 
 type plan struct {
@@ -32,20 +36,30 @@ func main() {
 	var p plan
 	flag.IntVar(&p.count, "count", 10, "rounds")
 	flag.StringVar(&p.bench, "bench", ".", "`regexp` of the benchmarks to run")
-	flag.StringVar(&p.time, "benchtime", "100ms", "how long each of them runs in a round")
+	flag.StringVar(&p.time, "benchtime", "40ms", "how long each of them runs in a round")
 	flag.StringVar(&p.results, "o", "results/latest.txt", "`file` to write")
 	flag.StringVar(&p.directory, "C", ".", "`directory` of the benchmarks, if not this one")
 	flag.Parse()
-	if err := p.run(os.Stderr); err != nil {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := p.run(ctx, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "record:", err)
 		os.Exit(1)
 	}
 }
 
+var times = regexp.MustCompile(`^[1-9][0-9]*x$`)
+
 // run writes under another name until all is measured: a broken run leaves the last results as they were.
-func (p plan) run(progress io.Writer) (err error) {
+func (p plan) run(ctx context.Context, progress io.Writer) (err error) {
 	if p.count < 1 {
-		return errors.New("-count is at least 1")
+		return fmt.Errorf("-count %d: want at least 1", p.count)
+	}
+	if _, err := regexp.Compile(p.bench); err != nil {
+		return fmt.Errorf("-bench: %w", err)
+	}
+	if _, err := time.ParseDuration(p.time); err != nil && !times.MatchString(p.time) {
+		return fmt.Errorf("-benchtime %q: want a duration, or a number of calls and an x", p.time)
 	}
 	scratch, err := os.MkdirTemp("", "record-*")
 	if err != nil {
@@ -53,7 +67,7 @@ func (p plan) run(progress io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
 	binary := filepath.Join(scratch, "bench.test")
-	if out, err := p.command("go", "test", "-c", "-o", binary, ".").CombinedOutput(); err != nil {
+	if out, err := p.command(ctx, "go", "test", "-c", "-o", binary, ".").CombinedOutput(); err != nil {
 		return fmt.Errorf("build: %w\n%s", err, out)
 	}
 	if err := os.MkdirAll(filepath.Dir(p.results), 0o755); err != nil {
@@ -68,9 +82,13 @@ func (p plan) run(progress io.Writer) (err error) {
 		err = errors.Join(err, f.Close())
 		if err == nil {
 			err = os.Rename(partial, p.results)
+		} else {
+			err = errors.Join(err, os.Remove(partial))
 		}
 	}()
-	header(f, p)
+	if err := bench.Header(f, p.directory, fmt.Sprintf("make bench COUNT=%d BENCH=%s BENCHTIME=%s", p.count, p.bench, p.time)); err != nil {
+		return err
+	}
 	start := time.Now()
 	lines := 0 // of the first round, which the others will have as well
 	for round := range p.count {
@@ -79,7 +97,7 @@ func (p plan) run(progress io.Writer) (err error) {
 			_, _ = fmt.Fprintf(progress, "\rround %d of %d, benchmark %d%s: %s, %s left   ", round+1, p.count, n, of(lines),
 				elapsed.Round(time.Second), left(elapsed, round, p.count, n, lines))
 		}
-		if lines, err = p.round(binary, f, round == 0, report); err != nil {
+		if lines, err = p.round(ctx, binary, f, round == 0, report); err != nil {
 			return err
 		}
 	}
@@ -87,15 +105,15 @@ func (p plan) run(progress io.Writer) (err error) {
 	return nil
 }
 
-func (p plan) command(name string, args ...string) *exec.Cmd {
-	cmd := exec.Command(name, args...)
+func (p plan) command(ctx context.Context, name string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = p.directory
 	return cmd
 }
 
 // round runs all benchmarks once and copies their lines; those about the machine only the first time.
-func (p plan) round(binary string, w io.Writer, first bool, report func(n int)) (n int, err error) {
-	cmd := p.command(binary, "-test.run=^$", "-test.bench="+p.bench, "-test.benchtime="+p.time, "-test.timeout=30m")
+func (p plan) round(ctx context.Context, binary string, w io.Writer, first bool, report func(n int)) (n int, err error) {
+	cmd := p.command(ctx, binary, "-test.run=^$", "-test.bench="+p.bench, "-test.benchtime="+p.time, "-test.timeout=30m")
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -127,15 +145,6 @@ func (p plan) round(binary string, w io.Writer, first bool, report func(n int)) 
 		return 0, fmt.Errorf("no benchmark matches %q", p.bench)
 	}
 	return n, nil
-}
-
-func header(w io.Writer, p plan) {
-	commit := "unknown"
-	if out, err := p.command("git", "describe", "--always", "--dirty").Output(); err == nil {
-		commit = strings.TrimSpace(string(out))
-	}
-	_, _ = fmt.Fprintf(w, "commit: %s\ntoolchain: %s\ncores: %d\ndate: %s\ncommand: make bench COUNT=%d BENCH=%s BENCHTIME=%s\n",
-		commit, runtime.Version(), runtime.NumCPU(), time.Now().UTC().Format(time.DateOnly), p.count, p.bench, p.time)
 }
 
 func of(lines int) string {

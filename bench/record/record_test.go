@@ -26,7 +26,7 @@ func TestRun(t *testing.T) {
 	dir := inModule(t, "func BenchmarkA(b *testing.B) {}\n\nfunc BenchmarkB(b *testing.B) {}\n")
 	results := filepath.Join(dir, "results", "x.txt")
 	var progress strings.Builder
-	require.NoError(t, plan{2, ".", "1x", results, dir}.run(&progress))
+	require.NoError(t, plan{2, ".", "1x", results, dir}.run(t.Context(), &progress))
 	text, err := os.ReadFile(results)
 	require.NoError(t, err)
 	assert.True(t, strings.HasPrefix(string(text), "commit: unknown\ntoolchain: go"), "%s", text)
@@ -48,12 +48,15 @@ func TestRun_Fails(t *testing.T) {
 		dir := inModule(t, source)
 		results := filepath.Join(dir, "x.txt")
 		require.NoError(t, os.WriteFile(results, []byte("old"), 0o600))
-		require.ErrorContains(t, plan{1, ".", "1x", results, dir}.run(&strings.Builder{}), want)
+		require.ErrorContains(t, plan{1, ".", "1x", results, dir}.run(t.Context(), &strings.Builder{}), want)
 		text, err := os.ReadFile(results)
 		require.NoError(t, err)
 		assert.Equal(t, "old", string(text))
+		require.NoFileExists(t, results+".partial")
 	}
-	require.ErrorContains(t, plan{count: 0}.run(&strings.Builder{}), "-count")
+	require.ErrorContains(t, plan{count: 0}.run(t.Context(), &strings.Builder{}), "-count 0: want at least 1")
+	require.ErrorContains(t, plan{1, "(", "1x", "", ""}.run(t.Context(), &strings.Builder{}), "-bench: ")
+	require.ErrorContains(t, plan{1, ".", "foo", "", ""}.run(t.Context(), &strings.Builder{}), `-benchtime "foo": want`)
 }
 
 func TestLeft(t *testing.T) {

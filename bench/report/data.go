@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -21,7 +22,10 @@ const enough = 6
 type data struct {
 	samples map[key][]float64
 	config  map[string]string // the header of the file
-	most    int               // samples of a benchmark
+	runs    int               // samples of each benchmark
+
+	counted map[string]string // the header of the instructions
+	ratios  string            // what ratios printed
 }
 
 type key struct{ name, unit string }
@@ -52,10 +56,15 @@ func read(r io.Reader, name string) (*data, error) {
 					unit, number = v.OrigUnit, v.OrigValue
 				}
 				k := key{string(full), unit}
+				if unit == "ns/op" && number <= 0 {
+					return nil, fmt.Errorf("%s: %g ns/op", k.name, number)
+				}
 				d.samples[k] = append(d.samples[k], number)
-				d.most = max(d.most, len(d.samples[k]))
 			}
 			for _, c := range record.Config {
+				if was, ok := d.config[c.Key]; ok && was != string(c.Value) {
+					return nil, fmt.Errorf("two runs in one: %s is %q, then %q", c.Key, was, c.Value)
+				}
 				d.config[c.Key] = string(c.Value)
 			}
 		}
@@ -63,10 +72,28 @@ func read(r io.Reader, name string) (*data, error) {
 	if err := reader.Err(); err != nil {
 		return nil, err
 	}
-	if d.most == 0 {
-		return nil, fmt.Errorf("%s: no results", name)
+	return d, d.check()
+}
+
+// check refuses what would make pages that look complete and are not.
+func (d *data) check() error {
+	if len(d.samples) == 0 {
+		return errors.New("no results")
 	}
-	return d, nil
+	for _, k := range []string{"commit", "toolchain", "cores", "command"} {
+		if d.config[k] == "" {
+			return fmt.Errorf("no header: %s is missing", k)
+		}
+	}
+	for k, samples := range d.samples {
+		if d.runs == 0 {
+			d.runs = len(samples)
+		}
+		if d.runs != len(samples) {
+			return fmt.Errorf("cut off: benchmarks with %d samples and with %d (%s)", d.runs, len(samples), k.name)
+		}
+	}
+	return nil
 }
 
 // get summarizes what benchstat would: the median, with no assumption about how the samples are spread. With too few for

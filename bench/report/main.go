@@ -26,8 +26,12 @@ func main() {
 	}
 }
 
-// raw are the files that are read, all of them if they are there: what record wrote, and what instructions counted.
-var raw = []string{"bench/results/latest.txt", "bench/results/instructions.txt"}
+// The raw files: what record, instructions and ratios wrote.
+const (
+	latest       = "bench/results/latest.txt"
+	instructions = "bench/results/instructions.txt"
+	ratios       = "bench/results/ratios.txt"
+)
 
 // generate returns the text of every file that depends on the raw ones, by its path below root.
 func generate(root string) (map[string]string, error) {

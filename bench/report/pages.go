@@ -5,26 +5,49 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
 )
 
-func readAll(root string) (d *data, err error) {
-	var readers []io.Reader
-	for i, name := range raw {
-		f, err := os.Open(filepath.Join(root, name))
-		if i > 0 && errors.Is(err, os.ErrNotExist) { // counted on another day, or on a machine without the tool for it
-			continue
-		}
-		if err != nil {
-			return nil, err
-		}
-		defer func() { err = errors.Join(err, f.Close()) }()
-		readers = append(readers, f, strings.NewReader("\n"))
+// readAll reads the raw files below root. Instructions may be missing: they are counted where there is a tool for it.
+func readAll(root string) (*data, error) {
+	d, err := readFile(root, latest)
+	if err != nil {
+		return nil, err
 	}
-	return read(io.MultiReader(readers...), "bench/results")
+	for _, c := range headline.columns {
+		if d.get(c.name("atomic"), c.unit).no {
+			return nil, fmt.Errorf("%s: no %s: want all benchmarks, make bench without BENCH", latest, c.name("atomic"))
+		}
+	}
+	counts, err := readFile(root, instructions)
+	switch {
+	case err == nil:
+		maps.Copy(d.samples, counts.samples)
+		d.counted = counts.config
+	case !errors.Is(err, os.ErrNotExist):
+		return nil, err
+	}
+	text, err := os.ReadFile(filepath.Join(root, ratios))
+	if err != nil {
+		return nil, err
+	}
+	d.ratios = string(text)
+	return d, nil
+}
+
+func readFile(root, name string) (d *data, err error) {
+	f, err := os.Open(filepath.Join(root, name))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	if d, err = read(f, name); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return d, nil
 }
 
 const (
@@ -44,15 +67,19 @@ func between(page, block string) (string, error) {
 
 // readme is what stands in README.md.
 func readme(d *data) string {
-	return fmt.Sprintf("Nanoseconds a call, medians of %d runs with %s, on %s. An empty cell: it has no such call.\n\n%s\n%s\n%s",
-		d.most, spread(d), machine(d), headline.markdown(d, headlineImpls), plots[0].link("bench/results/"), plots[1].link("bench/results/"))
+	return fmt.Sprintf("```text\n%s```\n\nBeside what a Go user might pick instead, in nanoseconds a call; medians of %d runs with %s, on %s. An empty cell: it has no "+
+		"such call. [BENCHMARKS.md](BENCHMARKS.md) has every table, how they were measured, and where others win.\n\n%s\n%s\n%s",
+		d.ratios, d.runs, spread(d), machine(d), headline.markdown(d, headlineImpls), plots[0].link("bench/results/"), plots[1].link("bench/results/"))
 }
 
 // benchmarks is what stands in BENCHMARKS.md.
 func benchmarks(d *data) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Measured at commit %s on %s: `%s`. A cell is the median of %d runs with %s.\n",
-		d.config["commit"], machine(d), d.config["command"], d.most, spread(d))
+		d.config["commit"], machine(d), d.config["command"], d.runs, spread(d))
+	if d.counted != nil {
+		fmt.Fprintf(&b, "Instructions were counted at commit %s with %s: `%s`.\n", d.counted["commit"], d.counted["toolchain"], d.counted["command"])
+	}
 	for _, p := range plots {
 		b.WriteString("\n" + p.link("bench/results/"))
 	}
@@ -66,7 +93,7 @@ func benchmarks(d *data) string {
 
 // spread says what stands after ±.
 func spread(d *data) string {
-	if d.most < enough {
+	if d.runs < enough {
 		return "how far their extremes are from it"
 	}
 	return "how far the 95 % confidence interval reaches"

@@ -61,6 +61,7 @@ func dots(p *plot.Plot, d *data, rows []dot, series []string) error {
 	}
 	p.X.Min, p.X.Max = math.Pow(10, math.Floor(math.Log10(low))), math.Pow(10, math.Ceil(math.Log10(high)))
 	p.Y.Min, p.Y.Max = -0.6, float64(len(rows))-0.4
+	p.X.Label.Text = "time a call"
 	p.Y.Tick.Marker = named(names)
 	p.Y.Width, p.Y.Tick.Width = 0, 0
 	grid(p, true, false)
@@ -116,20 +117,25 @@ func logs(p *plot.Plot, d *data) error {
 func lines(p *plot.Plot, xs []float64, of map[string][]value, names map[string]string, x0, x1 float64) error {
 	low, high := math.Inf(1), math.Inf(-1)
 	var ends []lineEnd
+	aside := (x1 - x0) * 0.006 * float64(len(of)-1) / 2 // bars of the same x stand beside each other
 	for _, impl := range append([]string{"atomic_open", "atomic_do", "eapache_open"}, impls...) {
 		var points plotter.XYs
 		colour := colours[base(impl)]
+		if of[impl] != nil {
+			aside -= (x1 - x0) * 0.006
+		}
 		for i, v := range of[impl] {
 			if v.no {
 				continue
 			}
 			low, high = min(low, v.low), max(high, v.high)
-			points = append(points, plotter.XY{X: xs[i], Y: v.center})
-			bar, err := plotter.NewLine(plotter.XYs{{X: xs[i], Y: v.low}, {X: xs[i], Y: v.high}})
+			x := xs[i] + aside
+			points = append(points, plotter.XY{X: x, Y: v.center})
+			bar, err := plotter.NewLine(plotter.XYs{{X: x, Y: v.low}, {X: x, Y: v.high}})
 			if err != nil {
 				return err
 			}
-			bar.Color, bar.Width = colour, vg.Points(3)
+			bar.Color, bar.Width = colour, vg.Points(2)
 			p.Add(bar)
 		}
 		if points == nil {
@@ -181,8 +187,9 @@ func failures(p *plot.Plot, d *data) error {
 		}
 	}
 	p.X.Tick.Marker = named([]string{"none", "0.1 %", "1 %", "25 %"})
+	p.X.Label.Text, p.Y.Label.Text = "share of the calls that fails", "time a call"
 	p.Y.Tick.Marker = powers{nanoseconds}
-	return lines(p, []float64{0, 1, 2, 3}, of, map[string]string{"atomic": "atomicbreaker, Allow", "atomic_do": "atomicbreaker, Do"}, -0.2, 3)
+	return lines(p, []float64{0, 1, 2, 3}, of, map[string]string{"atomic": "atomicbreaker, Allow", "atomic_do": "atomicbreaker, Do"}, -0.2, 3.1)
 }
 
 func goroutines(p *plot.Plot, d *data) error {
@@ -199,7 +206,8 @@ func goroutines(p *plot.Plot, d *data) error {
 		}
 	}
 	p.X.Tick.Marker, p.Y.Tick.Marker = named(names), powers{nanoseconds}
-	return lines(p, xs, of, map[string]string{"atomic": "atomicbreaker, Allow", "atomic_do": "atomicbreaker, Do"}, -0.2, 5)
+	p.X.Label.Text, p.Y.Label.Text = "goroutines", "time a call"
+	return lines(p, xs, of, map[string]string{"atomic": "atomicbreaker, Allow", "atomic_do": "atomicbreaker, Do"}, -0.2, 5.15)
 }
 
 func memory(p *plot.Plot, d *data) error {
@@ -217,5 +225,6 @@ func memory(p *plot.Plot, d *data) error {
 	add("atomic_open", "atomic", "open-B/breaker")
 	add("eapache_open", "eapache", "open-B/breaker")
 	p.X.Tick.Marker, p.Y.Tick.Marker = named([]string{"1", "1,000", "1,000,000"}), powers{byteCount}
-	return lines(p, []float64{0, 1, 2}, of, map[string]string{"atomic": "atomicbreaker", "atomic_open": "atomicbreaker, open", "eapache_open": "eapache, open"}, -0.1, 2)
+	p.X.Label.Text, p.Y.Label.Text = "breakers", "memory of one"
+	return lines(p, []float64{0, 1, 2}, of, map[string]string{"atomic": "atomicbreaker", "atomic_open": "atomicbreaker, open", "eapache_open": "eapache, open"}, -0.1, 2.07)
 }

@@ -39,8 +39,9 @@ pkg: example
 cpu: Some CPU
 BenchmarkHealthy/impl=atomic/call=pair/g=1-2 100 0.5 ns/op 0 B/op 0 allocs/op
 BenchmarkHealthy/impl=atomic/call=pair/g=1-2 100 0.6 ns/op 0 B/op 0 allocs/op
-BenchmarkHealthy/impl=atomic/call=pair/g=1-2 100 0.55 ns/op 0 B/op 0 allocs/op
 BenchmarkFlaky/impl=mutex/fails=0.1%/call=do/g=2-2 100 1234 ns/op 16 B/op 1 allocs/op
+BenchmarkFlaky/impl=mutex/fails=0.1%/call=do/g=2-2 100 1234 ns/op 16 B/op 1 allocs/op
+BenchmarkFleet/impl=atomic/breakers=1000-2 1 344.25 closed-B/breaker 500 open-B/breaker
 BenchmarkFleet/impl=atomic/breakers=1000-2 1 344.25 closed-B/breaker 500 open-B/breaker
 `
 
@@ -53,21 +54,40 @@ func readSample(t *testing.T) *data {
 
 func TestRead(t *testing.T) {
 	d := readSample(t)
-	assert.Equal(t, 3, d.most)
+	assert.Equal(t, 2, d.runs)
 	v := d.get("Healthy/impl=atomic/call=pair/g=1", "ns/op")
-	assert.Equal(t, value{center: 0.55, low: 0.5, high: 0.6}, v, "three samples make no interval: the extremes")
+	assert.Equal(t, value{center: 0.55, low: 0.5, high: 0.6}, v, "two samples make no interval: the extremes")
 	assert.Equal(t, "0.55 ±9%", v.String())
 	assert.Equal(t, "1,234", d.get("Flaky/impl=mutex/fails=0.1%/call=do/g=2", "ns/op").String())
 	assert.Equal(t, "344", d.get("Fleet/impl=atomic/breakers=1000", "closed-B/breaker").String())
 	assert.True(t, d.get("Healthy/impl=none/call=pair/g=1", "ns/op").no)
 	assert.Equal(t, "2 cores of Some CPU, go1.26 linux/amd64", machine(d))
 
-	_, err := read(strings.NewReader("commit: 0123456\n"), "sample")
-	require.Error(t, err, "no results are no report")
+}
+
+// Pages that look complete and are not would be believed.
+func TestRead_Refuses(t *testing.T) {
+	line := "BenchmarkHealthy/impl=atomic/call=pair/g=1-2 100 0.5 ns/op 0 B/op 0 allocs/op\n"
+	for want, text := range map[string]string{
+		"no results":      "commit: 0123456\n",
+		"no header":       line,
+		"cut off":         sample + line,
+		"0 ns/op":         strings.ReplaceAll(sample, "0.5 ns/op", "0 ns/op"),
+		"two runs in one": sample + strings.ReplaceAll(sample, "0123456", "6543210"),
+		"sample:":         sample + "BenchmarkHealthy/impl=atomic/call=pair/g=1-2 100 0.\n",
+	} {
+		_, err := read(strings.NewReader(text), "sample")
+		require.ErrorContains(t, err, want)
+	}
+	root := t.TempDir()
+	require.NoError(t, os.MkdirAll(filepath.Join(root, filepath.Dir(latest)), 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(root, latest), []byte(sample), 0o600))
+	_, err := readAll(root)
+	require.ErrorContains(t, err, "want all benchmarks")
 }
 
 func TestGet_Interval(t *testing.T) {
-	lines := ""
+	lines := "commit: 0123456\ncores: 2\ntoolchain: go1.26\ncommand: make bench\n"
 	for _, ns := range []string{"90", "100", "100", "100", "100", "101", "101", "101", "102", "900"} {
 		lines += "BenchmarkX/impl=a 1 " + ns + " ns/op\n"
 	}

@@ -31,18 +31,19 @@ func tables() []table {
 		}
 		return columns
 	}
+	forms := map[string]string{"pair": "Allow and RecordSuccess", "permit": "two steps with a permit", "do": "a function handed over"}
 	few, many := []string{"1", "2"}, []string{"1", "2", "4", "16", "256", "4096"}
-	const goroutines = "%s goroutines"
+	const goroutines = "%s together"
 	add("Healthy, Allow and RecordSuccess, ns", over(many, goroutines, "Healthy/impl=%s/call=pair/g=KEY", "ns/op")...)
 	add("Healthy, two steps with a permit, ns", over(few, goroutines, "Healthy/impl=%s/call=permit/g=KEY", "ns/op")...)
 	add("Healthy, a function handed over, ns", over(many, goroutines, "Healthy/impl=%s/call=do/g=KEY", "ns/op")...)
 	for _, call := range []string{"pair", "permit", "do"} {
-		add("Turned away while open, call="+call+", ns",
+		add("Turned away while open, "+forms[call]+", ns",
 			over(few, goroutines, "Rejecting/impl=%s/state=open/call="+call+"/g=KEY", "ns/op")...)
 	}
 	add("Turned away while half-open, ns", over(few, goroutines, "Rejecting/impl=%s/state=half_open/call=pair/g=KEY", "ns/op")...)
 	for _, call := range []string{"pair", "permit", "do"} {
-		add("Some calls fail, none trips, 2 goroutines, call="+call+", ns",
+		add("Some calls fail, none trips, 2 goroutines, "+forms[call]+", ns",
 			over([]string{"0.1%", "1%", "25%"}, "%s fail", "Flaky/impl=%s/fails=KEY/call="+call+"/g=2", "ns/op")...)
 	}
 	add("One call in a hundred fails, a function handed over, ns",
@@ -57,7 +58,7 @@ func tables() []table {
 		column{"with a hook, ns", "Cycle/impl=%s/hook=counting/call=do/g=1", "ns/op"},
 		column{"allocations", "Cycle/impl=%s/hook=counting/call=do/g=1", "allocs/op"})
 	for _, breakers := range []string{"one", "each"} {
-		add("Two goroutines, breakers="+breakers+", Allow and an outcome, ns", over([]string{"0%", "0.1%", "1%", "25%"},
+		add("Two goroutines, "+map[string]string{"one": "one breaker for both", "each": "a breaker for each"}[breakers]+", Allow and an outcome, ns", over([]string{"0%", "0.1%", "1%", "25%"},
 			"%s fail", "Isolation/impl=%s/fails=KEY/breakers="+breakers+"/g=2", "ns/op")...)
 	}
 	for _, unit := range []struct{ title, unit string }{
@@ -66,10 +67,11 @@ func tables() []table {
 		{"Time until all have tripped, ns a breaker", "trip-ns/breaker"},
 		{"Time until all have recovered, ns a breaker", "recover-ns/breaker"},
 	} {
-		add(unit.title, over([]string{"1", "1000", "1000000"}, "%s breakers", "Fleet/impl=%s/breakers=KEY", unit.unit)...)
+		add(unit.title, column{"one", "Fleet/impl=%s/breakers=1", unit.unit}, column{"1,000", "Fleet/impl=%s/breakers=1000", unit.unit},
+			column{"1,000,000", "Fleet/impl=%s/breakers=1000000", unit.unit})
 	}
 	for _, sink := range []string{"discard", "file"} {
-		add("A log call, sink="+sink+", ns",
+		add("A log call to a "+map[string]string{"discard": "sink that does nothing", "file": "file"}[sink]+", ns",
 			over([]string{"slog", "zap", "zerolog"}, "%s", "Log/impl=%s/logger=KEY/sink="+sink+"/g=1", "ns/op")...)
 	}
 	add("Allocated in a call", column{"healthy do, bytes", "Healthy/impl=%s/call=do/g=1", "B/op"},

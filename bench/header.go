@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bench
+
+import (
+	"fmt"
+	"io"
+	"os/exec"
+	"runtime"
+	"strings"
+	"time"
+)
+
+// Header writes what results are worth nothing without: what was measured in directory, by which command, on what.
+func Header(w io.Writer, directory, command string) error {
+	commit := "unknown"
+	git := exec.Command("git", "describe", "--always", "--dirty")
+	git.Dir = directory
+	if out, err := git.Output(); err == nil {
+		commit = strings.TrimSpace(string(out))
+	}
+	_, err := fmt.Fprintf(w, "commit: %s\ntoolchain: %s\ncores: %d\ndate: %s\ncommand: %s\n",
+		commit, runtime.Version(), runtime.GOMAXPROCS(0), time.Now().UTC().Format(time.DateOnly), command)
+	return err
+}
