@@ -68,7 +68,7 @@ func (h *Handler) Enabled(ctx context.Context, level slog.Level) bool {
 func (h *Handler) Handle(ctx context.Context, r slog.Record) (err error) {
 	permit, ok := h.breaker.TryAcquire()
 	if !ok {
-		return h.guard.Reject(record{ctx, r, h.fallback})
+		return h.reject(ctx, &r)
 	}
 	returned := false
 	defer func() {
@@ -77,19 +77,36 @@ func (h *Handler) Handle(ctx context.Context, r slog.Record) (err error) {
 			if !h.guard.Repanic() {
 				v = recover()
 			}
-			err = h.guard.Unwound(record{ctx, r, h.fallback}, permit, v)
+			err = h.unwound(ctx, &r, permit, v)
 		}
 	}()
 	err = h.primary.Handle(ctx, r.Clone())
 	returned = true
 	if err != nil {
-		return h.guard.Fail(record{ctx, r, h.fallback}, permit, false, err)
+		return h.fail(ctx, &r, permit, err)
 	}
 	permit.Success()
 	if h.guard.Troubled() {
 		h.guard.Taken()
 	}
 	return nil
+}
+
+// The other ways of Handle are apart from it, because each has a copy of the record, of 288 bytes, in its frame.
+
+//go:noinline
+func (h *Handler) reject(ctx context.Context, r *slog.Record) error {
+	return h.guard.Reject(record{ctx, *r, h.fallback})
+}
+
+//go:noinline
+func (h *Handler) unwound(ctx context.Context, r *slog.Record, permit atomicbreaker.Permit, v any) error {
+	return h.guard.Unwound(record{ctx, *r, h.fallback}, permit, v)
+}
+
+//go:noinline
+func (h *Handler) fail(ctx context.Context, r *slog.Record, permit atomicbreaker.Permit, err error) error {
+	return h.guard.Fail(record{ctx, *r, h.fallback}, permit, false, err)
 }
 
 func handleFallback(r record) error {

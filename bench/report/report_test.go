@@ -62,7 +62,6 @@ func TestRead(t *testing.T) {
 	assert.Equal(t, "344", d.get("Fleet/impl=atomic/breakers=1000", "closed-B/breaker").String())
 	assert.True(t, d.get("Healthy/impl=none/call=pair/g=1", "ns/op").no)
 	assert.Equal(t, "2 cores of Some CPU, go1.26 linux/amd64", machine(d))
-
 }
 
 // Pages that look complete and are not would be believed.
