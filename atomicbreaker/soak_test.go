@@ -28,7 +28,8 @@ func TestSoak(t *testing.T) {
 		t.Skip("SOAK says for how long; make soak")
 	}
 	d, err := time.ParseDuration(os.Getenv("SOAK"))
-	require.NoError(t, err)
+	require.NoError(t, err, "want a duration such as 10m")
+	require.Positive(t, d, "want a duration such as 10m")
 	debug.SetTraceback("all")
 	defer time.AfterFunc(d+2*time.Minute, func() { panic("the soak hangs") }).Stop()
 	replayFailures(t)

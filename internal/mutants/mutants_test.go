@@ -21,16 +21,18 @@ import (
 
 // What may be asked for by the environment, as regular expressions: which mutants, and which layers are to say of every
 // mutant whether they would have noticed as well (all of them: MATRIX=., a quarter of an hour).
-var (
-	wanted = regexp.MustCompile(os.Getenv("MUTANTS"))
-	matrix = regexp.MustCompile(cmp.Or(os.Getenv("MATRIX"), "^$"))
-)
+var wanted, matrix *regexp.Regexp
 
 // TestMutants breaks the library in one way after the other, and fails if the layer that must notice does not, or if
 // one notices of which the table says that it cannot. First the library as it is passes every layer, so that a test
 // that fails anyway kills nothing.
 func TestMutants(t *testing.T) {
 	start := time.Now()
+	var err error
+	wanted, err = regexp.Compile(os.Getenv("MUTANTS"))
+	require.NoError(t, err, "MUTANTS")
+	matrix, err = regexp.Compile(cmp.Or(os.Getenv("MATRIX"), "^$"))
+	require.NoError(t, err, "MATRIX")
 	var chosen []mutant
 	for _, m := range table(t) {
 		if l := layerOf(m.layer); l == nil {
@@ -41,7 +43,7 @@ func TestMutants(t *testing.T) {
 			chosen = append(chosen, m)
 		}
 	}
-	require.NotEmpty(t, chosen)
+	require.NotEmpty(t, chosen, "no mutant matches MUTANTS=%s", wanted)
 	unbroken(t, chosen)
 	var killed, claims, held atomic.Int32
 	inPairs(len(chosen), func(i int) {
