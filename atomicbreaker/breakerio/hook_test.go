@@ -29,6 +29,17 @@ func TestWriter_HooksThatPanic(t *testing.T) {
 	w := breakerio.NewWriter(breaker(), down, &fallback, breakerio.WithRecordErrors(func(error) bool { panic("is") }))
 	require.PanicsWithValue(t, "is", func() { _, _ = io.WriteString(w, "2") })
 	require.Equal(t, "12", fallback.String())
+
+	b = breaker(atomicbreaker.WithRecoveryTimeout(0), atomicbreaker.WithOnTransition(func(tr atomicbreaker.Transition) {
+		if tr.To == atomicbreaker.HalfOpen {
+			panic("hook")
+		}
+	}))
+	b.Trip()
+	w = breakerio.NewWriter(b, down, &fallback)
+	require.PanicsWithValue(t, "hook", func() { _, _ = io.WriteString(w, "3") }, "where it is asked")
+	require.Equal(t, "123", fallback.String())
+	require.Equal(t, uint64(1), w.Stats().Fallback)
 }
 
 // within fails the test if f has not returned after a time in which it would have, many times over, if it did not wait

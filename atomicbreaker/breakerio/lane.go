@@ -54,13 +54,14 @@ const (
 	idle    uint32 = iota
 	busy           // the worker writes, the caller waits
 	stuck          // the worker writes, nobody waits
-	closing        // stuck, and the worker is to close the sink when it comes back
+	closing        // stuck, and the worker is to close the sink when it comes back, or is stuck in that; for ever
 )
 
 type job uint8
 
 const (
 	write job = iota
+	syncSink
 	closeSink
 )
 
@@ -101,8 +102,14 @@ func (l *Lane) Write(p []byte) (int, error) {
 	return l.do(write, p)
 }
 
-// Close ends the lane's goroutine and, if the sink is an [io.Closer], closes it. It waits no longer than the timeout, and
-// not at all for a write that is stuck: then the error is [ErrHung], and the goroutine closes the sink and ends when
+// Sync calls the sink's Sync method, if it has one, and waits as Write does.
+func (l *Lane) Sync() error {
+	_, err := l.do(syncSink, nil)
+	return err
+}
+
+// Close ends the lane's goroutine and, if the sink is an [io.Closer], closes it. It waits a timeout for the calls before
+// it and another for the sink, and not at all for a write that is stuck: then the error is [ErrHung], and the goroutine closes the sink and ends when
 // that write returns. To free a stuck write, close the sink itself, if it may be closed during a write. A second Close
 // returns [fs.ErrClosed].
 func (l *Lane) Close() error {
@@ -115,18 +122,26 @@ func (l *Lane) Late() uint64 { return l.late.Load() }
 
 // do hands the worker a job and waits for what becomes of it.
 func (l *Lane) do(j job, p []byte) (int, error) {
-	if j == write && l.phase.Load() >= stuck {
+	switch phase := l.phase.Load(); {
+	case j != closeSink && phase == stuck:
 		return 0, ErrHung
+	case phase == closing:
+		return 0, fs.ErrClosed
+	}
+	if j == closeSink {
+		l.turn <- struct{}{} // whoever has it gives up in time; a Close that gave up would have closed nothing
 	}
 	timer := l.timer()
 	defer func() {
 		timer.Stop()
 		l.timers.Put(timer)
 	}()
-	select {
-	case l.turn <- struct{}{}:
-	case <-timer.C:
-		return 0, ErrHung
+	if j != closeSink {
+		select {
+		case l.turn <- struct{}{}:
+		case <-timer.C:
+			return 0, ErrHung
+		}
 	}
 	defer func() { <-l.turn }()
 
@@ -145,7 +160,11 @@ func (l *Lane) do(j job, p []byte) (int, error) {
 		return r.deliver()
 	case <-timer.C:
 	}
-	if l.phase.CompareAndSwap(busy, stuck) {
+	gaveUp := stuck
+	if j == closeSink {
+		gaveUp = closing
+	}
+	if l.phase.CompareAndSwap(busy, gaveUp) {
 		return 0, ErrHung
 	}
 	r := <-l.results // the worker was first: the result is on its way
@@ -200,11 +219,14 @@ func (l *Lane) perform(j job) (r result) {
 			r.panicked = v
 		}
 	}()
-	if j == closeSink {
+	switch j {
+	case write:
+		r.n, r.err = l.sink.Write(l.copied)
+	case syncSink:
+		r.err = syncIt(l.sink)
+	case closeSink:
 		r.err = closeIt(l.sink)
-		return r
 	}
-	r.n, r.err = l.sink.Write(l.copied)
 	return r
 }
 
@@ -219,9 +241,11 @@ func (l *Lane) finish(j job, r result) (ended bool) {
 		return j == closeSink
 	}
 	if j == closeSink {
-		return true // the phase stays stuck: nothing follows
+		return true // the phase stays closing: nothing follows
 	}
-	l.late.Add(1)
+	if j == write {
+		l.late.Add(1)
+	}
 	if l.phase.CompareAndSwap(stuck, idle) {
 		return false
 	}

@@ -200,3 +200,53 @@ func TestNew_RefusesNonsense(t *testing.T) {
 	require.Panics(t, func() { breakerio.NewWriter(nil, io.Discard, nil) })
 	require.Panics(t, func() { breakerio.NewWriter(breaker(), nil, nil) })
 }
+
+// Close waits for its turn as long as that takes: one that gave up would leave the sink open and the goroutine running.
+func TestLane_CloseWhileAWriteHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sink := newValve()
+		closed := make(chan struct{})
+		lane := breakerio.NewLane(struct {
+			io.Writer
+			io.Closer
+		}{sink, closer{closed: closed}}, time.Second)
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			_, err := lane.Write([]byte("1"))
+			assert.ErrorIs(t, err, breakerio.ErrHung)
+		})
+		synctest.Wait()
+		assert.ErrorIs(t, lane.Close(), breakerio.ErrHung)
+		wg.Wait()
+		_, err := lane.Write([]byte("2"))
+		require.ErrorIs(t, err, fs.ErrClosed, "hung, and closed all the same")
+		sink.open()
+		<-closed
+		_, err = lane.Write([]byte("3"))
+		require.ErrorIs(t, err, fs.ErrClosed)
+		require.Equal(t, "1", sink.String())
+	})
+}
+
+// A Writer's Sync goes through the lane, and waits for a sink that hangs no longer than a write does.
+func TestLane_Sync(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var did []string
+		lane := breakerio.NewLane(syncer{io.Discard, "sink", &did, errDown}, time.Second)
+		require.ErrorIs(t, breakerio.NewWriter(breaker(), lane, nil).Sync(), errDown)
+		require.ErrorIs(t, lane.Close(), errDown)
+		require.Equal(t, []string{"sync sink", "close sink"}, did)
+		require.ErrorIs(t, lane.Sync(), fs.ErrClosed)
+
+		v := newValve()
+		lane = breakerio.NewLane(v, time.Second)
+		_, err := lane.Write([]byte("1"))
+		require.ErrorIs(t, err, breakerio.ErrHung)
+		require.ErrorIs(t, lane.Sync(), breakerio.ErrHung)
+		v.open()
+		synctest.Wait()
+		require.NoError(t, lane.Sync(), "a sink without Sync is in order")
+		require.Equal(t, uint64(1), lane.Late())
+		require.NoError(t, lane.Close())
+	})
+}

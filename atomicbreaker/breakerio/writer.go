@@ -45,12 +45,10 @@ func NewWriter(b *atomicbreaker.Breaker, primary, fallback io.Writer, opts ...Op
 // panic is recovered (see [WithRepanic]) and the record goes to the fallback. If it calls [runtime.Goexit] the record
 // goes to the fallback before the goroutine ends.
 func (w *Writer) Write(p []byte) (n int, err error) {
-	permit, ok := w.breaker.TryAcquire()
-	if !ok {
-		return w.reject(p)
-	}
 	// One deferred function, which all paths share, with nothing in it but what a healthy write needs: a record whose sink
 	// panics cannot be had back without one, and it is the larger part of what this method costs.
+	// The breaker is asked below it, because a hook that panics there must not lose the record either.
+	var permit atomicbreaker.Permit
 	n = unreturned
 	defer func() {
 		if n >= len(p) && err == nil {
@@ -61,19 +59,27 @@ func (w *Writer) Write(p []byte) (n int, err error) {
 			}
 			return
 		}
+		if permit == (atomicbreaker.Permit{}) {
+			n, err = w.reject(p)
+			return
+		}
 		var v any
 		if n == unreturned && !w.guard.Repanic() {
 			v = recover()
 		}
 		n, err = w.fail(p, permit, n, err, v)
 	}()
+	var ok bool
+	if permit, ok = w.breaker.TryAcquire(); !ok {
+		return unreturned, nil
+	}
 	return w.primary.Write(p)
 }
 
 // unreturned is the n of a primary that has not returned, and of none that has.
 const unreturned = math.MinInt
 
-// reject is Write where the breaker turned the record away.
+// reject is Write where the breaker turned the record away, or a hook of it panicked.
 //
 //go:noinline
 func (w *Writer) reject(p []byte) (int, error) {
@@ -105,7 +111,7 @@ func written(p []byte, err error) (int, error) {
 
 // Sync calls the Sync method of the fallback and, while the breaker is closed, that of the primary, and joins their
 // errors. A writer without one is in order. An error says nothing to the breaker: a terminal's Sync fails on a healthy
-// sink. A primary that is out is left alone, because it might hang.
+// sink. A primary that is out is left alone, because it might hang. Through a [Lane] it waits as a write does.
 func (w *Writer) Sync() error {
 	err := syncIt(w.fallback)
 	if s := w.breaker.State(); s == atomicbreaker.Closed || s == atomicbreaker.ForcedClosed {

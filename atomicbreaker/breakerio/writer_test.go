@@ -172,3 +172,15 @@ func TestWriter_SyncAndClose(t *testing.T) {
 	require.NoError(t, plain.Sync())
 	require.NoError(t, plain.Close())
 }
+
+// A failure that does not open the breaker begins no outage, also if somebody forces the breaker closed next.
+func TestWriter_ForceClosedIsNoOutage(t *testing.T) {
+	b := breaker()
+	primary := &journal{down: true}
+	w := breakerio.NewWriter(b, primary, io.Discard, breakerio.WithOnOutage(func(breakerio.Outage) { t.Error("an outage") }))
+	_, _ = io.WriteString(w, "1")
+	primary.set(false)
+	b.ForceClosed()
+	_, _ = io.WriteString(w, "2")
+	require.Equal(t, breakerio.Stats{Fallback: 1}, w.Stats())
+}

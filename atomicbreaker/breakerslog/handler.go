@@ -66,13 +66,14 @@ func (h *Handler) Enabled(ctx context.Context, level slog.Level) bool {
 // [atomicbreaker.ErrRejected] if the breaker turned the record away. Each gets a clone of its own, as Handle's contract
 // wants it where one may add attributes.
 func (h *Handler) Handle(ctx context.Context, r slog.Record) (err error) {
-	permit, ok := h.breaker.TryAcquire()
-	if !ok {
-		return h.reject(ctx, &r)
-	}
+	var permit atomicbreaker.Permit
 	returned := false
 	defer func() {
-		if !returned {
+		switch {
+		case returned:
+		case permit == (atomicbreaker.Permit{}): // a hook of the breaker panicked
+			err = h.reject(ctx, &r)
+		default:
 			var v any
 			if !h.guard.Repanic() {
 				v = recover()
@@ -80,6 +81,11 @@ func (h *Handler) Handle(ctx context.Context, r slog.Record) (err error) {
 			err = h.unwound(ctx, &r, permit, v)
 		}
 	}()
+	var ok bool
+	if permit, ok = h.breaker.TryAcquire(); !ok {
+		returned = true
+		return h.reject(ctx, &r)
+	}
 	err = h.primary.Handle(ctx, r.Clone())
 	returned = true
 	if err != nil {

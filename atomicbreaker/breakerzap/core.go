@@ -37,7 +37,12 @@ type entry struct {
 }
 
 // NewCore returns a Core that asks b before each entry for primary. A nil fallback takes nothing. It panics if b or primary
-// is nil.
+// is nil, or if a core is one whose Write does not do what its Check decides: that of zapcore.RegisterHooks writes nothing,
+// and that of zapcore.NewTee asks no member's level. Put those around the Core, or a Core into each member; one that is
+// hidden in another core cannot be seen here.
+//
+// A sink that panics below zapcore.Lock (zap.Open and zap.Config put it there) leaves it locked, since zap unlocks without
+// a defer, and so hangs from then on: put a [breakerio.Lane] above such a sink.
 //
 // The fallback stands in for the primary: entries that the primary checks in reach it, whatever its own level is, because
 // a core's Write logs what it is given. An entry that neither takes is counted as lost, and its error goes to zap's
@@ -46,13 +51,25 @@ func NewCore(b *atomicbreaker.Breaker, primary, fallback zapcore.Core) *Core {
 	if b == nil || primary == nil {
 		panic("breakerzap: NewCore needs a breaker and a primary")
 	}
+	for _, core := range []zapcore.Core{primary, fallback} {
+		switch reflect.TypeOf(core) {
+		case hooked:
+			panic("breakerzap: NewCore: a core of zapcore.RegisterHooks writes nothing itself: register the hooks around the Core")
+		case tee:
+			panic("breakerzap: NewCore: a zapcore.NewTee forgets the levels of its members: make a Core of each")
+		}
+	}
 	return &Core{
 		b, primary, fallback, guard.New(b, guard.Options{}, writeFallback, nil), reflect.TypeOf(primary) == zapsOwn,
 	}
 }
 
-// zapsOwn is the type of the core that zapcore.NewCore makes, which has no name.
-var zapsOwn = reflect.TypeOf(zapcore.NewCore(nil, nil, zapcore.InfoLevel))
+// The types of cores that have no name outside zapcore; zapsOwn is that of zapcore.NewCore.
+var (
+	zapsOwn = reflect.TypeOf(zapcore.NewCore(nil, nil, zapcore.InfoLevel))
+	hooked  = reflect.TypeOf(zapcore.RegisterHooks(zapcore.NewNopCore()))
+	tee     = reflect.TypeOf(zapcore.NewTee(zapcore.NewNopCore(), zapcore.NewNopCore()))
+)
 
 func writeFallback(e entry) error {
 	if e.fallback == nil {
@@ -91,16 +108,22 @@ func (c *Core) Check(e zapcore.Entry, ce *zapcore.CheckedEntry) *zapcore.Checked
 
 // Write returns nil if the primary or the fallback took the entry, else both their errors.
 func (c *Core) Write(e zapcore.Entry, fields []zapcore.Field) (err error) {
-	permit, ok := c.breaker.TryAcquire()
-	if !ok {
-		return c.guard.Reject(entry{e, fields, c.fallback})
-	}
+	var permit atomicbreaker.Permit
 	returned := false
 	defer func() {
-		if !returned {
+		switch {
+		case returned:
+		case permit == (atomicbreaker.Permit{}): // a hook of the breaker panicked
+			err = c.guard.Reject(entry{e, fields, c.fallback})
+		default:
 			err = c.guard.Unwound(entry{e, fields, c.fallback}, permit, recover())
 		}
 	}()
+	var ok bool
+	if permit, ok = c.breaker.TryAcquire(); !ok {
+		returned = true
+		return c.guard.Reject(entry{e, fields, c.fallback})
+	}
 	err = c.primary.Write(e, fields)
 	returned = true
 	if err != nil {

@@ -99,3 +99,26 @@ func ExampleNewWriteSyncer() {
 	// Output:
 	// open with 4 records in the file and 0 lost
 }
+
+func TestCore_Enabled(t *testing.T) {
+	core := breakerzap.NewCore(breaker(time.Hour), zapcore.NewCore(encoder(), &scripted{}, zap.WarnLevel), nil)
+	require.False(t, core.Enabled(zap.InfoLevel))
+	require.True(t, core.Enabled(zap.WarnLevel))
+}
+
+// Cores whose Write does not do what their Check decides would lose entries, or send them to sinks that want none.
+func TestNewCore_RefusesWhatWriteDoesNotWrite(t *testing.T) {
+	plain := func() zapcore.Core { return zapcore.NewCore(encoder(), &scripted{}, zap.InfoLevel) }
+	hooked := zapcore.RegisterHooks(plain(), func(zapcore.Entry) error { return nil })
+	tee := zapcore.NewTee(plain(), plain())
+	for _, bad := range []zapcore.Core{hooked, tee} {
+		require.Panics(t, func() { breakerzap.NewCore(breaker(time.Hour), bad, plain()) })
+		require.Panics(t, func() { breakerzap.NewCore(breaker(time.Hour), plain(), bad) })
+	}
+	heard := 0
+	primary := &scripted{}
+	core := breakerzap.NewCore(breaker(time.Hour), zapcore.NewCore(encoder(), primary, zap.InfoLevel), nil)
+	zap.New(zapcore.RegisterHooks(core, func(zapcore.Entry) error { heard++; return nil })).Info("around it")
+	require.Equal(t, 1, heard)
+	require.Equal(t, "around it\n", primary.taken.String())
+}

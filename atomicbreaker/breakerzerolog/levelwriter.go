@@ -4,7 +4,9 @@ package breakerzerolog
 
 import (
 	"io"
+	"math"
 	"slices"
+	"sync/atomic"
 
 	"github.com/rs/zerolog"
 
@@ -13,14 +15,11 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/guard"
 )
 
-// levels are zerolog's own, from TraceLevel, which is -1, to Disabled.
-const levels = int(zerolog.Disabled-zerolog.TraceLevel) + 1
-
 // levelWriter has one [breakerio.Writer] for records without a level and one per level, which differ only in the level
 // they pass on: all are of one family, with one breaker, one set of counts and one outage.
 type levelWriter struct {
 	*breakerio.Writer
-	leveled [levels]*breakerio.Writer
+	leveled [math.MaxUint8 + 1]atomic.Pointer[breakerio.Writer] // made for the first record of each level
 	at      func(zerolog.Level) *breakerio.Writer
 }
 
@@ -36,18 +35,16 @@ func NewLevelWriter(b *atomicbreaker.Breaker, primary, fallback io.Writer, opts 
 	w.at = func(l zerolog.Level) *breakerio.Writer {
 		return breakerio.NewWriter(b, at(primary, l), at(fallback, l), opts...)
 	}
-	for i := range w.leveled {
-		w.leveled[i] = w.at(zerolog.Level(i) + zerolog.TraceLevel)
-	}
 	return w
 }
 
 // WriteLevel writes p, one record.
 func (w *levelWriter) WriteLevel(l zerolog.Level, p []byte) (int, error) {
-	if i := int(l) - int(zerolog.TraceLevel); 0 <= i && i < levels {
-		return w.leveled[i].Write(p)
+	leveled := &w.leveled[uint8(l)]
+	if leveled.Load() == nil {
+		leveled.Store(w.at(l)) // two callers may both: each is as good
 	}
-	return w.at(l).Write(p) // a level of the user's own
+	return leveled.Load().Write(p)
 }
 
 // atLevel is a LevelWriter at one level.

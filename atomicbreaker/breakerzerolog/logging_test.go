@@ -98,6 +98,7 @@ func TestCost_NothingAllocates(t *testing.T) {
 			logger.Info().Msg("the first of an outage")
 			require.Zero(t, testing.AllocsPerRun(1000, func() { logger.Info().Int("n", 1).Msg("record") }))
 			require.Zero(t, testing.AllocsPerRun(1000, func() { logger.Log().Msg("record") }))
+			require.Zero(t, testing.AllocsPerRun(1000, func() { logger.WithLevel(42).Msg("record") }))
 		})
 	}
 }

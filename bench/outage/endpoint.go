@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -37,7 +38,9 @@ func parseSink(v string) (endpoint, error) {
 	scheme, rest, isURL := strings.Cut(v, "://")
 	if !isURL {
 		// A forgotten scheme must not make a file.
-		if _, _, err := net.SplitHostPort(v); v == "" || err == nil && !strings.ContainsRune(v, os.PathSeparator) {
+		_, _, err := net.SplitHostPort(v)
+		isScheme := slices.Contains([]string{"", "http", "https", "tcp", "syslog"}, v)
+		if isScheme || err == nil && !strings.ContainsRune(v, os.PathSeparator) {
 			return endpoint{}, errSinkFlag
 		}
 		return endpoint{fileSink, v}, nil
@@ -72,6 +75,9 @@ func (e endpoint) open(guard string, goroutines int, timeout time.Duration) (io.
 	case syslogSink:
 		return &netClient{addr: e.where, timeout: timeout, frame: newSyslogFrame()}, nil
 	case fileSink:
+		if info, err := os.Stat(e.where); err == nil && info.Mode()&(os.ModeNamedPipe|os.ModeSocket) != 0 {
+			return nil, fmt.Errorf("%s: %v: want a file", e.where, info.Mode()) // to open it might wait for ever
+		}
 		return os.OpenFile(e.where, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
 	case embeddedSink, lokiSink:
 	}

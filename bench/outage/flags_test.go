@@ -61,6 +61,7 @@ func TestBadFlags(t *testing.T) {
 		"-guards ,":             {`""`, "-guards", "ours"},
 		"-sink localhost:1":     {`"localhost:1"`, "-sink", "http://"},
 		"-sink ftp://host":      {`"ftp://host"`, "-sink", "tcp://"},
+		"-sink syslog":          {`"syslog"`, "-sink", "syslog://"},
 		"-sink http:///x":       {`"http:///x"`, "-sink", "HOST"},
 		"-sink http://:80/":     {`"http://:80/"`, "-sink", "HOST"},
 		"-sink http://a:1/push": {`"http://a:1/push"`, "-sink", `"/push"`, pushPath},

@@ -23,6 +23,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 )
 
@@ -34,7 +35,8 @@ const (
 
 func main() {
 	runAsSink()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	signal.Ignore(syscall.SIGPIPE) // make demo | head is to clean up as well
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	context.AfterFunc(ctx, atOnce) // the first Ctrl-C ends the run with a verdict, a second one ends it at once
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
@@ -65,11 +67,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitUsage
 	}
 
+	err = os.MkdirAll(s.out, 0o755) // what cannot be written is to be known before the run
+	if err != nil {
+		say(stderr, "outage: -out: %v\n", err)
+		return exitUsage
+	}
 	dir, err := os.MkdirTemp("", "outage-")
 	if err != nil {
 		say(stderr, "outage: %v\n", err)
 		return exitLost
 	}
+	records.Store(&dir)
 	introduce(stdout, s)
 	results, err := runTrials(ctx, s, dir, stdout)
 	if len(results) > 0 {
@@ -120,9 +128,6 @@ func conclude(s settings, results []result, stdout io.Writer) error {
 	var tables bytes.Buffer
 	report(&tables, s, results)
 	say(stdout, "\n%s\n", tables.Bytes())
-	if err := os.MkdirAll(s.out, 0o755); err != nil {
-		return err
-	}
 	text, image := filepath.Join(s.out, "outage.txt"), filepath.Join(s.out, "outage.svg")
 	err := errors.Join(os.WriteFile(text, tables.Bytes(), 0o600), os.WriteFile(image, picture(s, results), 0o600))
 	if err == nil {
@@ -131,13 +136,19 @@ func conclude(s settings, results []result, stdout io.Writer) error {
 	return err
 }
 
+// records is the folder that the records are in.
+var records atomic.Pointer[string]
+
 // atOnce makes the next signal the last. A sink that is frozen could not notice that its parent has gone.
 func atOnce() {
 	again := make(chan os.Signal, 1)
-	signal.Notify(again, os.Interrupt, syscall.SIGTERM)
+	signal.Notify(again, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	<-again
 	killAll()
 	restoreTerminal()
+	if dir := records.Load(); dir != nil {
+		_ = os.RemoveAll(*dir)
+	}
 	os.Exit(exitLost)
 }
 

@@ -143,8 +143,9 @@ func TestOutageInterruptedInTheHang(t *testing.T) {
 func TestOutageThatCannotWriteItsPicture(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	require.NoError(t, os.WriteFile(file, nil, 0o600))
-	code, _, stderr, _ := execute(t, "bare: ", "-guards", "bare", "-out", file)
-	assert.Equal(t, exitLost, code)
+	code, stdout, stderr, _ := execute(t, "bare: ", "-guards", "bare", "-out", file)
+	assert.Equal(t, exitUsage, code)
+	assert.Empty(t, stdout, "before anything is run")
 	assert.Contains(t, stderr, file)
 }
 

@@ -13,6 +13,8 @@
 //		g.Taken()
 //	}
 //
+// The breaker is asked below a deferred call that rejects the record if a hook panics there.
+//
 // The order is what makes a record end in one place: the breaker hears of a failure first, so that other callers stop
 // going to the primary, and the fallback gets the record in the same call, whatever a hook or a user's function does.
 package guard

@@ -41,6 +41,9 @@ type outage struct {
 
 const shut = 1 << 63
 
+// generations are counted modulo one more than this.
+const generations = 1<<24 - 1
+
 // tracker keeps the outage that is under way. It is written only when an outage begins and ends, and by the records of it.
 type tracker struct {
 	breaker  *atomicbreaker.Breaker
@@ -103,7 +106,8 @@ func (t *tracker) taken() {
 		if s.State != atomicbreaker.Closed && s.State != atomicbreaker.ForcedClosed {
 			return
 		}
-		outlived := s.Generation != o.period
+		// To open and to close again are two transitions at least; one is ForceClosed, or its end.
+		outlived := o.period == noGeneration || (s.Generation-o.period)&generations >= 2
 		if outlived {
 			t.settled.Store(s.Generation) // first: a straggler looks for it once the door is shut
 		}
