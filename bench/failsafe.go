@@ -4,6 +4,7 @@ package bench
 
 import (
 	"io"
+	"sync/atomic"
 
 	"github.com/failsafe-go/failsafe-go"
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
@@ -16,8 +17,8 @@ var failsafeSubject = Subject{"failsafe", merge(failsafePermitLoops, failsafeDoL
 	Herd:  func() Loop { return failsafeHerd(failsafeNew(herd)) },
 	Cycle: func() Loop { return failsafeCycle(failsafeNew(halfOpen)) },
 	CycleHook: func() Loop {
-		var count int
-		b := failsafeBuilder(halfOpen).OnStateChanged(func(circuitbreaker.StateChangedEvent) { count++ }).Build()
+		var count atomic.Int64 // its hooks may run at once
+		b := failsafeBuilder(halfOpen).OnStateChanged(func(circuitbreaker.StateChangedEvent) { count.Add(1) }).Build()
 		return failsafeCycle(&failsafeBreaker{b, failsafe.With(b)})
 	},
 })}
