@@ -6,7 +6,6 @@ package atomicbreaker_test
 
 import (
 	"math"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -17,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
+	"github.com/sinkguard/go-atomicbreaker/internal/goroutines"
 )
 
 // Of two calls that fail at once, one trips the breaker, and the other brings a Retry-After. The timer of the first is
@@ -212,16 +212,14 @@ func TestVirtualTime_RacingTripForsLeaveTheDeadlineOfTheLast(t *testing.T) {
 }
 
 // Breakers that are open, probing, closing and being told about it have pending timers, and no goroutine. A bubble does
-// not end while one of its goroutines lives, so that none stays is shown twice. The count is of the whole process, and the
-// runtime may start some of its own meanwhile, but not one for each breaker.
+// not end while one of its goroutines lives, so that none stays is shown twice.
 func TestVirtualTime_NoGoroutineStays(t *testing.T) {
-	const others = 20
 	synctest.Test(t, func(t *testing.T) {
-		before := runtime.NumGoroutine()
+		before := goroutines.Count(goroutines.Bubble)
 		none := func(when string) {
 			t.Helper()
 			synctest.Wait()
-			assert.Less(t, runtime.NumGoroutine(), before+others, when)
+			assert.Equal(t, before, goroutines.Count(goroutines.Bubble), when)
 		}
 		var told atomic.Int64
 		breakers := make([]*atomicbreaker.Breaker, 300)
