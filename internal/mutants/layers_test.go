@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -78,10 +77,16 @@ func layerOf(name string) *layer {
 	return &layers[i]
 }
 
-// possible reports whether this machine can run the layer: the 386 one takes an Intel.
-func (l *layer) possible() bool {
-	return l.variant != narrow || runtime.GOOS == "linux" && (runtime.GOARCH == "amd64" || runtime.GOARCH == "386")
-}
+// possible reports whether this host can run the layer. Not every one can run 386 programs.
+func (l *layer) possible() bool { return l.variant != narrow || runs386() }
+
+// runs386 reports whether a 386 program runs here.
+var runs386 = sync.OnceValue(func() bool {
+	program := exec.Command("go", "run", "./internal/run386")
+	program.Dir = root
+	program.Env = append(os.Environ(), narrow.env...)
+	return program.Run() == nil
+})
 
 // bench builds and runs the tests with some files replaced, and leaves the tree alone.
 type bench struct {
