@@ -22,6 +22,7 @@ require (
 	github.com/zeromicro/go-zero v1.10.3
 	go.uber.org/zap v1.28.0
 	golang.org/x/perf v0.0.0-20250909190841-7e13e04d9366
+	golang.org/x/sys v0.41.0
 	gonum.org/v1/plot v0.17.0
 )
 
@@ -64,7 +65,6 @@ require (
 	go.uber.org/multierr v1.10.0 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/image v0.31.0 // indirect
-	golang.org/x/sys v0.41.0 // indirect
 	golang.org/x/text v0.34.0 // indirect
 )
 

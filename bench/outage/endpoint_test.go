@@ -109,10 +109,11 @@ func TestTCPEndpoint(t *testing.T) {
 // A far end that does not read: the write ends at its deadline.
 func TestTCPEndpointThatHangs(t *testing.T) {
 	addr, accepted := connections(t)
-	w := &netClient{addr: addr, timeout: 50 * time.Millisecond, frame: asLine}
+	conn, err := net.Dial("tcp", addr) // not by the client: on a busy machine that alone may outlast its timeout
+	require.NoError(t, err)
+	w := &netClient{addr: addr, timeout: 50 * time.Millisecond, frame: asLine, conn: conn}
 	defer func() { _ = w.Close() }()
 	record := bytes.Repeat([]byte("x"), 1<<20)
-	var err error
 	for range 1000 {
 		if _, err = w.Write(record); err != nil {
 			break
@@ -122,11 +123,15 @@ func TestTCPEndpointThatHangs(t *testing.T) {
 	_ = (<-accepted).Close()
 }
 
+// The near end of a connection is a port that is taken and that nobody listens on. One that was
+// closed could be another program's by the time it is dialed.
 func TestTCPEndpointThatIsNotThere(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	addr, accepted := connections(t)
+	conn, err := net.Dial("tcp", addr)
 	require.NoError(t, err)
-	require.NoError(t, listener.Close())
-	_, err = open(t, "tcp://"+listener.Addr().String()).Write([]byte("a\n"))
+	defer func() { _ = conn.Close() }()
+	defer func() { _ = (<-accepted).Close() }()
+	_, err = open(t, "tcp://"+conn.LocalAddr().String()).Write([]byte("a\n"))
 	assert.Error(t, err)
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -72,6 +73,13 @@ func (s *scene) logs(t *testing.T, n int) (tried, diverted int) {
 	return s.tried, found.records
 }
 
+// inVirtualTime runs a subtest in which no time passes while something can go on: a breaker that has
+// opened stays open, however long the processors are busy with something else.
+func inVirtualTime(t *testing.T, name string, test func(t *testing.T)) {
+	t.Helper()
+	t.Run(name, func(t *testing.T) { synctest.Test(t, test) })
+}
+
 // What each guard does with a sink that refuses, in one table: who asks it again for every record, who has a fallback.
 func TestGuardsOfASinkThatIsOut(t *testing.T) {
 	const records = 20
@@ -81,7 +89,7 @@ func TestGuardsOfASinkThatIsOut(t *testing.T) {
 		"mutex":    {failureThreshold, records},
 		ours:       {failureThreshold, records},
 	} {
-		t.Run(name, func(t *testing.T) {
+		inVirtualTime(t, name, func(t *testing.T) {
 			s := newScene(t, name, "slog")
 			tried, diverted := s.logs(t, records)
 			assert.Equal(t, []int{records, 0}, []int{tried, diverted}, "healthy")
@@ -102,7 +110,7 @@ func TestGuardsOfASinkThatIsOut(t *testing.T) {
 func TestGuardsOfARecordThatIsRefused(t *testing.T) {
 	const records = 3 * failureThreshold
 	for _, c := range contenders {
-		t.Run(c.name, func(t *testing.T) {
+		inVirtualTime(t, c.name, func(t *testing.T) {
 			s := newScene(t, c.name, "slog")
 			s.answer = &statusError{http.StatusBadRequest, "too long"}
 			tried, diverted := s.logs(t, records)
@@ -116,7 +124,7 @@ func TestGuardsOfARecordThatIsRefused(t *testing.T) {
 func TestGuardsServeEveryLoggerThatTheyName(t *testing.T) {
 	for _, c := range contenders {
 		for _, kind := range c.kinds {
-			t.Run(c.name+" "+kind, func(t *testing.T) {
+			inVirtualTime(t, c.name+" "+kind, func(t *testing.T) {
 				tried, _ := newScene(t, c.name, kind).logs(t, 3)
 				assert.Equal(t, 3, tried)
 			})
@@ -126,26 +134,31 @@ func TestGuardsServeEveryLoggerThatTheyName(t *testing.T) {
 
 // The sink never returns: one timeout, and the fallback has every record.
 func TestOursOfASinkThatNeverReturns(t *testing.T) {
-	release := make(chan struct{})
-	var fallback bytes.Buffer
-	var states []string
-	g := newOurs(parts{
-		primary:  writerFunc(func(p []byte) (int, error) { <-release; return len(p), nil }),
-		fallback: &fallback,
-		timeout:  20 * time.Millisecond,
-		changed:  func(to, _ string) { states = append(states, to) },
+	synctest.Test(t, func(t *testing.T) {
+		const timeout = 20 * time.Millisecond
+		release := make(chan struct{})
+		var fallback bytes.Buffer
+		var states []string
+		g := newOurs(parts{
+			primary:  writerFunc(func(p []byte) (int, error) { <-release; return len(p), nil }),
+			fallback: &fallback,
+			timeout:  timeout,
+			changed:  func(to, _ string) { states = append(states, to) },
+		})
+		defer g.close()
+		defer close(release)
+		log := g.logger("slog")
+		began := time.Now()
+		for seq := range uint64(failureThreshold) {
+			log(seq)
+		}
+		assert.Equal(t, timeout, time.Since(began))
+		assert.Equal(t, []string{isOpen}, states)
+		assert.Equal(t, recoveryTimeout, g.nextProbe())
+		found, err := readRecords(&fallback, make(tally, failureThreshold), time.Second)
+		require.NoError(t, err)
+		assert.Equal(t, contents{records: failureThreshold}, found)
 	})
-	defer g.close()
-	defer close(release)
-	log := g.logger("slog")
-	for seq := range uint64(failureThreshold) {
-		log(seq)
-	}
-	assert.Equal(t, []string{isOpen}, states)
-	assert.LessOrEqual(t, g.nextProbe(), recoveryTimeout)
-	found, err := readRecords(&fallback, make(tally, failureThreshold), time.Second)
-	require.NoError(t, err)
-	assert.Equal(t, contents{records: failureThreshold}, found)
 }
 
 func TestTrialDealsOutTheLoggers(t *testing.T) {

@@ -62,13 +62,44 @@ func startSink(addr, path string) (*sinkProcess, error) {
 func (p *sinkProcess) pid() int    { return p.cmd.Process.Pid }
 func (p *sinkProcess) url() string { return "http://" + p.addr + pushPath }
 
-// freeze stops the process where it is (SIGSTOP): its connections stay, and nothing comes back on them. resume lets it go on.
-func (p *sinkProcess) freeze() error { return p.signal(stopSignal) }
+// errSinkEnded is what freeze returns when there is no process left to stop.
+var errSinkEnded = errors.New("the sink process has ended")
+
+// stopPatience bounds how long a process may take to stop. The kernel needs microseconds for it, but
+// a thread stops only when it is next scheduled or returns from a system call.
+const stopPatience = 10 * time.Second
+
+// freeze stops the process where it is (SIGSTOP): its connections stay, and nothing comes back on
+// them. The signal is asynchronous, and a thread on another processor still answers for a while, so
+// freeze returns when all threads have stopped. resume lets the process go on.
+func (p *sinkProcess) freeze() error {
+	if err := p.signal(stopSignal); err != nil {
+		return err
+	}
+	return p.awaitStopped(stopPatience)
+}
+
+// awaitStopped waits until the process has stopped, at most for patience. A wait that is given up
+// ends with the process.
+func (p *sinkProcess) awaitStopped(patience time.Duration) error {
+	stopped := make(chan error, 1)
+	go func() { stopped <- awaitStopped(p.pid()) }()
+	impatience := time.NewTimer(patience)
+	defer impatience.Stop()
+	select {
+	case err := <-stopped:
+		return err
+	case <-impatience.C:
+		return fmt.Errorf("sink process %d has not stopped within %v of SIGSTOP", p.pid(), patience)
+	}
+}
+
+// resume lets a process that was frozen go on (SIGCONT).
 func (p *sinkProcess) resume() error { return p.signal(continueSignal) }
 
 func (p *sinkProcess) signal(s os.Signal) error {
 	if s == nil {
-		return errors.New("this system cannot freeze a process")
+		return fmt.Errorf("freeze a process: %w", errors.ErrUnsupported)
 	}
 	return p.cmd.Process.Signal(s)
 }

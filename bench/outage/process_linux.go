@@ -3,11 +3,33 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 var stopSignal, continueSignal os.Signal = syscall.SIGSTOP, syscall.SIGCONT
 
 // diesWithUs has the kernel kill a sink whose parent was itself killed: a frozen one would stay for ever.
 func diesWithUs() *syscall.SysProcAttr { return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }
+
+// awaitStopped returns nil when every thread of a child process has stopped, and errSinkEnded when
+// the process has ended. It leaves the exit status for Wait.
+func awaitStopped(pid int) error {
+	const cldStopped = 5 // siginfo's code for a child that has stopped
+	for {
+		var info unix.Siginfo
+		err := unix.Waitid(unix.P_PID, pid, &info, unix.WSTOPPED|unix.WEXITED|unix.WNOWAIT, nil)
+		switch {
+		case errors.Is(err, unix.EINTR):
+		case err != nil:
+			return os.NewSyscallError("waitid", err)
+		case info.Code != cldStopped:
+			return errSinkEnded
+		default:
+			return nil
+		}
+	}
+}

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//go:build !unix
+//go:build !unix || aix
 
 package main
 
 import (
+	"errors"
 	"os"
 	"syscall"
 )
@@ -13,3 +14,5 @@ import (
 var stopSignal, continueSignal os.Signal
 
 func diesWithUs() *syscall.SysProcAttr { return nil }
+
+func awaitStopped(int) error { return errors.ErrUnsupported }

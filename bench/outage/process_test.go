@@ -3,12 +3,21 @@
 package main
 
 import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -59,33 +68,127 @@ func TestSinkProcessDiesAndReturnsOnTheSamePort(t *testing.T) {
 	assert.Equal(t, []string{`{"seq":0}`, `{"seq":2}`}, recordsIn(t, path))
 }
 
-// A frozen sink answers nothing, and what it was sent meanwhile it stores when it goes on: the late record.
+// freeze stops a sink for a test.
+func freeze(t *testing.T, p *sinkProcess) {
+	t.Helper()
+	err := p.freeze()
+	if errors.Is(err, errors.ErrUnsupported) {
+		t.Skip(err)
+	}
+	require.NoError(t, err)
+}
+
+// threadStates returns the states of a process's threads, one letter each. T is stopped.
+func threadStates(t *testing.T, pid int) (states string) {
+	t.Helper()
+	stats, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	require.NoError(t, err)
+	for _, stat := range stats {
+		line, err := os.ReadFile(stat)
+		require.NoError(t, err)
+		_, fields, found := bytes.Cut(line, []byte(") ")) // the name before it may have spaces
+		require.True(t, found, "%s", line)
+		states += string(fields[:1])
+	}
+	return states
+}
+
+// TestSinkProcessFrozenHasStopped: SIGSTOP alone is asynchronous. Requests keep the sink's threads on
+// the processors, so that freeze has something to wait for.
+func TestSinkProcessFrozenHasStopped(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("needs /proc")
+	}
+	p, err := startSink("127.0.0.1:0", filepath.Join(t.TempDir(), "sink"))
+	require.NoError(t, err)
+	defer p.kill()
+	client := clientOf(p, 0)
+	defer func() { _ = client.Close() }()
+	var requests sync.WaitGroup
+	defer requests.Wait()
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	for range 4 {
+		requests.Go(func() {
+			for ctx.Err() == nil {
+				_, _ = client.Write([]byte("{}\n"))
+			}
+		})
+	}
+	for range 100 {
+		freeze(t, p)
+		states := threadStates(t, p.pid())
+		require.NoError(t, p.resume())
+		require.Empty(t, strings.Trim(states, "T"), "threads that run: %s", states)
+	}
+}
+
+func TestSinkProcessThatDoesNotStop(t *testing.T) {
+	p, err := startSink("127.0.0.1:0", filepath.Join(t.TempDir(), "sink"))
+	require.NoError(t, err)
+	defer p.kill()
+	if stopSignal == nil {
+		t.Skip("nothing here stops a process")
+	}
+	err = p.awaitStopped(time.Millisecond) // without a signal
+	require.EqualError(t, err, fmt.Sprintf("sink process %d has not stopped within 1ms of SIGSTOP", p.pid()))
+}
+
+func TestSinkProcessThatHasEndedCannotBeFrozen(t *testing.T) {
+	p, err := startSink("127.0.0.1:0", filepath.Join(t.TempDir(), "sink"))
+	require.NoError(t, err)
+	defer p.kill()
+	if stopSignal == nil {
+		t.Skip("nothing here stops a process")
+	}
+	require.NoError(t, p.cmd.Process.Kill())
+	require.ErrorIs(t, p.freeze(), errSinkEnded)
+}
+
+// pushAndLeave sends a record, waits for an answer until patience is over, which must be in vain, and
+// leaves. It returns when the record was sent.
+func pushAndLeave(t *testing.T, p *sinkProcess, record string, patience time.Duration) (sent time.Time) {
+	t.Helper()
+	conn, err := net.Dial("tcp", p.addr)
+	require.NoError(t, err)
+	defer func() { _ = conn.Close() }()
+	sent = time.Now()
+	body, err := json.Marshal(push{[]stream{{nil, [][2]string{{strconv.FormatInt(sent.UnixNano(), 10), record}}}}})
+	require.NoError(t, err)
+	request, err := http.NewRequest(http.MethodPost, p.url(), bytes.NewReader(body))
+	require.NoError(t, err)
+	require.NoError(t, request.Write(conn))
+	require.NoError(t, conn.SetReadDeadline(time.Now().Add(patience)))
+	_, err = conn.Read(make([]byte, 1))
+	require.ErrorIs(t, err, os.ErrDeadlineExceeded, "it hangs")
+	return sent
+}
+
+// A frozen sink answers nothing. It stores what it was sent meanwhile when it goes on: the late record.
 func TestSinkProcessHangsAndGoesOn(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "sink")
 	p, err := startSink("127.0.0.1:0", path)
 	require.NoError(t, err)
 	defer p.kill()
-	if err := p.freeze(); err != nil {
-		t.Skip(err)
-	}
-	impatient := clientOf(p, 200*time.Millisecond)
-	_, err = impatient.Write([]byte("{\"seq\":0}\n"))
-	require.Error(t, err, "it hangs")
+	freeze(t, p)
+	sent := pushAndLeave(t, p, `{"seq":0}`, 100*time.Millisecond)
+	stored := recordsIn(t, path)
+	resumed := time.Now()
 	require.NoError(t, p.resume())
+	assert.Empty(t, stored)
 
 	client := clientOf(p, 30*time.Second)
-	for seq := 1; len(recordsIn(t, path)) < 2 && seq < 1000; seq++ { // it may take the later ones first
+	for seq := 1; !slices.Contains(recordsIn(t, path), `{"seq":0}`) && seq < 1000; seq++ { // it may take the later ones first
 		_, err = client.Write(fmt.Appendf(nil, "{\"seq\":%d}\n", seq))
 		require.NoError(t, err)
 	}
 	_ = client.Close()
-	_ = impatient.Close()
 	p.stop()
 	seen := make(tally, 1000)
-	found, err := readBack(path, seen, 100*time.Millisecond)
+	found, err := readBack(path, seen, resumed.Sub(sent)-1)
 	require.NoError(t, err)
 	assert.EqualValues(t, 1, seen[0], "stored after all")
-	assert.Equal(t, 1, found.late)
+	assert.Positive(t, found.late, "sent before it went on, stored after that")
 }
 
 // Nothing that is frozen stays behind, whether it is asked to end or not.
@@ -95,9 +198,7 @@ func TestSinkProcessThatIsFrozenCanBeEnded(t *testing.T) {
 			p, err := startSink("127.0.0.1:0", filepath.Join(t.TempDir(), "sink"))
 			require.NoError(t, err)
 			defer p.kill()
-			if err := p.freeze(); err != nil {
-				t.Skip(err)
-			}
+			freeze(t, p)
 			end(p)
 			require.NotNil(t, p.cmd.ProcessState, "it has been waited for")
 			assert.Equal(t, name == "stop", p.cmd.ProcessState.Success(), "one is asked, the other is not")
@@ -111,7 +212,7 @@ func TestKillAllKillsWhatIsFrozen(t *testing.T) {
 	p, err := startSink("127.0.0.1:0", filepath.Join(t.TempDir(), "sink"))
 	require.NoError(t, err)
 	defer p.kill()
-	_ = p.freeze()
+	freeze(t, p)
 	killAll()
 	assert.Error(t, p.cmd.Wait(), "killed")
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//go:build unix && !linux
+//go:build unix && !linux && !aix
 
 package main
 
 import (
+	"errors"
 	"os"
 	"syscall"
 )
@@ -12,3 +13,21 @@ import (
 var stopSignal, continueSignal os.Signal = syscall.SIGSTOP, syscall.SIGCONT
 
 func diesWithUs() *syscall.SysProcAttr { return nil }
+
+// awaitStopped returns nil when a child process has stopped, and errSinkEnded when it has ended.
+// Then it has also taken the exit status, which wait4 cannot leave, and Wait returns an error.
+func awaitStopped(pid int) error {
+	for {
+		var status syscall.WaitStatus
+		_, err := syscall.Wait4(pid, &status, syscall.WUNTRACED, nil)
+		switch {
+		case errors.Is(err, syscall.EINTR):
+		case err != nil:
+			return os.NewSyscallError("wait4", err)
+		case !status.Stopped():
+			return errSinkEnded
+		default:
+			return nil
+		}
+	}
+}
