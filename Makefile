@@ -80,6 +80,14 @@ soak: ## race for DURATION over fresh seeds; what is refused is left in testdata
 	$(call demand,^TestSoak$$,,atomicbreaker)
 	@cd atomicbreaker; SOAK='$(DURATION)' go test -count=1 -timeout 0 -run '^TestSoak$$'
 
+# A test that fails now and then is a defect of the test or of the code. Nothing here tries again.
+.PHONY: flaky
+flaky: export RAPID_CHECKS ?= 300
+flaky: export FLAKY_COUNT ?= 20
+flaky: export FLAKY ?= .
+flaky: ## every test FLAKY_COUNT times: alone, beside busy programs, on one processor (FLAKY_COUNT=20 FLAKY=regexp; 40 minutes)
+	@.ci/flaky $(MODULES)
+
 .PHONY: selftest
 selftest: ## break each rule once, in a copy, and demand that its gate turns red
 	@.ci/selftest
