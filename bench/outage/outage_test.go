@@ -62,14 +62,32 @@ func verdictOf(t *testing.T, stdout, guard string) (offered, primary, fallback, 
 	return offered, primary, fallback, lost, duplicated, late
 }
 
+// inOrder demands that text has the parts in that order, and returns what follows the last one.
+func inOrder(t *testing.T, text string, parts ...string) (rest string) {
+	t.Helper()
+	rest = text
+	for _, part := range parts {
+		_, after, found := strings.Cut(rest, part)
+		require.True(t, found, "%q is missing, or comes too early", part)
+		rest = after
+	}
+	return rest
+}
+
+// slowHang is the one complaint of a whole run that a busy machine can cause.
+// TestResultIsAProblemWhenTheHangWasSlow is about it.
+var slowHang = regexp.MustCompile(`^outage: ours: in the hang \d+ records/s reached the fallback: less than half of the healthy \d+\n$`)
+
 func TestOutage(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes four seconds")
 	}
 	code, stdout, stderr, left := execute(t, "", "-duration", "4s", "-rate", "1000", "-guards", ours)
 	t.Log(stdout)
-	assert.Equal(t, exitOK, code)
-	assert.Empty(t, stderr)
+	if !slowHang.MatchString(stderr) {
+		assert.Equal(t, exitOK, code)
+		assert.Empty(t, stderr)
+	}
 	assert.Empty(t, left, "the files of records are removed")
 
 	offered, primary, fallback, lost, duplicated, late := verdictOf(t, stdout, ours)
@@ -78,17 +96,13 @@ func TestOutage(t *testing.T) {
 	assert.LessOrEqual(t, late, duplicated)
 	assert.Greater(t, primary, 100)
 	assert.Greater(t, fallback, 100)
-	// The order in which these must be told; what the clock says between them is not for a test.
-	rest := stdout
-	for _, part := range []string{
-		"8 goroutines log 1000 records/s", "ours: breakerio.Writer", "the sink hangs: SIGSTOP", "breaker open", "the sink goes on: SIGCONT",
-		"breaker half_open (probe_admitted)", "the sink is killed: SIGKILL", "the sink is back", "breaker closed (probe_succeeded)",
-		"log calls", "healthy", "hang", "resumed", "dead", "restarted", "restart to closed", "verdict", "in neither is lost", "picture: ",
-	} {
-		_, after, found := strings.Cut(rest, part)
-		require.True(t, found, "%q is missing, or comes too early", part)
-		rest = after
-	}
+	// Only what follows from something else has an order. A probe that is admitted late in the hang, for
+	// one, succeeds when the sink goes on, and none is needed then.
+	rest := inOrder(t, stdout, "8 goroutines log 1000 records/s", "ours: breakerio.Writer", "the sink hangs: SIGSTOP",
+		"the sink goes on: SIGCONT", "the sink is killed: SIGKILL", "the sink is back", "log calls", "healthy", "hang", "resumed",
+		"dead", "restarted", "restart to closed", "verdict", "in neither is lost", "picture: ")
+	inOrder(t, stdout, "SIGSTOP", "breaker open", "breaker half_open (probe_admitted)", "breaker closed (probe_succeeded)", "log calls")
+	inOrder(t, stdout, "SIGKILL", "breaker half_open (probe_admitted)", "breaker closed (probe_succeeded)", "log calls")
 	live := regexp.MustCompile(`(?m)^ +\d+\.\d\ds  (healthy|hang|resumed|dead|restarted) +(closed|open|half_open) +\d+ +\d+ +\d+ +\S+ +\d+ +\S+$`).FindAllString(stdout, -1)
 	assert.GreaterOrEqual(t, len(live), 2, "one line a second")
 
