@@ -71,7 +71,7 @@ explore: ## every interleaving of all small programs, not only of those in make 
 
 # MUTANTS=regexp breaks the library in some ways only; MATRIX=regexp asks these layers about every mutant.
 .PHONY: mutants
-mutants: ## break the library in every way of testdata/mutants; fails when the tests do not notice (MUTANTS=regexp MATRIX=regexp)
+mutants: ## break the library in every way of testdata/mutants; fails when the tests do not notice (MUTANTS=regexp MATRIX=regexp; needs a C compiler)
 	$(call demand,^TestMutants$$,-tags mutants,internal/mutants)
 	@cd internal/mutants; MUTANTS='$(MUTANTS)' MATRIX='$(MATRIX)' go test -tags mutants -count=1 -timeout 60m -run '^TestMutants$$'
 

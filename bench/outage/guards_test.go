@@ -73,14 +73,8 @@ func (s *scene) logs(t *testing.T, n int) (tried, diverted int) {
 	return s.tried, found.records
 }
 
-// inVirtualTime runs a subtest in which no time passes while something can go on: a breaker that has
-// opened stays open, however long the processors are busy with something else.
-func inVirtualTime(t *testing.T, name string, test func(t *testing.T)) {
-	t.Helper()
-	t.Run(name, func(t *testing.T) { synctest.Test(t, test) })
-}
-
 // What each guard does with a sink that refuses, in one table: who asks it again for every record, who has a fallback.
+// In virtual time no breaker is due again before the last record, however busy the processors are.
 func TestGuardsOfASinkThatIsOut(t *testing.T) {
 	const records = 20
 	for name, want := range map[string]struct{ tried, diverted int }{
@@ -89,19 +83,21 @@ func TestGuardsOfASinkThatIsOut(t *testing.T) {
 		"mutex":    {failureThreshold, records},
 		ours:       {failureThreshold, records},
 	} {
-		inVirtualTime(t, name, func(t *testing.T) {
-			s := newScene(t, name, "slog")
-			tried, diverted := s.logs(t, records)
-			assert.Equal(t, []int{records, 0}, []int{tried, diverted}, "healthy")
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newScene(t, name, "slog")
+				tried, diverted := s.logs(t, records)
+				assert.Equal(t, []int{records, 0}, []int{tried, diverted}, "healthy")
 
-			s.answer = &statusError{http.StatusServiceUnavailable, "busy"}
-			tried, diverted = s.logs(t, records)
-			assert.Equal(t, []int{want.tried, want.diverted}, []int{tried, diverted}, "out")
-			if want.tried == failureThreshold {
-				assert.Equal(t, []string{isOpen}, s.states)
-			} else {
-				assert.Empty(t, s.states)
-			}
+				s.answer = &statusError{http.StatusServiceUnavailable, "busy"}
+				tried, diverted = s.logs(t, records)
+				assert.Equal(t, []int{want.tried, want.diverted}, []int{tried, diverted}, "out")
+				if want.tried == failureThreshold {
+					assert.Equal(t, []string{isOpen}, s.states)
+				} else {
+					assert.Empty(t, s.states)
+				}
+			})
 		})
 	}
 }
@@ -110,13 +106,15 @@ func TestGuardsOfASinkThatIsOut(t *testing.T) {
 func TestGuardsOfARecordThatIsRefused(t *testing.T) {
 	const records = 3 * failureThreshold
 	for _, c := range contenders {
-		inVirtualTime(t, c.name, func(t *testing.T) {
-			s := newScene(t, c.name, "slog")
-			s.answer = &statusError{http.StatusBadRequest, "too long"}
-			tried, diverted := s.logs(t, records)
-			assert.Equal(t, records, tried)
-			assert.Equal(t, map[bool]int{true: 0, false: records}[c.name == "bare"], diverted)
-			assert.Empty(t, s.states)
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newScene(t, c.name, "slog")
+				s.answer = &statusError{http.StatusBadRequest, "too long"}
+				tried, diverted := s.logs(t, records)
+				assert.Equal(t, records, tried)
+				assert.Equal(t, map[bool]int{true: 0, false: records}[c.name == "bare"], diverted)
+				assert.Empty(t, s.states)
+			})
 		})
 	}
 }
@@ -124,9 +122,11 @@ func TestGuardsOfARecordThatIsRefused(t *testing.T) {
 func TestGuardsServeEveryLoggerThatTheyName(t *testing.T) {
 	for _, c := range contenders {
 		for _, kind := range c.kinds {
-			inVirtualTime(t, c.name+" "+kind, func(t *testing.T) {
-				tried, _ := newScene(t, c.name, kind).logs(t, 3)
-				assert.Equal(t, 3, tried)
+			t.Run(c.name+" "+kind, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					tried, _ := newScene(t, c.name, kind).logs(t, 3)
+					assert.Equal(t, 3, tried)
+				})
 			})
 		}
 	}
