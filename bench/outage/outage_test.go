@@ -90,10 +90,10 @@ func TestOutage(t *testing.T) {
 	}
 	assert.Empty(t, left, "the files of records are removed")
 
-	offered, primary, fallback, lost, duplicated, late := verdictOf(t, stdout, ours)
+	// Of late nothing is demanded: a late answer can still be in time, when the client's timer is later.
+	offered, primary, fallback, lost, duplicated, _ := verdictOf(t, stdout, ours)
 	assert.Zero(t, lost)
 	assert.Equal(t, offered+duplicated, primary+fallback+lost)
-	assert.LessOrEqual(t, late, duplicated)
 	assert.Greater(t, primary, 100)
 	assert.Greater(t, fallback, 100)
 	// Only what follows from something else has an order. A probe that is admitted late in the hang, for
