@@ -65,8 +65,8 @@ func (p *sinkProcess) url() string { return "http://" + p.addr + pushPath }
 // errSinkEnded is what freeze returns when there is no process left to stop.
 var errSinkEnded = errors.New("the sink process has ended")
 
-// stopPatience bounds how long a process may take to stop. The kernel needs microseconds for it, but
-// a thread stops only when it is next scheduled or returns from a system call.
+// stopPatience bounds how long a process may take to stop. The kernel needs microseconds for it,
+// but a thread stops only when it is next scheduled or returns from a system call.
 const stopPatience = 10 * time.Second
 
 // freeze stops the process where it is (SIGSTOP): its connections stay, and nothing comes back on
@@ -115,7 +115,7 @@ func (p *sinkProcess) kill() {
 // stop asks the process to end, by ending its standard input, and kills it if it does not. A frozen one has to go
 // on to notice.
 func (p *sinkProcess) stop() {
-	impatience := time.AfterFunc(3*time.Second, func() { _ = p.cmd.Process.Kill() })
+	impatience := time.AfterFunc(10*time.Second, func() { _ = p.cmd.Process.Kill() })
 	defer impatience.Stop()
 	_ = p.resume()
 	_ = p.stdin.Close()

@@ -93,8 +93,8 @@ func threadStates(t *testing.T, pid int) (states string) {
 	return states
 }
 
-// TestSinkProcessFrozenHasStopped: SIGSTOP alone is asynchronous. Requests keep the sink's threads on
-// the processors, so that freeze has something to wait for.
+// TestSinkProcessFrozenHasStopped: SIGSTOP alone is asynchronous. Requests keep the sink's threads
+// on the processors, so that freeze has something to wait for.
 func TestSinkProcessFrozenHasStopped(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("needs /proc")
@@ -145,8 +145,8 @@ func TestSinkProcessThatHasEndedCannotBeFrozen(t *testing.T) {
 	require.ErrorIs(t, p.freeze(), errSinkEnded)
 }
 
-// pushAndLeave sends a record, waits for an answer until patience is over, which must be in vain, and
-// leaves. It returns when the record was sent.
+// pushAndLeave sends a record, checks that no answer comes within patience, and leaves. It returns
+// when the record was sent.
 func pushAndLeave(t *testing.T, p *sinkProcess, record string, patience time.Duration) (sent time.Time) {
 	t.Helper()
 	conn, err := net.Dial("tcp", p.addr)
@@ -164,7 +164,8 @@ func pushAndLeave(t *testing.T, p *sinkProcess, record string, patience time.Dur
 	return sent
 }
 
-// A frozen sink answers nothing. It stores what it was sent meanwhile when it goes on: the late record.
+// A frozen sink answers nothing. It stores what it was sent meanwhile when it goes on: the late
+// record.
 func TestSinkProcessHangsAndGoesOn(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "sink")
 	p, err := startSink("127.0.0.1:0", path)
