@@ -75,8 +75,7 @@ func ExampleBreaker_Allow() {
 // with WithAsyncOnTransition instead.
 func ExampleWithOnTransition() {
 	breaker, err := atomicbreaker.New("loki",
-		atomicbreaker.WithFailureRate(0.2),    // more than every fifth call fails ...
-		atomicbreaker.WithFailureThreshold(2), // ... by two failures
+		atomicbreaker.WithFailureThreshold(2),
 		atomicbreaker.WithRecoveryTimeout(0),  // test the sink with the very next record
 		atomicbreaker.WithHalfOpenMaxCalls(3), // with at most three records at once
 		atomicbreaker.WithProbeTimeout(5*time.Second),
@@ -96,6 +95,30 @@ func ExampleWithOnTransition() {
 	// loki: closed -> open (failure_threshold)
 	// loki: open -> half_open (probe_admitted)
 	// loki: half_open -> closed (probe_succeeded)
+}
+
+// A sink that fails now and then, and works again in between, never fails five times in a row. A
+// failure rate finds it out, and lets the few failures of a healthy sink pass.
+func ExampleWithFailureRate() {
+	breaker := atomicbreaker.MustNew("loki", atomicbreaker.WithFailureRate(0.1)) // the threshold is 100
+	until := func(every int) string {
+		for call := 1; call <= 1_000_000; call++ {
+			if call%every == 0 {
+				breaker.RecordFailure()
+			} else {
+				breaker.RecordSuccess()
+			}
+			if breaker.State() == atomicbreaker.Open {
+				return fmt.Sprintf("open after %d calls", call)
+			}
+		}
+		return "closed after a million calls"
+	}
+	fmt.Println("one in twenty fails:", until(20))
+	fmt.Println("one in three fails:", until(3))
+	// Output:
+	// one in twenty fails: closed after a million calls
+	// one in three fails: open after 384 calls
 }
 
 // An HTTP sink that answers 429 says how long to leave it alone.

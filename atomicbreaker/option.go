@@ -3,6 +3,7 @@
 package atomicbreaker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"math"
@@ -17,8 +18,9 @@ type Option func(*config)
 
 // config collects the options, and what is wrong with them.
 type config struct {
-	failureThreshold, halfOpenMaxCalls, successThreshold int
-	failureRate                                          float64 // 0: consecutive failures
+	failureThreshold                   int     // 0: not given
+	failureRate                        float64 // 0: consecutive failures
+	halfOpenMaxCalls, successThreshold int
 
 	timing            timing
 	classify          func(error) Outcome
@@ -28,8 +30,9 @@ type config struct {
 	errs   []error
 }
 
-// WithFailureThreshold sets the number of failures that opens a closed breaker: consecutive ones, or under
-// [WithFailureRate] the net excess. 1 to 65,535, default 5.
+// WithFailureThreshold sets how many failures open a closed breaker: consecutive ones, or with
+// [WithFailureRate] the net excess over the rate. That many failures in a row always open it. 1 to
+// 65,535, and with a rate at most what fits there. Default 5, with a rate 100.
 func WithFailureThreshold(n int) Option {
 	return func(c *config) {
 		c.check(1 <= n && n <= word.MaxFailures, "WithFailureThreshold(%d): want 1..%d", n, word.MaxFailures)
@@ -37,13 +40,35 @@ func WithFailureThreshold(n int) Option {
 	}
 }
 
-// WithFailureRate makes the failure count leak instead of being cleared by a success: the breaker opens when failures
-// exceed the share rate of the calls by a net excess of the failure threshold. That many failures in a row always open
-// it. Between 0 and 1, both excluded; without it failures are counted consecutively.
+// WithFailureRate opens the breaker when more than the share rate of the calls fail. Between 0 and
+// 1, both excluded; without it the breaker counts consecutive failures. Pick a rate between the
+// share of failures that you tolerate and the share of an outage.
 //
-// There is no window and no clock, so a slow outage is never forgotten. The rate is kept within one percentage point,
-// closer where the threshold leaves room: a failure is counted in up to (1−rate)/rate units, and threshold times that
-// must not exceed 65,535; New refuses the pair otherwise.
+// The test is CUSUM (Page, 1954): a failure adds a weight to the failure count, a success takes
+// another weight away, the count never goes below 0, and the breaker opens when it reaches
+// [WithFailureThreshold] failures. At a share of exactly rate the weights balance. There is no
+// window and no clock, so a slow outage is not forgotten, and the calls of a sink that never fails
+// write nothing.
+//
+// If calls fail independently, with the default threshold of 100 and a rate up to 0.5:
+//
+//   - Well below the rate the breaker opens by chance alone, and the chance is negligible: at a
+//     share of 0.8 × rate after more than 10^18 calls on average. Threshold 20 makes that 10^4 to
+//     10^7 calls, threshold 5 less than 10^4.
+//   - At the rate it opens after 10^4 to 10^6 calls.
+//   - Above the rate, at a share p, it opens after about threshold × (1−rate)/(p−rate) calls.
+//   - If all calls fail, it opens after threshold calls in a row. One after another at a timeout of
+//     5 s, 100 calls take 500 s. For a sink that times out, set the threshold to 20 or use a
+//     breakerio.Lane.
+//
+// CONCURRENCY.md, section 15, has the exact means. Failures that come in bursts need a higher
+// threshold. At a rate of 1 − 1/threshold or more, one success clears the count, as without a rate.
+//
+// The weights are integers. The share at which they balance differs from rate by at most 0.01 and
+// at most rate/10, and by less where the threshold leaves room. A failure weighs about
+// (1−rate)/rate, and threshold failures must fit 16 bits, or New returns an error. The default
+// threshold is 100 or the highest that fits. If less than 20 fit, at rates under about 0.0003, New
+// returns an error unless WithFailureThreshold is given.
 func WithFailureRate(rate float64) Option {
 	return func(c *config) {
 		if c.check(0 < rate && rate < 1, "WithFailureRate(%v): want more than 0 and less than 1", rate) {
@@ -158,7 +183,6 @@ func classifyByDefault(err error) Outcome {
 // newConfig applies the options to the defaults.
 func newConfig(opts []Option) (*config, error) {
 	c := &config{
-		failureThreshold: 5,
 		halfOpenMaxCalls: 1,
 		successThreshold: 1,
 		timing:           timing{recovery: 30 * time.Second, probe: 30 * time.Second},
@@ -172,22 +196,26 @@ func newConfig(opts []Option) (*config, error) {
 	t := c.timing
 	c.check(t.backoff <= 0 || t.backoff >= t.recovery,
 		"WithBackoff(%v): want no less than the recovery timeout, %v", t.backoff, t.recovery)
-	if len(c.errs) == 0 { // the weights of a bad threshold mean nothing
+	if len(c.errs) == 0 { // a bad threshold has no weights
 		c.params = c.newParams()
 	}
 	return c, errors.Join(c.errs...)
 }
 
-// newParams translates the counts for the machine.
+// newParams translates the counts for the machine. Counting consecutive failures is the case where
+// one success clears everything.
 func (c *config) newParams() word.Params {
-	failure, success := weights(c.failureRate, word.MaxFailures/c.failureThreshold)
-	c.check(failure > 0, "WithFailureThreshold(%d) with WithFailureRate(%v): the threshold times the weight of a failure, "+
-		"about %.3g, exceeds %d: want a lower threshold or a higher rate",
-		c.failureThreshold, c.failureRate, 1/max(c.failureRate, rateTolerance)-1, word.MaxFailures)
+	threshold := cmp.Or(c.failureThreshold, defaultThreshold)
+	w := weights{failure: 1, success: word.MaxFailures}
+	if rate := c.failureRate; rate > 0 {
+		threshold = c.thresholdUnderRate()
+		limit := word.MaxFailures / max(1, threshold)
+		w = nearest(rate, min(rate, 1-rate)*closeEnough, limit)
+	}
 	return word.Params{
-		FailureLimit:     uint32(c.failureThreshold * failure),
-		FailureWeight:    uint32(failure),
-		SuccessWeight:    uint32(success),
+		FailureLimit:     uint32(threshold * w.failure),
+		FailureWeight:    uint32(w.failure),
+		SuccessWeight:    uint32(w.success),
 		MaxCalls:         uint32(c.halfOpenMaxCalls),
 		SuccessThreshold: uint32(c.successThreshold),
 		DueAtOnce:        c.timing.recovery == 0,
@@ -195,26 +223,74 @@ func (c *config) newParams() word.Params {
 }
 
 const (
-	rateTolerance = 0.01 // how far the share that is counted may be from the rate that was asked for
-	maxWeight     = 1000 // no finer than a tenth of a percentage point
+	defaultThreshold = 5 // of consecutive failures
+
+	// Under a rate. Below the second, false alarms are frequent, so the caller must ask for them.
+	defaultRateThreshold, leastRateThreshold = 100, 20
+
+	// The share of the weights differs from the rate by at most the first, and by at most the second
+	// times the rate.
+	rateTolerance, relativeRateTolerance = 0.01, 0.1
+
+	// Weights within this part of the rate, or of 1 − rate, are not improved further.
+	closeEnough = 0.001
 )
 
-// weights returns what a failure adds to the count and what a success takes away, for the count to stand still when the
-// share rate of the calls fails: success/(failure+success) is as near to rate as weights up to limit allow. Counting
-// consecutive failures, rate 0, is the case where one success clears everything. It returns 0 if no pair is near enough.
-func weights(rate float64, limit int) (failure, success int) {
-	if rate == 0 {
-		return 1, word.MaxFailures
+// thresholdUnderRate returns the failure threshold, or its default, and checks that it fits the
+// count.
+func (c *config) thresholdUnderRate() int {
+	highest, off := 0, min(rateTolerance, c.failureRate*relativeRateTolerance)
+	if w := nearest(c.failureRate, off, word.MaxFailures); math.Abs(w.share()-c.failureRate) <= off {
+		highest = word.MaxFailures / w.failure
 	}
-	best := rateTolerance
-	for f := 1; f <= min(limit, maxWeight); f++ {
-		s := int(math.Round(min(max(1, float64(f)*rate/(1-rate)), word.MaxFailures)))
-		off := math.Abs(float64(s)/float64(f+s) - rate)
-		if off < best-1e-9 { // of equally good pairs the smallest
-			failure, success, best = f, s, off
+	if c.failureThreshold > 0 {
+		c.check(c.failureThreshold <= highest, "WithFailureThreshold(%d) with WithFailureRate(%v): "+
+			"the threshold in units of weight exceeds %d: the highest for this rate is %d",
+			c.failureThreshold, c.failureRate, word.MaxFailures, highest)
+		return c.failureThreshold
+	}
+	c.check(highest >= leastRateThreshold, "WithFailureRate(%v) without WithFailureThreshold: "+
+		"the highest threshold for this rate is %d, and the default is no less than %d",
+		c.failureRate, highest, leastRateThreshold)
+	return min(defaultRateThreshold, highest)
+}
+
+// weights is what a failure adds to the count and what a success takes away. The count stands still
+// when success/(failure+success) of the calls fail.
+type weights struct{ failure, success int }
+
+func (w weights) share() float64 { return float64(w.success) / float64(w.failure+w.success) }
+
+// nearest returns the smallest weights whose share is within off of rate or, if none of up to limit
+// for a failure are, the nearest of those.
+//
+// It descends the Stern-Brocot tree of all reduced fractions. The fractions between two neighbors
+// low and high are all made of mid, their sum by parts, so the first one close enough is also the
+// smallest, and if mid is too large, no fraction between them fits.
+func nearest(rate, off float64, limit int) weights {
+	low, high := weights{1, 0}, weights{0, 1}
+	// Skip the long first runs, one of which is there for rates near 0 and the other for rates near 1.
+	if above := rate + off; above < 0.5 {
+		high = weights{int(min(math.Floor(1/above-1), float64(limit))) - 1, 1}
+	} else if below := rate - off; below > 0.5 {
+		low = weights{1, int(min(math.Floor(below/(1-below)), word.MaxFailures)) - 1}
+	}
+	for {
+		mid := weights{low.failure + high.failure, low.success + high.success}
+		switch share := mid.share(); {
+		case mid.failure > limit || mid.success > word.MaxFailures:
+			if high.failure == 0 || low.success > 0 && rate-low.share() < high.share()-rate {
+				return low
+			}
+			return high
+		case math.Abs(share-rate) <= off:
+			return mid
+		case share < rate:
+			low = mid
+		default:
+			high = mid
 		}
 	}
-	return failure, success
 }
 
 // check keeps an error for New if an option is not good, and says whether it is.

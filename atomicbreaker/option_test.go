@@ -96,11 +96,11 @@ func TestOption_BadCombinations(t *testing.T) {
 		},
 		{
 			atomicbreaker.WithFailureThreshold(65535), atomicbreaker.WithFailureRate(0.1),
-			[]string{"WithFailureThreshold(65535)", "WithFailureRate(0.1)", "about 9,", "65535"},
+			[]string{"WithFailureThreshold(65535)", "WithFailureRate(0.1)", "exceeds 65535", "is 7281"},
 		},
 		{
 			atomicbreaker.WithFailureThreshold(3000), atomicbreaker.WithFailureRate(0.01),
-			[]string{"WithFailureThreshold(3000)", "WithFailureRate(0.01)", "about 99,", "65535"},
+			[]string{"WithFailureThreshold(3000)", "WithFailureRate(0.01)", "exceeds 65535", "is 728"},
 		},
 	} {
 		for _, opts := range [][]atomicbreaker.Option{{tt.one, tt.other}, {tt.other, tt.one}} {

@@ -11,12 +11,17 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 )
 
-// rates lists what is asked for, together. Where the rate is above one half, failures come in a row also when they are
-// spread evenly, so the threshold must be above what that makes: so many in a row always trip.
+// rates lists what is asked for, together. Where the rate is above one half, failures come in a row
+// also when they are spread evenly, so the threshold must be above what that makes: so many in a
+// row always trip.
 var rates = []struct {
 	rate      float64
 	threshold int
 }{
+	{0.0003, 20},
+	{0.001, 72},
+	{0.003, 200},
+	{0.01, 728},
 	{0.011, 1},
 	{0.02, 5},
 	{0.05, 1},
@@ -41,7 +46,17 @@ var rates = []struct {
 	{0.99, 1000},
 }
 
-const rateTolerance = 0.011 // a little over the percentage point that is promised
+// underRate returns a breaker that counts under rate, with the default threshold if threshold is 0.
+// Its timers never run.
+func underRate(rate float64, threshold int) (*atomicbreaker.Breaker, error) {
+	opts := []atomicbreaker.Option{
+		atomicbreaker.WithFailureRate(rate), atomicbreaker.WithRecoveryTimeout(0),
+	}
+	if threshold > 0 {
+		opts = append(opts, atomicbreaker.WithFailureThreshold(threshold))
+	}
+	return atomicbreaker.New("sink", opts...)
+}
 
 // spread reports whether call n fails when the given share of all calls does, as evenly as can be.
 func spread(n int, share float64) bool {
@@ -63,36 +78,38 @@ func trips(b *atomicbreaker.Breaker, share float64, calls int) int {
 	return 0
 }
 
-func TestRate_IsHonouredWithinOnePercentagePoint(t *testing.T) {
+// With failures spread evenly the breaker opens above the rate and not below it, within what is
+// promised.
+func TestRate_IsHonoredWithinAPointAndATenth(t *testing.T) {
 	for _, tt := range rates {
 		t.Run(fmt.Sprintf("%.3g of %d", tt.rate, tt.threshold), func(t *testing.T) {
-			b, err := atomicbreaker.New("sink", atomicbreaker.WithFailureThreshold(tt.threshold),
-				atomicbreaker.WithFailureRate(tt.rate))
+			b, err := underRate(tt.rate, tt.threshold)
 			require.NoError(t, err)
+			off := 1.05 * promisedOff(tt.rate)
 			if tt.threshold > 1 { // at 1 the first failure opens it, whatever the share
-				require.Zero(t, trips(b, max(0, tt.rate-rateTolerance), 100_000), "below the rate it stays closed")
+				require.Zero(t, trips(b, tt.rate-off, 100_000), "below the rate it stays closed")
 			}
-			// Just above the rate a call adds a thousandth of a failure or more, at the worst.
-			require.NotZero(t, trips(b, min(1, tt.rate+rateTolerance), 1000*tt.threshold+1000), "above the rate it opens")
+			// Just above the rate a call adds a twentieth of the tolerance or more, in failures.
+			enough := int(20 * float64(tt.threshold+1) / promisedOff(tt.rate))
+			require.NotZero(t, trips(b, min(1, tt.rate+off), enough), "above the rate it opens")
 		})
 	}
 }
 
-// A threshold that leaves room for finer weights gets the rate to a tenth of a point.
+// A threshold that leaves room for finer weights gets the rate to a thousandth of it.
 func TestRate_IsCloserWhereTheThresholdLeavesRoom(t *testing.T) {
-	for _, rate := range []float64{0.123, 0.37, 0.456, 0.678} {
-		b, err := atomicbreaker.New("sink", atomicbreaker.WithFailureThreshold(20), atomicbreaker.WithFailureRate(rate))
+	for _, rate := range []float64{0.0123, 0.123, 0.37, 0.456, 0.678} {
+		b, err := underRate(rate, 20)
 		require.NoError(t, err)
-		require.Zero(t, trips(b, rate-0.0015, 200_000), "%v", rate)
-		require.NotZero(t, trips(b, rate+0.0015, 200_000), "%v", rate)
+		require.Zero(t, trips(b, rate*0.9985, 2_000_000), "%v", rate)
+		require.NotZero(t, trips(b, rate*1.0015, 2_000_000), "%v", rate)
 	}
 }
 
 // Whatever the rate, threshold failures in a row open it and one fewer do not; and after any calls, threshold suffice.
 func TestRate_ThresholdInARowAlwaysOpens(t *testing.T) {
 	for _, tt := range rates {
-		b, err := atomicbreaker.New("sink", atomicbreaker.WithFailureThreshold(tt.threshold),
-			atomicbreaker.WithFailureRate(tt.rate))
+		b, err := underRate(tt.rate, tt.threshold)
 		require.NoError(t, err)
 		for n := range tt.threshold {
 			require.Equal(t, atomicbreaker.Snapshot{Failures: n}, b.Snapshot(), "%v", tt)
@@ -120,7 +137,7 @@ func TestRate_ThresholdInARowAlwaysOpens(t *testing.T) {
 
 // A success takes a part of a failure away. What is left of it is counted as one until nothing is.
 func TestRate_FailuresAreRoundedUp(t *testing.T) {
-	b, err := atomicbreaker.New("sink", atomicbreaker.WithFailureThreshold(5), atomicbreaker.WithFailureRate(0.1))
+	b, err := underRate(0.1, 5)
 	require.NoError(t, err)
 	b.RecordFailure()
 	b.RecordFailure()
