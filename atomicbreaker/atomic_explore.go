@@ -17,10 +17,12 @@ import (
 type cell struct {
 	value  uint64
 	before func()
+	after  func(saw uint64)
 }
 
 func (c *cell) Load() uint64 {
 	ask(c.before)
+	tell(c.after, c.value)
 	return c.value
 }
 
@@ -33,13 +35,20 @@ func (c *cell) Store(value uint64) {
 func (c *cell) CompareAndSwap(old, next uint64) bool {
 	ask(c.before)
 	if c.value != old {
+		tell(c.after, 0)
 		return false
 	}
 	c.value = next
+	tell(c.after, 1)
 	return true
 }
 
-var beforeQueue func()
+// beforeQueue is asked before each access to the publishing queue and to the list of subscriptions.
+// afterQueue gets what the access saw: a number, a pointer, or whether a swap succeeded.
+var (
+	beforeQueue func()
+	afterQueue  func(saw any)
+)
 
 func ask(before func()) {
 	if before != nil {
@@ -47,33 +56,44 @@ func ask(before func()) {
 	}
 }
 
+func tell[T any](after func(saw T), saw T) {
+	if after != nil {
+		after(saw)
+	}
+}
+
 type counter struct{ value uint32 }
 
 func (c *counter) Load() uint32 {
 	ask(beforeQueue)
+	tell(afterQueue, any(c.value))
 	return c.value
 }
 
 func (c *counter) Store(value uint32) {
 	ask(beforeQueue)
 	c.value = value
+	tell(afterQueue, nil)
 }
 
 func (c *counter) Swap(value uint32) (old uint32) {
 	ask(beforeQueue)
 	old, c.value = c.value, value
+	tell(afterQueue, any(old))
 	return old
 }
 
 func (c *counter) Inc() uint32 {
 	ask(beforeQueue)
 	c.value++
+	tell(afterQueue, any(c.value))
 	return c.value
 }
 
 func (c *counter) Sub(n uint32) uint32 {
 	ask(beforeQueue)
 	c.value -= n
+	tell(afterQueue, any(c.value))
 	return c.value
 }
 
@@ -81,18 +101,32 @@ type pointer[T any] struct{ value *T }
 
 func (p *pointer[T]) Load() *T {
 	ask(beforeQueue)
+	tell(afterQueue, any(p.value))
 	return p.value
 }
 
 func (p *pointer[T]) Store(value *T) {
 	ask(beforeQueue)
 	p.value = value
+	tell(afterQueue, nil)
 }
 
 func (p *pointer[T]) Swap(value *T) (old *T) {
 	ask(beforeQueue)
 	old, p.value = p.value, value
+	tell(afterQueue, any(old))
 	return old
+}
+
+func (p *pointer[T]) CompareAndSwap(old, next *T) bool {
+	ask(beforeQueue)
+	if p.value != old {
+		tell(afterQueue, any(false))
+		return false
+	}
+	p.value = next
+	tell(afterQueue, any(true))
+	return true
 }
 
 // No timer is started, for the explored programs post the time themselves; so watch.go, which keeps the timers and

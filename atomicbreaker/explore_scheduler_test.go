@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 )
 
 // scheduler runs a few threads one access at a time, in an order that is chosen step by step: it is what atomic_explore.go's
@@ -22,6 +23,8 @@ type scheduler struct {
 	threads []*thread
 	running *thread
 	shared  func() (word, rest uint64) // what the threads share; nil: every interleaving is run
+	own     bool                       // threads add what they see to seen; if not, it is all that they share
+	started []func()                   // what the running thread started; each goes on in a thread that is done
 
 	choices []choice // of the run under way or just over
 	step    int
@@ -46,7 +49,11 @@ type state struct {
 func (s *scheduler) state() (at state) {
 	at.word, at.rest = s.shared()
 	for i, th := range s.threads {
-		at.seen[i] = th.seen
+		if i < len(at.seen) {
+			at.seen[i] = th.seen
+		} else {
+			at.rest = mix(at.rest, th.seen)
+		}
 	}
 	return at
 }
@@ -131,16 +138,12 @@ func (s *scheduler) beforeWord() {
 // interleavings the run stands for: 1, or the futures of a known state, which need no judge.
 func (s *scheduler) run(programs []func()) (futures int, err error) {
 	s.step = 0
-	for i, program := range programs {
-		th := s.threads[i]
-		th.run, th.done, th.told, th.ended, th.seen = program, false, 0, 0, 0
+	for _, th := range s.threads {
+		th.seen = 0
 	}
 	live := make([]*thread, 0, 8)
-	for _, th := range s.threads[:len(programs)] {
-		s.move(th)
-		if !th.done {
-			live = append(live, th)
-		}
+	for i, program := range programs {
+		live = s.begin(live, s.threads[i], program, 0)
 	}
 	for ; len(live) > 0; s.step++ {
 		if s.step > endless {
@@ -165,18 +168,54 @@ func (s *scheduler) run(programs []func()) (futures int, err error) {
 		if s.move(th); th.done {
 			live = append(live[:at], live[at+1:]...)
 		}
+		for ; len(s.started) > 0; s.started = s.started[1:] {
+			idle := slices.IndexFunc(s.threads, func(th *thread) bool { return th.done })
+			live = s.begin(live, s.threads[idle], s.started[0], s.inherited(th))
+		}
 	}
 	return max(1, futures), nil
 }
 
-func (s *scheduler) move(th *thread) {
+// begin lets th run f, of which seen tells which it is, and returns the live threads: th is among them unless f has ended.
+func (s *scheduler) begin(live []*thread, th *thread, f func(), seen uint64) []*thread {
+	th.run, th.done, th.told, th.ended, th.seen = f, false, 0, 0, seen
+	if s.move(th); th.done {
+		return live
+	}
+	return append(live, th)
+}
+
+// inherited is what a thread has seen that th starts: all that is there.
+func (s *scheduler) inherited(th *thread) uint64 {
+	seen := mix(th.seen, uint64(len(s.started)))
 	if s.shared != nil {
+		w, rest := s.shared()
+		seen = mix(mix(seen, w), rest)
+	}
+	return seen
+}
+
+// start is what a go statement is to the running thread.
+func (s *scheduler) start(f func()) { s.started = append(s.started, f) }
+
+func (s *scheduler) move(th *thread) {
+	if s.shared != nil && !s.own {
 		w, rest := s.shared()
 		th.seen = mix(mix(th.seen, w), rest)
 	}
 	s.running = th
 	th.resume()
 	s.running = nil
+	if s.own && th.done {
+		th.seen = 0
+	}
+}
+
+// saw adds what an access of the running thread returned.
+func (s *scheduler) saw(v uint64) {
+	if s.running != nil {
+		s.running.seen = mix(s.running.seen, v)
+	}
 }
 
 // next chooses the next interleaving after one that stood for futures, and reports whether there is one.
