@@ -18,7 +18,8 @@ import (
 //     cooling or forced, are wait-free: a load, no write, no clock, no allocation.
 //   - A call that changes the breaker happens before every call that sees the change. A call that changes nothing is a
 //     load: nothing is ordered after it.
-//   - No call waits for another one's hook, sink or turn.
+//   - No call waits for another one. A call that makes a transition may have to deliver it to the
+//     hooks of [WithOnTransition], and goes on as long as other calls bring more.
 type Breaker struct {
 	// The word comes first, in an allocation of its own that New makes: on 32-bit platforms go.uber.org/atomic needs that
 	// for its alignment to 8 bytes.
@@ -29,7 +30,10 @@ type Breaker struct {
 	name     string
 	timing   timing
 	classify func(error) Outcome
-	hooks    [2]*hooks // the asynchronous and the synchronous ones; nil where there are none
+
+	syncHooks, asyncHooks *hooks // nil where there are none
+	subscriptions         pointer[[]*hooks]
+	onHookPanic           func(Transition, any)
 
 	errOpen, errTooManyProbes error // what Do returns
 
@@ -50,7 +54,9 @@ func New(name string, opts ...Option) (*Breaker, error) {
 		name:             name,
 		timing:           c.timing,
 		classify:         c.classify,
-		hooks:            [2]*hooks{newHooks(c.asyncHooks, true), newHooks(c.hooks, false)},
+		syncHooks:        newHooks(c.hooks, false, c.onHookPanic),
+		asyncHooks:       newHooks(c.asyncHooks, true, c.onHookPanic),
+		onHookPanic:      c.onHookPanic,
 		errOpen:          rejection(name, ErrOpen),
 		errTooManyProbes: rejection(name, ErrTooManyProbes),
 	}
@@ -144,11 +150,39 @@ func (b *Breaker) post(w word.Word, e word.Event, hold time.Duration) (old, next
 	return old, next
 }
 
-// publish hands a transition to the asynchronous hooks first, because a synchronous one may block, or not return at all.
+// publish delivers to the synchronous hooks last, because one of them may block or end the goroutine.
 func (b *Breaker) publish(old, next word.Word, e word.Kind) {
-	for _, h := range b.hooks {
-		if h != nil {
-			h.publish(b.transition(old, next, e))
+	subscriptions := b.subscriptions.Load()
+	if b.syncHooks == nil && b.asyncHooks == nil && subscriptions == nil {
+		return
+	}
+	t := b.transition(old, next, e)
+	if b.asyncHooks != nil {
+		b.asyncHooks.publish(t)
+	}
+	if subscriptions != nil {
+		for _, h := range *subscriptions {
+			h.publish(t)
 		}
 	}
+	switch {
+	case b.syncHooks == nil:
+	case e == word.Allow:
+		b.publishAdmission(t)
+	default:
+		b.syncHooks.publish(t)
+	}
+}
+
+// publishAdmission publishes the transition that an admission made. If a hook ends the goroutine,
+// the caller never learns that it was admitted, so its place goes back.
+func (b *Breaker) publishAdmission(t Transition) {
+	returned := false
+	defer func() {
+		if !returned {
+			b.post(b.load(), word.Event{Kind: word.Cancel, Bound: true, Generation: t.Generation}, 0)
+		}
+	}()
+	b.syncHooks.publish(t)
+	returned = true
 }

@@ -8,6 +8,7 @@ import (
 	"go/build"
 	"go/parser"
 	"go/token"
+	"go/types"
 	"math/bits"
 	"os"
 	"os/exec"
@@ -225,6 +226,14 @@ func TestCost_NoTimerWithoutATimeout(t *testing.T) {
 	require.Equal(t, before+201*3, b.Snapshot().Generation, "open, half-open, closed, and one run to warm up")
 }
 
+// A breaker without subscriptions pays nothing for them, even if it has had one.
+func TestCost_NothingForASubscriptionThatIsOver(t *testing.T) {
+	skipUnderRace(t)
+	b := atomicbreaker.MustNew("sink", atomicbreaker.WithRecoveryTimeout(0), atomicbreaker.WithProbeTimeout(0))
+	b.Subscribe(func(atomicbreaker.Transition) {})()
+	require.Zero(t, testing.AllocsPerRun(200, func() { b.Trip(); b.Reset() }))
+}
+
 func TestCost_Sizes(t *testing.T) {
 	require.LessOrEqual(t, unsafe.Sizeof(atomicbreaker.Breaker{}), uintptr(192))
 	require.Equal(t, unsafe.Sizeof(uintptr(0))+8, unsafe.Sizeof(atomicbreaker.Permit{}), "a pointer and a word")
@@ -246,7 +255,8 @@ func TestCost_TheWordIsFirstAndAligned(t *testing.T) {
 	}
 }
 
-// The architecture, in the files that are built: one compare-and-swap, no lock, and no goroutine but an asynchronous hook's.
+// The architecture, in the files that are built: one compare-and-swap of the word, those of the list of subscriptions, no
+// lock, and one place that starts goroutines.
 func TestCost_OneSwapNoLockNoGoroutine(t *testing.T) {
 	pkg, err := build.ImportDir(".", 0)
 	require.NoError(t, err)
@@ -264,12 +274,12 @@ func TestCost_OneSwapNoLockNoGoroutine(t *testing.T) {
 				goroutines = append(goroutines, name)
 			case *ast.SelectorExpr:
 				if n.Sel.Name == "CompareAndSwap" || n.Sel.Name == "CAS" {
-					swaps = append(swaps, name)
+					swaps = append(swaps, name+": "+types.ExprString(n.X))
 				}
 			}
 			return true
 		})
 	}
-	require.Equal(t, []string{"cell.go"}, swaps)
-	require.Equal(t, []string{"hook.go"}, goroutines)
+	require.Equal(t, []string{"cell.go: b.word", "subscribe.go: b.subscriptions", "subscribe.go: b.subscriptions"}, swaps)
+	require.Equal(t, []string{"spawn.go"}, goroutines)
 }

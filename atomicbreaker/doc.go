@@ -36,10 +36,10 @@
 //
 // # What it promises
 //
-// Every call takes effect at one instant (it is linearizable) and none waits for another: the package takes no lock and
-// starts no goroutine but those of [WithAsyncOnTransition]. On a healthy breaker Allow, RecordSuccess, TryAcquire and
+// Every call takes effect at one instant (it is linearizable) and none waits for another: the package takes no lock, and
+// starts goroutines only to deliver transitions, none of which stays. On a healthy breaker Allow, RecordSuccess, TryAcquire and
 // Permit.Success are one load each. Nothing but a published transition and the start of a timer allocates. Transitions
-// are told to the hooks exactly once, in order, one at a time.
+// are delivered to the hooks exactly once, in order, one at a time; a hook's panic goes no further than the hook.
 //
 // Timers are monotonic and never early. They may be late by the scheduler's latency, some 10 to 20 ms when every processor is
 // busy. The breaker is of one process, and knows of the sink only what is reported to it: it belongs below every buffer

@@ -121,6 +121,26 @@ func ExampleWithFailureRate() {
 	// one in three fails: open after 384 calls
 }
 
+// A status page follows breakers that it did not make. It runs on a goroutine of its own, so the
+// calls of the breaker do not wait for it.
+func ExampleBreaker_Subscribe() {
+	breaker := atomicbreaker.MustNew("loki")
+
+	transitions := make(chan atomicbreaker.Transition)
+	cancel := breaker.Subscribe(func(t atomicbreaker.Transition) { transitions <- t })
+
+	breaker.Trip()
+	t := <-transitions
+	fmt.Printf("%s: %v -> %v\n", t.Name, t.From, t.To)
+
+	cancel()
+	breaker.Reset() // not delivered
+	fmt.Println(breaker.State())
+	// Output:
+	// loki: closed -> open
+	// closed
+}
+
 // An HTTP sink that answers 429 says how long to leave it alone.
 func ExampleBreaker_TripFor() {
 	breaker := atomicbreaker.MustNew("loki")

@@ -5,6 +5,8 @@
 package atomicbreaker
 
 import (
+	"fmt"
+	"runtime"
 	"slices"
 	"testing"
 
@@ -16,54 +18,110 @@ import (
 // The makers hand in generations in any order, as those do who have won their swaps and are not at the queue yet.
 type deliveries struct {
 	s      *scheduler
+	h      *hooks
 	told   []uint32
+	caught []uint32 // the generations of the panics that were handled
 	inHook bool
 	twice  bool
-	panics uint32 // the generation whose delivery panics; 0: none
+	runs   int
+	panics uint32 // a set of generations: bit g says that the hook panics
+	exits  uint32 // the same, where it ends its goroutine
 }
 
-func newDeliveries(t interface{ Cleanup(f func()) }, threads int) *deliveries {
-	d := &deliveries{s: newScheduler(threads)}
-	beforeQueue = d.s.before
+func newDeliveries(t interface{ Cleanup(f func()) }, s *scheduler) *deliveries {
+	d := &deliveries{s: s}
+	d.s.shared, d.s.own = d.shared, true
+	beforeQueue, afterQueue, onSpawn = d.s.before, d.saw, d.s.start
 	t.Cleanup(func() {
-		beforeQueue = nil
+		beforeQueue, afterQueue, onSpawn = nil, nil, nil
 		d.s.close()
 	})
 	return d
 }
 
-// run makes one interleaving and reports what is wrong with it.
-func (d *deliveries) run(makers [][]uint32) string {
-	d.told, d.inHook, d.twice = d.told[:0], false, false
-	h := newHooks([]func(Transition){d.hook}, false)
+// saw tells the scheduler what an access to the queue returned. Who gets the right to deliver gets it by the counter, and
+// sees all that the deliverers before left.
+func (d *deliveries) saw(v any) {
+	h := uint64(1)
+	switch v := v.(type) {
+	case uint32:
+		h = mix(d.h.hash(), uint64(v))
+	case *delivery:
+		if v != nil {
+			h = mix(v.hash(), 1)
+		}
+	}
+	d.s.saw(h)
+}
+
+// shared is the queue, what was told and handled, and whether a delivery is under way.
+func (d *deliveries) shared() (word, rest uint64) {
+	rest = d.h.hash()
+	for _, g := range d.told {
+		rest = mix(rest, uint64(g))
+	}
+	for _, g := range d.caught {
+		rest = mix(rest, uint64(g)<<32)
+	}
+	for _, flag := range []bool{d.inHook, d.twice} {
+		if rest <<= 1; flag {
+			rest++
+		}
+	}
+	return 0, rest
+}
+
+// run makes one interleaving and reports what is wrong with it. futures is how many it stands for.
+func (d *deliveries) run(makers [][]uint32) (futures int, wrong string) {
+	d.told, d.caught, d.inHook, d.twice = d.told[:0], d.caught[:0], false, false
+	d.h = newHooks([]func(Transition){d.hook}, false, d.panicked)
 	runs := make([]func(), len(makers))
 	var all []uint32
 	for i, generations := range makers {
 		all = append(all, generations...)
-		runs[i] = func() {
-			for _, g := range generations {
-				publish(h, g)
-			}
-		}
+		runs[i] = func() { d.publish(generations) }
 	}
-	if _, err := d.s.run(runs); err != nil {
-		return err.Error()
+	futures, err := d.s.run(runs)
+	if err != nil {
+		return futures, err.Error()
 	}
+	return futures, d.judge(all)
+}
+
+// judge looks at the end of a run that published these generations.
+func (d *deliveries) judge(all []uint32) string {
 	slices.Sort(all)
+	panics := slices.DeleteFunc(slices.Clone(all), func(g uint32) bool { return d.panics>>g&1 == 0 })
 	switch {
 	case d.twice:
 		return "two deliveries at once"
 	case !slices.Equal(all, d.told):
 		return "not each once and in order"
-	case h.asked.value != 0:
+	case !slices.Equal(panics, d.caught):
+		return fmt.Sprintf("not each panic handled once: %v", d.caught)
+	case d.h.pending.value != 0:
 		return "somebody is still delivering"
+	case d.h.head != d.h.tail.value || len(d.h.early) > 0:
+		return "something is left in the queue"
 	}
 	return ""
 }
 
-func publish(h *hooks, generation uint32) {
-	defer func() { _ = recover() }() // the hook's
-	h.publish(Transition{Generation: generation})
+// publish publishes the generations one after the other. Where a hook ends the goroutine, another one
+// goes on with the next call, so that no generation is missing.
+func (d *deliveries) publish(generations []uint32) {
+	for i, g := range generations {
+		returned := false
+		func() {
+			defer func() {
+				if !returned && i+1 < len(generations) {
+					d.s.start(func() { d.publish(generations[i+1:]) })
+				}
+			}()
+			d.h.publish(Transition{Generation: g})
+			returned = true
+		}()
+	}
 }
 
 func (d *deliveries) hook(t Transition) {
@@ -72,35 +130,86 @@ func (d *deliveries) hook(t Transition) {
 	d.s.before()
 	d.inHook = false
 	d.told = append(d.told, t.Generation)
-	if t.Generation == d.panics {
+	if d.exits>>t.Generation&1 != 0 {
+		runtime.Goexit()
+	}
+	if d.panics>>t.Generation&1 != 0 {
 		panic("hook")
 	}
 }
 
-// TestExploreHook_All explores all interleavings of two makers, who come in both orders of the generations, also with a
-// hook that panics.
+// panicked is a part of the delivery, so it too must not meet another one.
+func (d *deliveries) panicked(t Transition, _ any) {
+	d.twice = d.twice || d.inHook
+	d.inHook = true
+	d.s.before()
+	d.inHook = false
+	d.caught = append(d.caught, t.Generation)
+}
+
+// exploreAll runs every interleaving of makers and returns how many there are.
+func (d *deliveries) exploreAll(t *testing.T, makers [][]uint32) (n int) {
+	t.Helper()
+	d.s.fresh()
+	for more := true; more; {
+		futures, wrong := d.run(makers)
+		if wrong != "" {
+			t.Fatalf("%s\nmakers: %v, panics at %b, exits at %b\nschedule: %s\ntold: %v",
+				wrong, makers, d.panics, d.exits, d.s, d.told)
+		}
+		n += futures
+		d.runs++
+		more = d.s.next(futures)
+	}
+	return n
+}
+
+// twoMakers come in every order of up to three generations.
+var twoMakers = [][][]uint32{{{1}, {2}}, {{2}, {1}}, {{1, 2}, {3}}, {{1, 3}, {2}}, {{2, 3}, {1}}, {{3, 2}, {1}}}
+
+// TestExploreHook_All explores all interleavings of two makers, also with hooks that panic.
 func TestExploreHook_All(t *testing.T) {
-	d := newDeliveries(t, 2)
+	d := newDeliveries(t, newScheduler(2))
 	n := 0
-	for _, makers := range [][][]uint32{{{1}, {2}}, {{2}, {1}}, {{1, 2}, {3}}, {{1, 3}, {2}}, {{2, 3}, {1}}, {{3, 2}, {1}}} {
-		for panics := range uint32(2) {
+	for _, makers := range twoMakers {
+		for _, panics := range []uint32{0, 1 << 1, 1 << 2, 1 << 3} {
 			d.panics = panics
-			d.s.fresh()
-			for more := true; more; more = d.s.next(1) {
-				n++
-				if wrong := d.run(makers); wrong != "" {
-					t.Fatalf("%s\nmakers: %v, panic at %d\nschedule: %s\ntold: %v", wrong, makers, panics, d.s, d.told)
-				}
-			}
+			n += d.exploreAll(t, makers)
 		}
 	}
-	t.Logf("%d interleavings", n)
+	t.Logf("%d interleavings, %d runs", n, d.runs)
 	assert.GreaterOrEqual(t, n, 100_000)
 }
 
-// TestExploreHook_Drawn lets rapid draw three makers of up to nine transitions, and the schedule.
+// TestExploreHook_Exits does the same with hooks that end the goroutine.
+func TestExploreHook_Exits(t *testing.T) {
+	d := newDeliveries(t, newGoroutines(3))
+	n := 0
+	for _, makers := range twoMakers {
+		for exits := uint32(0b10); exits <= 0b1110; exits += 0b10 {
+			d.exits = exits
+			n += d.exploreAll(t, makers)
+		}
+	}
+	t.Logf("%d interleavings, %d runs", n, d.runs)
+	assert.GreaterOrEqual(t, n, 1_000_000)
+}
+
+// TestExploreHook_Three explores three makers of one transition each.
+func TestExploreHook_Three(t *testing.T) {
+	d := newDeliveries(t, newScheduler(3))
+	n := 0
+	for _, panics := range []uint32{0, 1 << 2} {
+		d.panics = panics
+		n += d.exploreAll(t, [][]uint32{{1}, {2}, {3}})
+	}
+	t.Logf("%d interleavings, %d runs", n, d.runs)
+	assert.GreaterOrEqual(t, n, 1_000_000)
+}
+
+// TestExploreHook_Drawn lets rapid draw three makers of up to nine transitions, hooks that panic and exit, and the schedule.
 func TestExploreHook_Drawn(t *testing.T) {
-	d := newDeliveries(t, 3)
+	d := newDeliveries(t, newGoroutines(4))
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(1, 9).Draw(t, "transitions")
 		makers := make([][]uint32, 3)
@@ -111,13 +220,14 @@ func TestExploreHook_Drawn(t *testing.T) {
 		for i, generations := range makers {
 			makers[i] = rapid.Permutation(generations).Draw(t, "order")
 		}
-		d.panics = rapid.Uint32Range(0, 9).Draw(t, "panic")
-		schedule := rapid.SliceOfN(rapid.IntRange(0, 2), 0, 100).Draw(t, "schedule")
-		d.s.choices = d.s.choices[:0]
+		d.panics = rapid.Uint32Range(0, 1<<10-1).Draw(t, "panics")
+		d.exits = rapid.Uint32Range(0, 1<<10-1).Draw(t, "exits") &^ d.panics
+		schedule := rapid.SliceOfN(rapid.IntRange(0, 3), 0, 100).Draw(t, "schedule")
+		d.s.fresh()
 		for _, taken := range schedule {
 			d.s.choices = append(d.s.choices, choice{taken: taken})
 		}
-		if wrong := d.run(makers); wrong != "" {
+		if _, wrong := d.run(makers); wrong != "" {
 			t.Fatalf("%s: makers %v, told %v", wrong, makers, d.told)
 		}
 	})

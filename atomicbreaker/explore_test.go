@@ -134,15 +134,7 @@ func (x *explorer) once(start word.Word, runs []func()) (futures int, err error)
 // shared is the word, and a hash of all else that the threads share: the publishing queue, what was told, and whether
 // somebody is being told.
 func (x *explorer) shared() (word, rest uint64) {
-	h := x.b.hooks[1]
-	rest = mix(x.heard, uint64(h.asked.value)<<32|uint64(h.now.transition.Generation))
-	rest = mix(rest, uint64(h.told))
-	for d := h.taken.next.value; d != nil; d = d.next.value {
-		rest = mix(rest, hash(d.transition))
-	}
-	for _, d := range h.early { // in any order
-		rest += hash(d.transition)
-	}
+	rest = mix(x.heard, x.b.syncHooks.hash())
 	if x.inHook {
 		rest = mix(rest, 1)
 	}
@@ -152,8 +144,25 @@ func (x *explorer) shared() (word, rest uint64) {
 	return x.b.word.value, rest
 }
 
+// hash is a hash of the queue and of what the deliverer knows.
+func (h *hooks) hash() uint64 {
+	all := mix(uint64(h.pending.value)<<32|uint64(h.called)<<24|uint64(h.current.transition.Generation), 0)
+	all = mix(all, h.tail.value.hash())
+	for d := h.head.next.value; d != nil; d = d.next.value {
+		all = mix(all, d.hash())
+	}
+	var early uint64 // in any order
+	for _, d := range h.early {
+		early += d.hash()
+	}
+	return mix(all, early)
+}
+
+// hash tells the deliveries of one queue from each other; the one it starts with is of no breaker.
+func (d *delivery) hash() uint64 { return mix(hash(d.transition), uint64(len(d.transition.Name))) }
+
 func hash(t Transition) uint64 {
-	h := mix(uint64(t.From)<<8|uint64(t.To), uint64(t.Generation))
+	h := mix(uint64(t.From)<<32|uint64(t.To)<<24|uint64(t.Generation), 0)
 	return mix(mix(h, uint64(t.Cause)), uint64(t.Failures)<<16|uint64(t.Attempt))
 }
 

@@ -9,9 +9,9 @@ import "github.com/sinkguard/go-atomicbreaker/internal/word"
 // Start puts b at w before anybody uses it, as if all transitions up to w had been delivered.
 func (b *Breaker) Start(w word.Word) {
 	b.word.Store(uint64(w))
-	for _, h := range b.hooks {
+	for _, h := range []*hooks{b.syncHooks, b.asyncHooks} {
 		if h != nil {
-			h.now.transition.Generation = w.Generation()
+			h.startAfter(w.Generation())
 		}
 	}
 }
@@ -30,4 +30,13 @@ func (b *Breaker) Elapsed(generation uint32, successes int) {
 func (b *Breaker) PermitOf(generation uint32) Permit {
 	w := word.Make(word.Closed, generation, 0, 0, 0, 0)
 	return Permit{b, ^w}
+}
+
+// Subscriptions returns the number of subscriptions that b holds, 0 if it has no list of them either.
+func (b *Breaker) Subscriptions() int {
+	list := b.subscriptions.Load()
+	if list == nil {
+		return 0
+	}
+	return max(1, len(*list))
 }

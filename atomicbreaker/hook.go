@@ -2,35 +2,44 @@
 
 package atomicbreaker
 
-import "github.com/sinkguard/go-atomicbreaker/internal/word"
+import (
+	"fmt"
+	"os"
+	"runtime/debug"
 
-// hooks delivers transitions to functions of the user: each exactly once, in the order of the generations, one at a
-// time, whichever goroutines made them, and no caller waits for another's delivery (I7, I8).
+	"github.com/sinkguard/go-atomicbreaker/internal/word"
+)
+
+// hooks delivers transitions to the user's functions: each transition to each function exactly
+// once, in the order of the generations, one at a time, whichever goroutines publish them. No
+// publisher waits for another one's delivery (I7, I8).
 //
-// A transition goes through three hands:
+// It is Vyukov's MPSC queue, drained under a pending counter, reordered by generation:
 //
-//  1. Its maker appends it to a queue: it swaps itself in as the last, then links its predecessor to it. Makers may
-//     arrive in another order than the generations.
-//  2. Its maker asks for a look at the queue by adding one to asked. Whoever raises asked from 0 is the deliverer;
-//     anybody else leaves, because the deliverer will look again.
-//  3. The deliverer takes from the queue what is linked, puts aside what is early, calls the functions for each
-//     generation in turn, and takes the looks it has made off asked. At 0 it is the deliverer no more.
+//  1. A publisher appends its transition: it swaps the tail, then links the old tail to the new
+//     one. Publishers may arrive in another order than their generations.
+//  2. The publisher increments pending. The goroutine that moves pending from 0 to 1 delivers; the
+//     others return.
+//  3. The deliverer takes what is linked, sets early transitions aside, calls the functions for one
+//     generation after the other, and subtracts from pending what it had read there before. If
+//     that leaves 0, it stops delivering; if not, it looks at the queue again.
 //
-// Nothing gets stuck between the hands: a maker asks after linking, so the look that answers it sees its transition, and
-// also those behind it that were cut off until it linked; an early transition waits only for one whose maker has not
-// asked yet.
+// No transition gets stuck. A publisher increments pending after it has linked its transition, so
+// the look that answers the increment finds it, and finds those behind it that the missing link had
+// cut off. An early transition waits only for one whose publisher has yet to increment pending.
 type hooks struct {
-	funcs []func(Transition)
-	async bool
+	funcs   []func(Transition)
+	async   bool
+	onPanic func(Transition, any) // nil: print to os.Stderr
 
-	asked counter           // looks asked for and not yet made
-	last  pointer[delivery] // the newest of the queue
+	pending counter           // increments that no look has answered yet
+	tail    pointer[delivery] // the newest in the queue
 
-	// What follows belongs to the deliverer; asked hands it from one to the next.
-	taken *delivery            // the newest taken from the queue
-	early map[uint32]*delivery // taken, but not their turn yet, by generation
-	now   *delivery            // being delivered
-	told  int                  // functions that have been called for now
+	// The deliverer owns the rest; pending passes it from one deliverer to the next.
+	head    *delivery            // the newest taken from the queue
+	early   map[uint32]*delivery // taken before their turn, by generation
+	current *delivery            // being delivered
+	called  int                  // functions that have been called for current
 }
 
 type delivery struct {
@@ -38,73 +47,121 @@ type delivery struct {
 	next       pointer[delivery]
 }
 
-// newHooks returns nil for no functions.
-func newHooks(funcs []func(Transition), async bool) *hooks {
+// newHooks returns nil if there are no functions. The first generation to deliver is 1.
+func newHooks(funcs []func(Transition), async bool, onPanic func(Transition, any)) *hooks {
 	if len(funcs) == 0 {
 		return nil
 	}
-	// A breaker starts in generation 0 as if that had been delivered.
 	start := &delivery{}
-	h := &hooks{funcs: funcs, async: async, taken: start, now: start, told: len(funcs)}
-	h.last.Store(start)
+	h := &hooks{
+		funcs: funcs, async: async, onPanic: onPanic, head: start, current: start, called: len(funcs),
+	}
+	h.tail.Store(start)
 	return h
 }
 
+// startAfter makes the generation after g the first one to deliver. Only the deliverer may call it,
+// and only before the first delivery.
+func (h *hooks) startAfter(g uint32) { h.current.transition.Generation = g }
+
 func (h *hooks) publish(t Transition) {
 	d := &delivery{transition: t}
-	h.last.Swap(d).next.Store(d)
-	if h.asked.Inc() != 1 {
+	h.tail.Swap(d).next.Store(d)
+	if h.pending.Inc() != 1 {
 		return // the deliverer looks again
 	}
 	if h.async {
-		go h.deliver()
+		spawn(h.deliver)
 		return
 	}
 	h.deliver()
 }
 
-// deliver calls the functions until nothing is left to look at. A function that panics or exits its goroutine does not
-// return here: then the deferred call delivers the rest before the panic or the exit goes on.
+// deliver calls the functions until nothing is pending. If a function ends the goroutine, a new one
+// delivers the rest: a recursive call from the deferred function would grow the stack with each
+// function that exits.
 func (h *hooks) deliver() {
 	done := false
 	defer func() {
 		if !done {
-			h.deliver()
+			spawn(h.deliver)
 		}
 	}()
 	for !done {
-		asked := h.asked.Load()
+		pending := h.pending.Load()
 		for h.step() {
-			f := h.funcs[h.told]
-			h.told++ // before the call: a function that does not return has been called all the same
-			f(h.now.transition)
+			f := h.funcs[h.called]
+			h.called++ // before the call: a function that ends the goroutine has been called too
+			h.call(f)
 		}
-		done = h.asked.Sub(asked) == 0
+		done = h.pending.Sub(pending) == 0
 	}
 }
 
 // step moves on to the next call that is due and reports whether there is one.
 func (h *hooks) step() bool {
-	if h.told < len(h.funcs) {
+	if h.called < len(h.funcs) {
 		return true
 	}
-	due := (h.now.transition.Generation + 1) & word.MaxGeneration
+	due := (h.current.transition.Generation + 1) & word.MaxGeneration
 	d := h.early[due]
 	delete(h.early, due)
 	for d == nil {
-		d = h.taken.next.Load()
+		d = h.head.next.Load()
 		if d == nil {
 			return false
 		}
-		h.taken = d
-		if g := d.transition.Generation; g != due {
+		h.head = d
+		switch g := d.transition.Generation; {
+		case g == due:
+		case isAfter(g, due):
 			if h.early == nil {
 				h.early = make(map[uint32]*delivery)
 			}
 			h.early[g] = d
 			d = nil
+		default: // the swap that made it came before the subscription
+			d = nil
 		}
 	}
-	h.now, h.told = d, 0
+	h.current, h.called = d, 0
 	return true
+}
+
+// isAfter reports whether generation g comes after due. Generations wrap, so the shorter way round
+// decides.
+func isAfter(g, due uint32) bool {
+	return (g-due)&word.MaxGeneration <= word.MaxGeneration/2
+}
+
+// call calls f and contains its panic. A Goexit passes through.
+func (h *hooks) call(f func(Transition)) {
+	defer func() {
+		if v := recover(); v != nil {
+			h.panicked(v)
+		}
+	}()
+	f(h.current.transition)
+}
+
+// panicked reports a hook's panic. It runs on top of the panicking stack, so debug.Stack shows both.
+func (h *hooks) panicked(v any) {
+	t := h.current.transition
+	if h.onPanic == nil {
+		printPanic(t, "hook panicked", v)
+		return
+	}
+	defer func() {
+		if v2 := recover(); v2 != nil {
+			printPanic(t, "hook panicked", v)
+			printPanic(t, "function of WithOnHookPanic panicked", v2)
+		}
+	}()
+	h.onPanic(t, v)
+}
+
+// printPanic writes one message, with the stack of the caller, to os.Stderr.
+func printPanic(t Transition, what string, v any) {
+	fmt.Fprintf(os.Stderr, "atomicbreaker: breaker %q: %s on %v -> %v (generation %d): %v\n%s",
+		t.Name, what, t.From, t.To, t.Generation, v, debug.Stack())
 }

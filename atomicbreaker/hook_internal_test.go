@@ -19,8 +19,8 @@ func TestHooks_MakersInEveryOrder(t *testing.T) {
 		permute([]uint32{1, 2, 3, 4, 5, 6}, func(order []uint32) {
 			orders++
 			var heard []uint32
-			h := newHooks([]func(Transition){func(tr Transition) { heard = append(heard, tr.Generation) }}, false)
-			h.now.transition.Generation = start
+			h := newHooks([]func(Transition){func(tr Transition) { heard = append(heard, tr.Generation) }}, false, nil)
+			h.startAfter(start)
 			arrived := map[uint32]bool{}
 			for _, g := range order {
 				h.publish(Transition{Generation: (start + g) & word.MaxGeneration})
@@ -36,7 +36,7 @@ func TestHooks_MakersInEveryOrder(t *testing.T) {
 			}
 			require.Len(t, heard, n)
 			require.Empty(t, h.early)
-			require.Zero(t, h.asked.Load())
+			require.Zero(t, h.pending.Load())
 		})
 		require.Equal(t, 720, orders)
 	}
@@ -46,7 +46,7 @@ func TestHooks_SecondIsNotDeliveredBeforeFirst(t *testing.T) {
 	for _, async := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
 			var heard []uint32
-			h := newHooks([]func(Transition){func(tr Transition) { heard = append(heard, tr.Generation) }}, async)
+			h := newHooks([]func(Transition){func(tr Transition) { heard = append(heard, tr.Generation) }}, async, nil)
 			h.publish(Transition{Generation: 2})
 			synctest.Wait()
 			require.Empty(t, heard)
@@ -61,27 +61,27 @@ func TestHooks_SecondIsNotDeliveredBeforeFirst(t *testing.T) {
 // them when it comes.
 func TestHooks_UnlinkedMakerDeliversThoseBehindIt(t *testing.T) {
 	var heard []uint32
-	h := newHooks([]func(Transition){func(tr Transition) { heard = append(heard, tr.Generation) }}, false)
+	h := newHooks([]func(Transition){func(tr Transition) { heard = append(heard, tr.Generation) }}, false, nil)
 	slow := &delivery{transition: Transition{Generation: 1}}
-	before := h.last.Swap(slow) // as publish does, and is then interrupted
+	before := h.tail.Swap(slow) // as publish does, and is then interrupted
 	h.publish(Transition{Generation: 2})
 	h.publish(Transition{Generation: 3})
 	require.Empty(t, heard)
 	before.next.Store(slow)
-	require.Equal(t, uint32(1), h.asked.Inc())
+	require.Equal(t, uint32(1), h.pending.Inc())
 	h.deliver()
 	require.Equal(t, []uint32{1, 2, 3}, heard)
 }
 
 // The queue must not keep what has been delivered.
 func TestHooks_DeliveredIsForgotten(t *testing.T) {
-	h := newHooks([]func(Transition){func(Transition) {}}, false)
+	h := newHooks([]func(Transition){func(Transition) {}}, false, nil)
 	for g := range uint32(1000) {
 		h.publish(Transition{Generation: g + 1})
 	}
-	require.Same(t, h.last.Load(), h.taken)
-	require.Same(t, h.taken, h.now)
-	require.Nil(t, h.taken.next.Load())
+	require.Same(t, h.tail.Load(), h.head)
+	require.Same(t, h.head, h.current)
+	require.Nil(t, h.head.next.Load())
 }
 
 func permute(list []uint32, visit func([]uint32)) {
@@ -98,4 +98,21 @@ func permute(list []uint32, visit func([]uint32)) {
 		}
 	}
 	step(0)
+}
+
+// A subscription starts in the middle. A transition that was made before, and whose publisher comes
+// late, does not belong to it, and must not hold up the others.
+func TestHooks_OlderThanTheStartIsDropped(t *testing.T) {
+	for _, start := range []uint32{0, 1, 7, word.MaxGeneration - 1, word.MaxGeneration} {
+		var heard []uint32
+		h := newHooks([]func(Transition){func(tr Transition) { heard = append(heard, tr.Generation) }}, false, nil)
+		h.startAfter(start)
+		of := func(distance int) uint32 { return (start + uint32(distance)) & word.MaxGeneration }
+		for _, distance := range []int{-2, 2, 0, 3, -word.MaxGeneration / 2, 1, -1, 4, 0} {
+			h.publish(Transition{Generation: of(distance)})
+		}
+		require.Equal(t, []uint32{of(1), of(2), of(3), of(4)}, heard, "after %d", start)
+		require.Empty(t, h.early)
+		require.Zero(t, h.pending.Load())
+	}
 }

@@ -3,27 +3,35 @@
 package atomicbreaker_test
 
 import (
-	"runtime"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime/debug"
 	"slices"
-	"sync"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 	"github.com/sinkguard/go-atomicbreaker/internal/word"
 )
 
-// A hook that does not return (it panics, or exits its goroutine) loses nothing: what waits behind it is delivered, then the
-// panic or the exit goes on, and later transitions are delivered as before.
+// A hook's panic goes no further than the hook: it is reported once, and takes nothing with it.
 
 // wrecks lists the generations at which hooks do not return, of the six that each test makes.
 var wrecks = map[string][]uint32{
-	"first": {1}, "middle": {3}, "last": {6}, "neighbours": {3, 4}, "every": {1, 2, 3, 4, 5, 6},
+	"first": {1}, "middle": {3}, "last": {6}, "neighbors": {3, 4}, "every": {1, 2, 3, 4, 5, 6},
 }
 
-// backlog returns a hook that makes the transitions 2 to 6 in the first one's delivery, so that all of them wait for it.
+// backlog returns a hook that makes the transitions 2 to 6 while it is called with the first one, so
+// that all of them wait for it.
 func backlog(b **atomicbreaker.Breaker) hook {
 	return func(tr atomicbreaker.Transition) {
 		if tr.Generation == 1 {
@@ -32,7 +40,7 @@ func backlog(b **atomicbreaker.Breaker) hook {
 	}
 }
 
-// wrecked returns a hook that does what wreck does at the given generations, once it has told l.
+// wrecked returns a hook that adds the transition to l, and then calls wreck at the given generations.
 func wrecked(l *ledger, generations []uint32, wreck func(uint32)) hook {
 	return func(tr atomicbreaker.Transition) {
 		l.add(tr)
@@ -42,22 +50,39 @@ func wrecked(l *ledger, generations []uint32, wreck func(uint32)) hook {
 	}
 }
 
+// panics is a function for WithOnHookPanic that keeps what it is called with.
+type panics struct {
+	ledger
+	values []any
+}
+
+func (p *panics) add(tr atomicbreaker.Transition, v any) {
+	p.ledger.add(tr)
+	p.values = append(p.values, v)
+}
+
 func TestHook_PanicLosesNothing(t *testing.T) {
 	for name, generations := range wrecks {
 		t.Run(name, func(t *testing.T) {
 			var b *atomicbreaker.Breaker
 			var ledgers [4]ledger
+			var caught panics
 			wreck := func(g uint32) { panic(g) }
 			b = atomicbreaker.MustNew("sink",
+				atomicbreaker.WithOnHookPanic(caught.add),
 				atomicbreaker.WithOnTransition(backlog(&b)),
 				atomicbreaker.WithOnTransition(ledgers[0].add),
 				atomicbreaker.WithOnTransition(wrecked(&ledgers[1], generations, wreck)),
 				atomicbreaker.WithOnTransition(wrecked(&ledgers[2], generations, wreck)),
 				atomicbreaker.WithOnTransition(ledgers[3].add))
-			value := recovered(func() { b.Trip() })
-			require.Contains(t, generations, value, "the panic goes on")
-			for i := range ledgers {
-				require.Equal(t, through(6), ledgers[i].generations(), "and comes after the rest")
+			require.NotPanics(t, b.Trip)
+			var want []uint32 // two of the hooks panic
+			for _, g := range generations {
+				want = append(want, g, g)
+			}
+			require.Equal(t, want, caught.generations())
+			for i, g := range want {
+				require.Equal(t, g, caught.values[i])
 			}
 
 			require.Equal(t, atomicbreaker.Closed, b.State())
@@ -69,129 +94,91 @@ func TestHook_PanicLosesNothing(t *testing.T) {
 	}
 }
 
-func TestHook_GoexitLosesNothing(t *testing.T) {
-	for name, generations := range wrecks {
-		t.Run(name, func(t *testing.T) {
-			var b *atomicbreaker.Breaker
-			var ledgers [4]ledger
-			wreck := func(uint32) { runtime.Goexit() }
-			b = atomicbreaker.MustNew("sink",
-				atomicbreaker.WithOnTransition(backlog(&b)),
-				atomicbreaker.WithOnTransition(ledgers[0].add),
-				atomicbreaker.WithOnTransition(wrecked(&ledgers[1], generations, wreck)),
-				atomicbreaker.WithOnTransition(wrecked(&ledgers[2], generations, wreck)),
-				atomicbreaker.WithOnTransition(ledgers[3].add))
-			returned := false
-			aside(func() {
-				b.Trip()
-				returned = true
-			})
-			require.False(t, returned, "the exit goes on")
-			flip(b, 2)
-			for i := range ledgers {
-				require.Equal(t, through(8), ledgers[i].generations())
-			}
-		})
-	}
-}
-
-// One wreck inside another's clearing up: each kind within the other, as deep as there are transitions.
-func TestHook_PanicsAndExitsNested(t *testing.T) {
-	for _, exits := range [][]uint32{{1, 3, 5}, {2, 4, 6}, {1, 2, 3}, {4, 5, 6}} {
-		var b *atomicbreaker.Breaker
-		var before, after ledger
-		returned := false
-		b = atomicbreaker.MustNew("sink", atomicbreaker.WithOnTransition(backlog(&b)),
-			atomicbreaker.WithOnTransition(func(tr atomicbreaker.Transition) {
-				before.add(tr)
-				if slices.Contains(exits, tr.Generation) {
-					runtime.Goexit()
-				}
-				panic(tr.Generation)
-			}),
-			atomicbreaker.WithOnTransition(after.add))
-		aside(func() {
-			defer func() { _ = recover() }()
-			b.Trip()
-			returned = true
-		})
-		require.False(t, returned)
-		require.Equal(t, through(6), before.generations())
-		require.Equal(t, through(6), after.generations())
-	}
-}
-
 func TestHook_PanicsEveryTimeInALongBacklog(t *testing.T) {
 	var b *atomicbreaker.Breaker
 	var l ledger
-	b = atomicbreaker.MustNew("sink", atomicbreaker.WithOnTransition(func(tr atomicbreaker.Transition) {
-		if tr.Generation == 1 {
-			flip(b, 1000)
-		}
-		l.add(tr)
-		panic("every time")
-	}))
-	require.PanicsWithValue(t, "every time", b.Trip)
+	var caught panics
+	b = atomicbreaker.MustNew("sink", atomicbreaker.WithOnHookPanic(caught.add),
+		atomicbreaker.WithOnTransition(func(tr atomicbreaker.Transition) {
+			if tr.Generation == 1 {
+				flip(b, 1000)
+			}
+			l.add(tr)
+			panic("every time")
+		}))
+	require.NotPanics(t, b.Trip)
 	require.Equal(t, through(1000), l.generations())
+	require.Equal(t, through(1000), caught.generations())
 }
 
-// The panic of a hook is the delivering goroutine's; those who left their transitions to it have long returned.
-func TestHook_PanicGoesOnInTheDeliveringGoroutine(t *testing.T) {
+// The handler runs on the goroutine that delivers, which need not be the one that made the
+// transition. Neither of them sees the panic.
+func TestHook_PanicStaysInTheDeliveringGoroutine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gate := make(chan struct{})
 		var l ledger
-		b := atomicbreaker.MustNew("sink", atomicbreaker.WithOnTransition(func(tr atomicbreaker.Transition) {
-			if tr.Generation == 1 {
-				<-gate
-			}
-			l.add(tr)
-			if tr.Generation == 4 {
-				panic("made by another")
-			}
-		}))
-		var value any
+		var by, deliverer string
+		b := atomicbreaker.MustNew("sink",
+			atomicbreaker.WithOnHookPanic(func(atomicbreaker.Transition, any) { by = goroutine() }),
+			atomicbreaker.WithOnTransition(func(tr atomicbreaker.Transition) {
+				if tr.Generation == 1 {
+					<-gate
+				}
+				l.add(tr)
+				if tr.Generation == 4 {
+					panic("made by another")
+				}
+			}))
 		var heard []uint32
 		go func() {
-			value = recovered(b.Trip)
+			deliverer = goroutine()
+			b.Trip()
 			heard = l.generations()
 		}()
 		synctest.Wait()
 		require.NotPanics(t, func() { flip(b, 6) })
 		close(gate)
 		synctest.Wait()
-		require.Equal(t, "made by another", value)
+		require.Equal(t, deliverer, by)
 		require.Equal(t, through(6), heard)
 	})
 }
 
-// A synchronous hook that does not return keeps nothing from the asynchronous ones.
-func TestHook_WreckedSyncLosesNothingOfAsync(t *testing.T) {
-	for name, wreck := range map[string]func(uint32){
-		"panic": func(g uint32) { panic(g) }, "exit": func(uint32) { runtime.Goexit() },
-	} {
-		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				var now, later ledger
-				b := atomicbreaker.MustNew("sink", atomicbreaker.WithAsyncOnTransition(later.add),
-					atomicbreaker.WithOnTransition(wrecked(&now, []uint32{1, 3}, wreck)))
-				for _, call := range []func(){b.Trip, b.Reset, b.Trip, b.Reset} {
-					aside(func() { _ = recovered(call) })
+func TestHook_PanicsUnderContention(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var before, after ledger
+		var caught panics
+		thrown := 0
+		b := atomicbreaker.MustNew("sink",
+			atomicbreaker.WithOnHookPanic(caught.add),
+			atomicbreaker.WithOnTransition(func(tr atomicbreaker.Transition) {
+				before.add(tr)
+				if tr.Generation%5 == 0 {
+					thrown++
+					panic(tr.Generation)
 				}
-				synctest.Wait()
-				require.Equal(t, through(4), now.generations())
-				require.Equal(t, through(4), later.generations())
-			})
+			}),
+			atomicbreaker.WithOnTransition(after.add))
+		together(8, func(int) {
+			for n := range 200 {
+				flip(b, n%2+1)
+			}
 		})
-	}
+		require.Positive(t, thrown)
+		require.Len(t, caught.values, thrown)
+		requireChain(t, before.all(), b.Snapshot())
+		requireChain(t, after.all(), b.Snapshot())
+	})
 }
 
-// An asynchronous hook that exits its goroutine is told the rest all the same, and that goroutine ends.
-func TestHook_AsyncExitsEveryTime(t *testing.T) {
+// An asynchronous hook's panic does not end the program either.
+func TestHook_AsyncPanicLosesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var first, second ledger
-		wreck := func(uint32) { runtime.Goexit() }
+		var caught panics
 		b := atomicbreaker.MustNew("sink",
-			atomicbreaker.WithAsyncOnTransition(wrecked(&first, wrecks["every"], wreck)),
+			atomicbreaker.WithOnHookPanic(caught.add),
+			atomicbreaker.WithAsyncOnTransition(wrecked(&first, wrecks["every"], func(g uint32) { panic(g) })),
 			atomicbreaker.WithAsyncOnTransition(second.add))
 		flip(b, 4)
 		synctest.Wait()
@@ -199,80 +186,152 @@ func TestHook_AsyncExitsEveryTime(t *testing.T) {
 		synctest.Wait()
 		require.Equal(t, through(8), first.generations())
 		require.Equal(t, through(8), second.generations())
+		require.Equal(t, through(6), caught.generations())
 	})
 }
 
-func TestHook_PanicsUnderContention(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var before, after ledger
-		panics, caught := 0, 0
-		b := atomicbreaker.MustNew("sink",
-			atomicbreaker.WithOnTransition(func(tr atomicbreaker.Transition) {
-				before.add(tr)
-				if tr.Generation%5 == 0 {
-					panics++
-					panic(tr.Generation)
-				}
-			}),
-			atomicbreaker.WithOnTransition(after.add))
-		var mu sync.Mutex
-		together(8, func(int) {
-			for n := range 200 {
-				if recovered(func() { flip(b, n%2+1) }) != nil {
-					mu.Lock()
-					caught++
-					mu.Unlock()
-				}
-			}
-		})
-		require.Positive(t, caught)
-		require.LessOrEqual(t, caught, panics, "of nested ones the last goes on")
-		requireChain(t, before.all(), b.Snapshot())
-		requireChain(t, after.all(), b.Snapshot())
-	})
-}
-
-// A call whose hook panics has taken effect all the same.
-func TestHook_PanicLeavesTheCallDone(t *testing.T) {
+// The call returns what it would return without hooks: an admission is the caller's, and an outcome
+// counts.
+func TestHook_PanicLeavesTheCallAlone(t *testing.T) {
+	var caught panics
 	b := atomicbreaker.MustNew("sink", atomicbreaker.WithFailureThreshold(1), atomicbreaker.WithRecoveryTimeout(0),
+		atomicbreaker.WithProbeTimeout(0), atomicbreaker.WithOnHookPanic(caught.add),
 		atomicbreaker.WithOnTransition(func(tr atomicbreaker.Transition) { panic(tr.Cause) }))
 	p := acquired(t, b)
-	require.PanicsWithValue(t, atomicbreaker.CauseFailureThreshold, func() {
-		defer p.Cancel() // spent by then
-		p.Failure()
-	})
+	p.Failure()
 	require.Equal(t, atomicbreaker.Open, b.State())
-	require.PanicsWithValue(t, atomicbreaker.CauseProbeAdmitted, func() { _ = b.Allow() })
+	require.True(t, b.Allow())
 	require.Equal(t, 1, b.Snapshot().HalfOpenCalls)
-	require.PanicsWithValue(t, atomicbreaker.CauseProbeSucceeded, b.RecordSuccess)
-	require.PanicsWithValue(t, atomicbreaker.CauseFailureThreshold, func() {
-		_ = b.Do(func() error { return errDown })
+	b.RecordSuccess()
+	require.Equal(t, atomicbreaker.Closed, b.State())
+	require.ErrorIs(t, b.Do(func() error { return errDown }), errDown)
+	p = acquired(t, b)
+	require.Equal(t, uint32(5), p.Generation())
+	p.Cancel()
+	require.NoError(t, b.Do(func() error { return nil }))
+	require.Equal(t, atomicbreaker.Snapshot{Generation: 6, Attempt: 0}, b.Snapshot())
+	require.Equal(t, []any{
+		atomicbreaker.CauseFailureThreshold, atomicbreaker.CauseProbeAdmitted, atomicbreaker.CauseProbeSucceeded,
+		atomicbreaker.CauseFailureThreshold, atomicbreaker.CauseProbeAdmitted, atomicbreaker.CauseProbeSucceeded,
+	}, caught.values)
+}
+
+// A timer makes transitions on its own goroutine, where nobody could recover a panic.
+func TestHook_PanicOnATimersGoroutine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var caught panics
+		b := atomicbreaker.MustNew("sink", atomicbreaker.WithRecoveryTimeout(time.Second),
+			atomicbreaker.WithProbeTimeout(time.Minute), atomicbreaker.WithOnHookPanic(caught.add),
+			atomicbreaker.WithOnTransition(func(atomicbreaker.Transition) { panic("every time") }))
+		b.Trip()
+		pass(time.Second)
+		p := acquired(t, b) // its hook panics, and the caller has its permit all the same
+		require.Equal(t, uint32(2), p.Generation())
+		require.Equal(t, 1, b.Snapshot().HalfOpenCalls)
+		pass(time.Minute)
+		require.Equal(t, atomicbreaker.Open, b.State(), "the timer's transition")
+		require.Equal(t, through(3), caught.generations())
+		require.Equal(t, atomicbreaker.CauseProbeTimedOut, caught.all()[2].Cause)
 	})
-	require.Equal(t, atomicbreaker.Snapshot{State: atomicbreaker.Open, ProbeDue: true, Generation: 4, Failures: 1},
-		b.Snapshot())
+}
+
+func TestHook_PanicHandlerThatPanics(t *testing.T) {
+	printed := stderr(t)
+	var l ledger
+	var calls atomic.Int32
+	b := atomicbreaker.MustNew("loki",
+		atomicbreaker.WithOnHookPanic(func(atomicbreaker.Transition, any) { panic("not the last one") }),
+		atomicbreaker.WithOnHookPanic(func(atomicbreaker.Transition, any) {
+			calls.Add(1)
+			panic(errors.New("handler"))
+		}),
+		atomicbreaker.WithOnTransition(func(atomicbreaker.Transition) { panic("hook") }),
+		atomicbreaker.WithOnTransition(l.add))
+	require.NotPanics(t, func() { flip(b, 2) })
+	require.EqualValues(t, 2, calls.Load())
+	require.Equal(t, through(2), l.generations())
+	text := printed()
+	for _, want := range []string{
+		`atomicbreaker: breaker "loki": hook panicked on closed -> open (generation 1): hook`,
+		`atomicbreaker: breaker "loki": function of WithOnHookPanic panicked on closed -> open (generation 1): handler`,
+		`atomicbreaker: breaker "loki": function of WithOnHookPanic panicked on open -> closed (generation 2): handler`,
+	} {
+		require.Contains(t, text, want+"\ngoroutine ")
+	}
+	require.NotContains(t, text, "not the last one")
+}
+
+func TestHook_PanicIsPrintedWithItsStack(t *testing.T) {
+	for name, with := range map[string]func(hook) atomicbreaker.Option{
+		"sync": atomicbreaker.WithOnTransition, "async": atomicbreaker.WithAsyncOnTransition,
+	} {
+		t.Run(name, func(t *testing.T) {
+			printed := stderr(t)
+			synctest.Test(t, func(*testing.T) {
+				b := atomicbreaker.MustNew("loki", with(func(tr atomicbreaker.Transition) {
+					if tr.Generation == 2 {
+						panicsInHere()
+					}
+				}))
+				flip(b, 3)
+				synctest.Wait()
+			})
+			text := printed()
+			require.Regexp(t, regexp.MustCompile(`^atomicbreaker: breaker "loki": hook panicked on open -> closed \(generation 2\): `+
+				`boom\ngoroutine \d+ \[running`), text)
+			require.Contains(t, text, "panicsInHere")
+			require.Equal(t, 1, strings.Count(text, "atomicbreaker: breaker"))
+		})
+	}
+}
+
+//go:noinline
+func panicsInHere() { panic("boom") }
+
+// A handler can print the panic's stack itself, and nobody else prints.
+func TestHook_PanicHandlerSeesTheStack(t *testing.T) {
+	printed := stderr(t)
+	var stack string
+	b := atomicbreaker.MustNew("loki",
+		atomicbreaker.WithOnHookPanic(func(atomicbreaker.Transition, any) { stack = string(debug.Stack()) }),
+		atomicbreaker.WithOnTransition(func(atomicbreaker.Transition) { panicsInHere() }))
+	b.Trip()
+	require.Contains(t, stack, "panicsInHere")
+	require.Empty(t, printed())
 }
 
 func TestHook_PanicLeavesThePermitSpent(t *testing.T) {
-	b := atomicbreaker.MustNew("sink",
+	b := atomicbreaker.MustNew("sink", atomicbreaker.WithOnHookPanic(func(atomicbreaker.Transition, any) {}),
 		atomicbreaker.WithOnTransition(func(tr atomicbreaker.Transition) { panic(tr.Cause) }))
 	b.Start(word.Make(word.HalfOpen, 9, 0, 5, 1, 0))
 	p := b.PermitOf(9)
-	require.PanicsWithValue(t, atomicbreaker.CauseProbeFailed, p.Failure)
+	p.Failure()
 	require.Zero(t, p.Generation())
 }
 
+// stderr redirects os.Stderr to a file until the test ends. printed returns what the file has.
+func stderr(t *testing.T) (printed func() string) {
+	t.Helper()
+	f, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
+	require.NoError(t, err)
+	before := os.Stderr
+	os.Stderr = f
+	t.Cleanup(func() {
+		os.Stderr = before
+		assert.NoError(t, f.Close())
+	})
+	return func() string {
+		_, err := f.Seek(0, io.SeekStart)
+		require.NoError(t, err)
+		text, err := io.ReadAll(f)
+		require.NoError(t, err)
+		return string(text)
+	}
+}
+
+// recovered returns the value that f panics with, or nil.
 func recovered(f func()) (value any) {
 	defer func() { value = recover() }()
 	f()
 	return nil
-}
-
-// aside runs f on a goroutine that it may exit, and returns when that has ended.
-func aside(f func()) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		f()
-	}()
-	<-done
 }

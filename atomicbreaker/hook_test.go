@@ -264,23 +264,25 @@ func TestHook_SyncAndAsyncTogether(t *testing.T) {
 	})
 }
 
-// An asynchronous hook hears of a transition also while a synchronous one is still busy with it, or with an earlier one.
+// An asynchronous hook, or a subscription, hears of a transition also while a synchronous one is still busy with it, or with an earlier one.
 func TestHook_BlockedSyncDoesNotHoldUpAsync(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gate := make(chan struct{})
 		release := sync.OnceFunc(func() { close(gate) })
 		defer release()
-		var blocked, free ledger
+		var blocked, free, subscribed ledger
 		b := atomicbreaker.MustNew("sink", atomicbreaker.WithAsyncOnTransition(free.add),
 			atomicbreaker.WithOnTransition(func(tr atomicbreaker.Transition) {
 				<-gate
 				blocked.add(tr)
 			}))
+		b.Subscribe(subscribed.add)
 		go b.Trip()
 		synctest.Wait()
 		flip(b, 4) // the first finds it open
 		synctest.Wait()
 		require.Equal(t, through(4), free.generations())
+		require.Equal(t, through(4), subscribed.generations())
 		require.Empty(t, blocked.all())
 		release()
 		synctest.Wait()

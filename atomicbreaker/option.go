@@ -25,6 +25,7 @@ type config struct {
 	timing            timing
 	classify          func(error) Outcome
 	hooks, asyncHooks []func(Transition)
+	onHookPanic       func(Transition, any)
 
 	params word.Params // follows from the counts
 	errs   []error
@@ -143,18 +144,24 @@ func WithClassifier(f func(error) Outcome) Option {
 	}
 }
 
-// WithOnTransition adds a function that is called with every transition, exactly once, in the order of the generations
-// and one at a time. May be given more than once: all are called, in the order given.
+// WithOnTransition adds a function that is called with every transition exactly once, in the order
+// of the generations and one at a time. It may be repeated: all functions are called, in the order
+// of the options.
 //
-// f runs on the goroutine that made the transition, before its call returns; or, if another delivery is under way, on
-// the goroutine of that one. It holds no lock, may call any method of the breaker (what that causes is delivered after
-// f returns) and delays nobody but that goroutine and the deliveries behind it. A panic in f, or a [runtime.Goexit],
-// goes on in that goroutine once the transitions that wait behind it have been delivered. It may be one that made
-// another transition, or a timer's, where a panic ends the program. The call that is unwound has taken effect: if it was
-// an admission, it is like one that is never reported.
+// f runs before the call that made the transition returns, on the same goroutine, which may be a
+// timer's. If another goroutine is delivering at that moment, f runs on that one instead, and the
+// call returns without waiting for it. f runs under no lock and may call any method of the breaker;
+// transitions that it makes are delivered after it returns.
 //
-// f must not write to the guarded logger: the handlers of log/slog and log hold a mutex while they write, and f would
-// wait for itself. [WithAsyncOnTransition] is for that.
+// The goroutine that delivers goes on until nothing is left to deliver. So an f that is slower than
+// transitions come holds its caller without bound. Give such a function to [WithAsyncOnTransition].
+//
+// f must not log through the guarded logger: the handlers of log/slog and log hold a mutex while
+// they write, so f would wait for itself. [WithAsyncOnTransition] is for that, too.
+//
+// A panic in f is recovered and printed with its stack to os.Stderr; see [WithOnHookPanic]. If f
+// calls [runtime.Goexit], a new goroutine delivers the rest. The call that ends this way has taken
+// effect, except that an admission is given back, as by [Permit.Cancel].
 func WithOnTransition(f func(Transition)) Option {
 	return func(c *config) {
 		if c.check(f != nil, "WithOnTransition(nil): want a function") {
@@ -163,12 +170,33 @@ func WithOnTransition(f func(Transition)) Option {
 	}
 }
 
-// WithAsyncOnTransition adds a function that is called as by [WithOnTransition], but on a goroutine of its own, which
-// ends when nothing is left to deliver. It may block, and log through the guarded logger. A panic in f ends the program.
+// WithAsyncOnTransition adds a function that is called as one of [WithOnTransition], but on a
+// goroutine of its own, which ends when nothing is left to deliver. f may block, and may log
+// through the guarded logger. No call of the breaker waits for it, so if f is slower than
+// transitions come, the queue of transitions grows without bound.
+//
+// All functions of WithAsyncOnTransition share one goroutine, so one that blocks delays the others.
+// [Breaker.Subscribe] gives each function its own.
 func WithAsyncOnTransition(f func(Transition)) Option {
 	return func(c *config) {
 		if c.check(f != nil, "WithAsyncOnTransition(nil): want a function") {
 			c.asyncHooks = append(c.asyncHooks, f)
+		}
+	}
+}
+
+// WithOnHookPanic sets the function that is called when a hook panics, whether from
+// [WithOnTransition], [WithAsyncOnTransition] or [Breaker.Subscribe], with the transition that the
+// hook was called with and the value of the panic. Default: print both and the stack to os.Stderr.
+//
+// A hook's panic never reaches the caller of the breaker or ends the program, and later hooks and
+// transitions are delivered. f runs on the goroutine of the hook, under the hook's constraints; a
+// stack that it takes with [runtime/debug.Stack] includes the panic's. If f panics itself, both
+// panics are printed. If the option is repeated, the last one wins.
+func WithOnHookPanic(f func(Transition, any)) Option {
+	return func(c *config) {
+		if c.check(f != nil, "WithOnHookPanic(nil): want a function") {
+			c.onHookPanic = f
 		}
 	}
 }

@@ -45,6 +45,7 @@ func TestOption_BadValuesAreNamedWithTheirRange(t *testing.T) {
 		"WithClassifier(nil)":         {atomicbreaker.WithClassifier(nil), ": want a function"},
 		"WithOnTransition(nil)":       {atomicbreaker.WithOnTransition(nil), ": want a function"},
 		"WithAsyncOnTransition(nil)":  {atomicbreaker.WithAsyncOnTransition(nil), ": want a function"},
+		"WithOnHookPanic(nil)":        {atomicbreaker.WithOnHookPanic(nil), ": want a function"},
 		"option 1 of 1 is nil":        {nil, ""},
 	} {
 		t.Run(option, func(t *testing.T) {

@@ -20,26 +20,58 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 )
 
-// A user's function that panics loses no record and no permit.
+// A hook that panics does not reach the writer. A user's function that does loses no record.
 func TestWriter_HooksThatPanic(t *testing.T) {
-	b := breaker(atomicbreaker.WithFailureThreshold(1), atomicbreaker.WithOnTransition(func(atomicbreaker.Transition) { panic("hook") }))
-	var fallback bytes.Buffer
+	caught := 0
+	b := breaker(atomicbreaker.WithFailureThreshold(1), atomicbreaker.WithRecoveryTimeout(0),
+		atomicbreaker.WithOnHookPanic(func(atomicbreaker.Transition, any) { caught++ }),
+		atomicbreaker.WithOnTransition(func(atomicbreaker.Transition) { panic("hook") }))
+	var primary, fallback bytes.Buffer
 	down := sinkFunc(func([]byte) (int, error) { return 0, errDown })
-	require.PanicsWithValue(t, "hook", func() { _, _ = io.WriteString(breakerio.NewWriter(b, down, &fallback), "1") })
+	_, err := io.WriteString(breakerio.NewWriter(b, down, &fallback), "1")
+	require.NoError(t, err)
+	_, err = io.WriteString(breakerio.NewWriter(b, &primary, &fallback), "probe")
+	require.NoError(t, err)
+	require.Equal(t, "probe", primary.String())
+	require.Equal(t, 3, caught)
+
 	w := breakerio.NewWriter(breaker(), down, &fallback, breakerio.WithRecordErrors(func(error) bool { panic("is") }))
 	require.PanicsWithValue(t, "is", func() { _, _ = io.WriteString(w, "2") })
 	require.Equal(t, "12", fallback.String())
+}
 
-	b = breaker(atomicbreaker.WithRecoveryTimeout(0), atomicbreaker.WithOnTransition(func(tr atomicbreaker.Transition) {
-		if tr.To == atomicbreaker.HalfOpen {
-			panic("hook")
-		}
-	}))
+// A hook that ends the goroutine loses no record and no probe's place, neither where the breaker is
+// asked nor where it gets the outcome.
+func TestWriter_HooksThatExit(t *testing.T) {
+	exitIn := func(state atomicbreaker.State) atomicbreaker.Option {
+		return atomicbreaker.WithOnTransition(func(tr atomicbreaker.Transition) {
+			if tr.To == state {
+				runtime.Goexit()
+			}
+		})
+	}
+	var primary, fallback bytes.Buffer
+	write := func(w io.Writer, record string) (returned bool) {
+		within(t, func() {
+			_, _ = io.WriteString(w, record)
+			returned = true
+		})
+		return returned
+	}
+	down := sinkFunc(func([]byte) (int, error) { return 0, errDown })
+	b := breaker(atomicbreaker.WithFailureThreshold(1), exitIn(atomicbreaker.Open))
+	require.False(t, write(breakerio.NewWriter(b, down, &fallback), "1"))
+	require.Equal(t, "1", fallback.String())
+
+	b = breaker(atomicbreaker.WithRecoveryTimeout(0), atomicbreaker.WithProbeTimeout(0), exitIn(atomicbreaker.HalfOpen))
 	b.Trip()
-	w = breakerio.NewWriter(b, down, &fallback)
-	require.PanicsWithValue(t, "hook", func() { _, _ = io.WriteString(w, "3") }, "where it is asked")
-	require.Equal(t, "123", fallback.String())
+	w := breakerio.NewWriter(b, &primary, &fallback)
+	require.False(t, write(w, "2"), "where it is asked")
+	require.Equal(t, "12", fallback.String())
 	require.Equal(t, uint64(1), w.Stats().Fallback)
+	require.True(t, write(w, "3"))
+	require.Equal(t, "3", primary.String())
+	require.Equal(t, atomicbreaker.Closed, b.State())
 }
 
 // within fails the test if f has not returned after a time in which it would have, many times over, if it did not wait

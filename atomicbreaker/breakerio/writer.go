@@ -47,7 +47,7 @@ func NewWriter(b *atomicbreaker.Breaker, primary, fallback io.Writer, opts ...Op
 func (w *Writer) Write(p []byte) (n int, err error) {
 	// One deferred function, which all paths share, with nothing in it but what a healthy write needs: a record whose sink
 	// panics cannot be had back without one, and it is the larger part of what this method costs.
-	// The breaker is asked below it, because a hook that panics there must not lose the record either.
+	// The breaker is asked below it, because a hook that ends the goroutine there must not lose the record either.
 	var permit atomicbreaker.Permit
 	n = unreturned
 	defer func() {
@@ -79,7 +79,7 @@ func (w *Writer) Write(p []byte) (n int, err error) {
 // unreturned is the n of a primary that has not returned, and of none that has.
 const unreturned = math.MinInt
 
-// reject is Write where the breaker turned the record away, or a hook of it panicked.
+// reject is Write where the breaker turned the record away, or a hook of it ended the goroutine.
 //
 //go:noinline
 func (w *Writer) reject(p []byte) (int, error) {

@@ -13,7 +13,7 @@
 //		g.Taken()
 //	}
 //
-// The breaker is asked below a deferred call that rejects the record if a hook panics there.
+// The breaker is asked below a deferred call that rejects the record if a hook ends the goroutine there.
 //
 // The order is what makes a record end in one place: the breaker hears of a failure first, so that other callers stop
 // going to the primary, and the fallback gets the record in the same call, whatever a hook or a user's function does.
@@ -86,7 +86,7 @@ func (g *Guard[R]) Fail(r R, permit atomicbreaker.Permit, torn bool, cause error
 		g.torn.Add(1)
 	}
 	period := g.breaker.Snapshot().Generation // before the report, which may begin another
-	defer func() {                            // deferred, because the user's functions and hooks below may panic
+	defer func() {                            // deferred, because below the user's functions may panic and hooks may end the goroutine
 		permit.Cancel()
 		err = g.divert(r, period, cause)
 	}()

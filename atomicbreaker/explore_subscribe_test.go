@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build explore
+
+package atomicbreaker
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/sinkguard/go-atomicbreaker/internal/word"
+)
+
+// subscriptions is a breaker to which some threads subscribe while others make transitions.
+type subscriptions struct {
+	s      *scheduler
+	b      *Breaker
+	all    []*subscriber
+	queues []*hooks // in the order in which the breaker's list got them
+}
+
+// subscriber is one subscription and what became of it.
+type subscriber struct {
+	told          []uint32
+	inCall, wrong bool   // wrong: two calls at once, or one that began after cancel had returned
+	before, after uint32 // generations when Subscribe was called and when it returned
+	over          bool   // cancel has returned
+	last          uint32 // the generation then
+}
+
+func (x *subscriptions) subscribe() (cancel func()) {
+	o := &subscriber{before: x.generation()}
+	x.all = append(x.all, o)
+	end := x.b.Subscribe(func(t Transition) {
+		o.wrong = o.wrong || o.inCall || o.over
+		o.inCall = true
+		x.s.before() // a call takes time, in which others go on
+		o.inCall = false
+		o.told = append(o.told, t.Generation)
+	})
+	o.after = x.generation()
+	return func() {
+		end()
+		o.last, o.over = x.generation(), true
+	}
+}
+
+// generation looks at the word without being a step.
+func (x *subscriptions) generation() uint32 { return word.Word(x.b.word.value).Generation() }
+
+// saw tells the scheduler what an access to a queue, or to the list of them, returned.
+func (x *subscriptions) saw(v any) {
+	var h uint64
+	switch v := v.(type) {
+	case uint32:
+		h = uint64(v)
+	case bool:
+		if v {
+			h = 1
+		}
+	case *delivery:
+		if v != nil {
+			h = v.hash()
+		}
+	case *[]*hooks:
+		if v != nil {
+			for _, q := range *v {
+				h = mix(h, uint64(x.index(q)))
+			}
+		}
+	}
+	x.s.saw(h + 1)
+}
+
+// index returns a number of the queue, from 1.
+func (x *subscriptions) index(h *hooks) int {
+	i := slices.Index(x.queues, h)
+	if i < 0 {
+		i = len(x.queues)
+		x.queues = append(x.queues, h)
+	}
+	return i + 1
+}
+
+// shared is the word, and a hash of all else that the threads share.
+func (x *subscriptions) shared() (w, rest uint64) {
+	if list := x.b.subscriptions.value; list != nil {
+		for _, h := range *list {
+			rest = mix(rest, uint64(x.index(h)))
+		}
+	}
+	for _, h := range x.queues {
+		rest = mix(rest, h.hash())
+	}
+	for _, o := range x.all {
+		rest = mix(rest, uint64(o.before)<<32|uint64(o.after))
+		rest = mix(rest, uint64(o.last)<<32|uint64(len(o.told)))
+		for _, g := range o.told {
+			rest = mix(rest, uint64(g))
+		}
+		for _, flag := range []bool{o.inCall, o.wrong, o.over} {
+			if rest <<= 1; flag {
+				rest++
+			}
+		}
+	}
+	return x.b.word.value, rest
+}
+
+// judge reports what is wrong at the end of a run.
+func (x *subscriptions) judge() string {
+	cancelled := 0
+	for i, o := range x.all {
+		if o.over {
+			cancelled++
+		}
+		if o.wrong {
+			return fmt.Sprintf("subscription %d: two calls at once, or one that began after cancel", i)
+		}
+		if len(o.told) == 0 {
+			if !o.over && o.after != x.generation() {
+				return fmt.Sprintf("subscription %d: nothing was delivered after %d", i, o.after)
+			}
+			continue
+		}
+		first, last := o.told[0], o.told[len(o.told)-1]
+		for n, g := range o.told {
+			if g != (first+uint32(n))&word.MaxGeneration {
+				return fmt.Sprintf("subscription %d: not each once and in order", i)
+			}
+		}
+		// Distances, because generations wrap.
+		early, late := (first-o.before)&word.MaxGeneration, (o.after+1-first)&word.MaxGeneration
+		switch {
+		case early == 0 || early > 10:
+			return fmt.Sprintf("subscription %d: began before it was made", i)
+		case late > 10:
+			return fmt.Sprintf("subscription %d: began late", i)
+		case !o.over && last != x.generation():
+			return fmt.Sprintf("subscription %d: ended early", i)
+		case o.over && (o.last-last)&word.MaxGeneration > 10:
+			return fmt.Sprintf("subscription %d: made after cancel", i)
+		}
+	}
+	var held []*hooks
+	if list := x.b.subscriptions.value; list != nil {
+		if held = *list; len(held) == 0 {
+			return "an empty list is left"
+		}
+	}
+	if len(held) != len(x.all)-cancelled {
+		return fmt.Sprintf("%d subscriptions are held", len(held))
+	}
+	for i, h := range x.queues {
+		// A publisher that finds the list after a cancel may leave a gap in a queue that nobody needs.
+		left := h.head != h.tail.value || slices.Contains(held, h) && len(h.early) > 0
+		if h.pending.value != 0 || left {
+			return fmt.Sprintf("queue %d: something is left", i)
+		}
+	}
+	return ""
+}
+
+// TestExploreSubscribe explores all interleavings of goroutines that subscribe, cancel and make
+// transitions. Each goroutine that delivers is a thread too.
+func TestExploreSubscribe(t *testing.T) {
+	type program = func(x *subscriptions)
+	var (
+		subscribe   = func(x *subscriptions) { x.subscribe() }
+		cancelled   = func(x *subscriptions) { x.subscribe()() }
+		forceOpen   = func(x *subscriptions) { x.b.ForceOpen() }
+		forceClosed = func(x *subscriptions) { x.b.ForceClosed() }
+		twice       = func(x *subscriptions) { x.b.ForceOpen(); x.b.Reset() }
+	)
+	for _, shape := range []struct {
+		name     string
+		bases    []uint32
+		programs []program
+		slow     bool // a minute or so
+	}{
+		{"two publishers", bases, []program{subscribe, forceOpen, forceClosed}, false},
+		{"two publishers, cancelled", bases[1:], []program{cancelled, forceOpen, forceClosed}, false},
+		{"two publishers, three made", bases, []program{subscribe, twice, forceClosed}, true},
+		{"two subscribers", bases, []program{subscribe, subscribe, forceOpen}, false},
+		{"two subscribers, one cancelled", bases[:1], []program{subscribe, cancelled, forceOpen}, false},
+	} {
+		t.Run(shape.name, func(t *testing.T) {
+			if shape.slow && !whole {
+				t.Skip("a part of make explore")
+			}
+			x := &subscriptions{s: newScheduler(5)}
+			x.s.shared, x.s.own = x.shared, true
+			beforeQueue, afterQueue, onSpawn = x.s.before, x.saw, x.s.start
+			defer func() {
+				beforeQueue, afterQueue, onSpawn = nil, nil, nil
+				x.s.close()
+			}()
+			n, runs := 0, 0
+			for _, base := range shape.bases {
+				x.s.fresh()
+				for more := true; more; {
+					futures, wrong := x.once(base, shape.programs)
+					if wrong != "" {
+						t.Fatalf("%s\nschedule: %s", wrong, x.s)
+					}
+					n += futures
+					runs++
+					more = x.s.next(futures)
+				}
+			}
+			t.Logf("%d interleavings, %d runs", n, runs)
+			assert.GreaterOrEqual(t, n, 10_000_000)
+		})
+	}
+}
+
+// once runs one interleaving and reports what is wrong with it. futures is how many it stands for.
+func (x *subscriptions) once(base uint32, programs []func(x *subscriptions)) (futures int, wrong string) {
+	x.b, x.all, x.queues = MustNew("explored"), x.all[:0], x.queues[:0]
+	x.b.word.value = uint64(word.Make(word.Closed, base, 0, 0, 0, 0))
+	x.b.word.before, x.b.word.after = x.s.before, x.s.saw
+	runs := make([]func(), len(programs))
+	for i, p := range programs {
+		runs[i] = func() { p(x) }
+	}
+	futures, err := x.s.run(runs)
+	if err != nil {
+		return futures, err.Error()
+	}
+	return futures, x.judge()
+}
+
+// TestExploreSubscribe_NothingIsSkipped: a state that is known stands for as many interleavings as
+// there are, so what a thread saw tells how it goes on.
+func TestExploreSubscribe_NothingIsSkipped(t *testing.T) {
+	programs := []func(x *subscriptions){
+		func(x *subscriptions) { x.subscribe() },
+		func(x *subscriptions) { x.b.ForceOpen(); x.b.Reset() },
+	}
+	var counts [2]int
+	for known := range counts {
+		x := &subscriptions{s: newScheduler(5)}
+		beforeQueue, afterQueue, onSpawn = x.s.before, x.saw, x.s.start
+		if known == 1 {
+			x.s.shared, x.s.own = x.shared, true
+		}
+		x.s.fresh()
+		for more := true; more; {
+			futures, wrong := x.once(bases[0], programs)
+			assert.Empty(t, wrong)
+			counts[known] += futures
+			more = x.s.next(futures)
+		}
+		beforeQueue, afterQueue, onSpawn = nil, nil, nil
+		x.s.close()
+	}
+	assert.Equal(t, counts[0], counts[1])
+	assert.Greater(t, counts[0], 100_000)
+}
