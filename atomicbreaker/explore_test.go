@@ -147,7 +147,9 @@ func (x *explorer) shared() (word, rest uint64) {
 // hash is a hash of the queue and of what the deliverer knows.
 func (h *hooks) hash() uint64 {
 	all := mix(uint64(h.pending.value)<<32|uint64(h.called)<<24|uint64(h.current.transition.Generation), 0)
-	all = mix(all, h.tail.value.hash())
+	if h.tail.value != h.head {
+		all = mix(all, h.tail.value.hash())
+	}
 	for d := h.head.next.value; d != nil; d = d.next.value {
 		all = mix(all, d.hash())
 	}
