@@ -4,139 +4,162 @@
 
 package atomicbreaker
 
-import (
-	"time"
-
-	"github.com/sinkguard/go-atomicbreaker/internal/word"
-)
-
-// The stand-ins for atomic.go when all interleavings are explored. One goroutine runs at a time, so the values are plain,
-// and each access first asks the explorer, who may let another thread run before it. Whom it asks, a word is told by its
-// owner; the atomics of the publishing queue ask beforeQueue. nil asks nobody.
+// The stand-ins for atomic.go when all interleavings are explored. One goroutine runs at a time, so
+// the values are plain. Each access first calls before, which may let another thread run, and then
+// saw with what it has read. Counters and pointers without a seam of their own call beforeQueue and
+// afterQueue instead.
 
 type cell struct {
-	value  uint64
+	value uint64
+	seam
+}
+
+type seam struct {
 	before func()
-	after  func(saw uint64)
+	saw    func(v uint64)
 }
 
-func (c *cell) Load() uint64 {
-	ask(c.before)
-	tell(c.after, c.value)
-	return c.value
-}
-
-// Store is for tests: nothing else may write the word past the compare-and-swap.
-func (c *cell) Store(value uint64) {
-	ask(c.before)
-	c.value = value
-}
-
-func (c *cell) CompareAndSwap(old, next uint64) bool {
-	ask(c.before)
-	if c.value != old {
-		tell(c.after, 0)
-		return false
+func (s *seam) wait() {
+	if s.before != nil {
+		s.before()
 	}
-	c.value = next
-	tell(c.after, 1)
-	return true
 }
 
-// beforeQueue is asked before each access to the publishing queue and to the list of subscriptions.
+func (s *seam) waitOrQueue() {
+	if s.before != nil {
+		s.before()
+	} else if beforeQueue != nil {
+		beforeQueue()
+	}
+}
+
+func (s *seam) read(v uint64) {
+	if s.saw != nil {
+		s.saw(v)
+	}
+}
+
+// beforeQueue is called before each access to the publishing queue and to the list of subscriptions.
 // afterQueue gets what the access saw: a number, a pointer, or whether a swap succeeded.
 var (
 	beforeQueue func()
 	afterQueue  func(saw any)
 )
 
-func ask(before func()) {
-	if before != nil {
-		before()
+// readOrQueue is read, of v in a seam and of saw elsewhere.
+func (s *seam) readOrQueue(v uint64, saw any) {
+	if s.before == nil && afterQueue != nil {
+		afterQueue(saw)
 	}
+	s.read(v)
 }
 
-func tell[T any](after func(saw T), saw T) {
-	if after != nil {
-		after(saw)
-	}
+func (c *cell) Load() uint64 {
+	c.wait()
+	c.read(c.value)
+	return c.value
 }
 
-type counter struct{ value uint32 }
+// Store is for tests: nothing else may write the word past the compare-and-swap.
+func (c *cell) Store(value uint64) {
+	c.wait()
+	c.value = value
+	c.read(0)
+}
+
+func (c *cell) CompareAndSwap(old, next uint64) bool {
+	c.wait()
+	if c.value != old {
+		c.read(0)
+		return false
+	}
+	c.value = next
+	c.read(1)
+	return true
+}
+
+type counter struct {
+	value uint32
+	seam
+}
 
 func (c *counter) Load() uint32 {
-	ask(beforeQueue)
-	tell(afterQueue, any(c.value))
+	c.waitOrQueue()
+	c.readOrQueue(uint64(c.value), c.value)
 	return c.value
 }
 
 func (c *counter) Store(value uint32) {
-	ask(beforeQueue)
+	c.waitOrQueue()
 	c.value = value
-	tell(afterQueue, nil)
+	c.readOrQueue(0, nil)
 }
 
 func (c *counter) Swap(value uint32) (old uint32) {
-	ask(beforeQueue)
+	c.waitOrQueue()
 	old, c.value = c.value, value
-	tell(afterQueue, any(old))
+	c.readOrQueue(uint64(old), old)
 	return old
 }
 
 func (c *counter) Inc() uint32 {
-	ask(beforeQueue)
+	c.waitOrQueue()
 	c.value++
-	tell(afterQueue, any(c.value))
+	c.readOrQueue(uint64(c.value), c.value)
 	return c.value
 }
 
 func (c *counter) Sub(n uint32) uint32 {
-	ask(beforeQueue)
+	c.waitOrQueue()
 	c.value -= n
-	tell(afterQueue, any(c.value))
+	c.readOrQueue(uint64(c.value), c.value)
 	return c.value
 }
 
-type pointer[T any] struct{ value *T }
+type pointer[T any] struct {
+	value *T
+	seam
+	hash    func(value *T) uint64 // what saw is called with
+	swapped func(value *T)        // called with each value that CompareAndSwap stores
+}
+
+func (p *pointer[T]) readPointer(value *T) {
+	v := uint64(0)
+	if value != nil && p.hash != nil {
+		v = p.hash(value)
+	}
+	p.readOrQueue(v, value)
+}
 
 func (p *pointer[T]) Load() *T {
-	ask(beforeQueue)
-	tell(afterQueue, any(p.value))
+	p.waitOrQueue()
+	p.readPointer(p.value)
 	return p.value
 }
 
 func (p *pointer[T]) Store(value *T) {
-	ask(beforeQueue)
+	p.waitOrQueue()
 	p.value = value
-	tell(afterQueue, nil)
+	p.readOrQueue(0, nil)
 }
 
 func (p *pointer[T]) Swap(value *T) (old *T) {
-	ask(beforeQueue)
+	p.waitOrQueue()
 	old, p.value = p.value, value
-	tell(afterQueue, any(old))
+	p.readPointer(old)
 	return old
 }
 
-func (p *pointer[T]) CompareAndSwap(old, next *T) bool {
-	ask(beforeQueue)
+func (p *pointer[T]) CompareAndSwap(old, value *T) bool {
+	p.waitOrQueue()
 	if p.value != old {
-		tell(afterQueue, any(false))
+		p.readOrQueue(0, false)
 		return false
 	}
-	p.value = next
-	tell(afterQueue, any(true))
+	if p.swapped != nil {
+		p.swapped(value)
+	}
+	p.value = value
+	p.readOrQueue(1, true)
 	return true
 }
-
-// No timer is started, for the explored programs post the time themselves; so watch.go, which keeps the timers and
-// decides nothing, is left out.
-
-type watch struct {
-	posts word.Event
-	until time.Time
-}
-
-func (*Breaker) watched(word.Word) bool { return false }
-
-func (*Breaker) start(time.Duration, word.Word) {}

@@ -26,10 +26,15 @@ type Breaker struct {
 	word   cell
 	params word.Params
 
+	sheds word.Word // of the words from MinCooling on, those at which Do turns calls away at once; 0 in a dry run
+	clock clock     // takes no space
+
 	// What follows is read only by a call that found something to change or was turned away.
-	name     string
-	timing   timing
-	classify func(error) Outcome
+	self       *Breaker // the address of a breaker that New made, and of no copy
+	name       string
+	timing     timing
+	classify   func(error) Outcome
+	retryAfter func(error) (time.Duration, bool) // nil: no error says so
 
 	syncHooks, asyncHooks *hooks // nil where there are none
 	subscriptions         pointer[[]*hooks]
@@ -37,7 +42,7 @@ type Breaker struct {
 
 	errOpen, errTooManyProbes error // what Do returns
 
-	watch pointer[watch] // the timer started last, nil before the first
+	timer pointer[periodTimer] // of the newest period that has one, nil before the first
 }
 
 // New returns a closed breaker called name, which appears in transitions and errors and need not be unique. Without
@@ -51,14 +56,20 @@ func New(name string, opts ...Option) (*Breaker, error) {
 	}
 	b := &Breaker{
 		params:           c.params,
+		sheds:            word.CoolingWords,
 		name:             name,
 		timing:           c.timing,
 		classify:         c.classify,
+		retryAfter:       c.retryAfter,
 		syncHooks:        newHooks(c.hooks, false, c.onHookPanic),
 		asyncHooks:       newHooks(c.asyncHooks, true, c.onHookPanic),
 		onHookPanic:      c.onHookPanic,
 		errOpen:          rejection(name, ErrOpen),
 		errTooManyProbes: rejection(name, ErrTooManyProbes),
+	}
+	b.self = b
+	if c.dryRun {
+		b.sheds = 0
 	}
 	return b, nil
 }
@@ -75,12 +86,16 @@ func MustNew(name string, opts ...Option) *Breaker {
 // Name returns the name given to [New].
 func (b *Breaker) Name() string { return b.name }
 
+// SlowThreshold returns the duration of [WithSlowThreshold], or 0 if there is none. It is for adapters:
+// [Breaker.Do] and [Call] apply it by themselves.
+func (b *Breaker) SlowThreshold() time.Duration { return b.timing.slow }
+
 // allowSlow is Allow where the breaker is not closed.
 //
 //go:noinline
 func (b *Breaker) allowSlow(w word.Word) bool {
 	_, ok := b.admit(w)
-	return ok
+	return ok || b.dryRun()
 }
 
 // admit asks for admission where the breaker is not closed. It returns the word that admitted the caller, or the one that
@@ -89,7 +104,7 @@ func (b *Breaker) admit(w word.Word) (word.Word, bool) {
 	if w.Rejects() { // Next would find the same, less quickly
 		return w, false
 	}
-	old, next := b.post(w, word.Event{Kind: word.Allow}, 0)
+	old, next := b.post(w, word.Event{Kind: word.Allow}, detail{})
 	return next, next != old || old.Admits()
 }
 
@@ -97,13 +112,13 @@ func (b *Breaker) admit(w word.Word) (word.Word, bool) {
 //
 //go:noinline
 func (b *Breaker) recordSuccessSlow(w word.Word) {
-	b.post(w, word.Event{Kind: word.Success}, 0)
+	b.post(w, word.Event{Kind: word.Success}, detail{})
 }
 
 // RecordFailure reports a call that failed: while closed it adds to the failure count and opens the breaker at the
 // threshold, while half-open it counts as a probe's if one is in flight, else it changes nothing.
 func (b *Breaker) RecordFailure() {
-	b.post(b.load(), word.Event{Kind: word.Failure}, 0)
+	b.post(b.load(), word.Event{Kind: word.Failure}, detail{})
 }
 
 // State returns the state at one instant of the call. An open breaker stays open until a caller asks for admission, also
@@ -114,49 +129,74 @@ func (b *Breaker) State() State { return states[b.load().Phase()] }
 func (b *Breaker) Snapshot() Snapshot { return b.snapshot(b.load()) }
 
 // Trip opens a closed or half-open breaker for the recovery timeout. In any other state it changes nothing.
-func (b *Breaker) Trip() { b.post(b.load(), word.Event{Kind: word.Trip}, 0) }
+func (b *Breaker) Trip() { b.post(b.load(), word.Event{Kind: word.Trip}, detail{}) }
 
-// TripFor opens the breaker for d, exactly: neither back-off nor jitter applies. It is for a sink that says how long to
-// leave it alone, as HTTP's Retry-After does. On an open breaker it starts a new open period, because that answer often
-// arrives just after another call's failure opened the breaker. On a forced one it changes nothing; d <= 0 is [Breaker.Trip].
+// TripFor opens the breaker for d plus a slack of d/10, at most 1 s; neither back-off nor jitter
+// applies. It is for a sink that says how long to leave it alone, as HTTP's Retry-After does;
+// [WithRetryAfter] reads that from the errors of the calls. TripFor(d) with d <= 0 is
+// [Breaker.Trip].
+//
+// TripFor never shortens an open period. On an open breaker it starts a new one, published as a
+// transition from Open to Open, unless the running one ends no earlier than d from now; then it
+// changes nothing. The slack lets many calls that are given the same answer cause one transition.
+// If the call that opened the breaker has not returned yet, the new deadline takes effect when it
+// does. On a forced breaker TripFor changes nothing.
 func (b *Breaker) TripFor(d time.Duration) {
 	if d <= 0 {
 		b.Trip()
 		return
 	}
-	b.post(b.load(), word.Event{Kind: word.TripFor}, d)
+	b.openFor(d, word.Event{Kind: word.TripFor}, nil)
 }
 
-// Reset closes the breaker from any other state and forgets what it counted. On a closed breaker it changes nothing.
-func (b *Breaker) Reset() { b.post(b.load(), word.Event{Kind: word.Reset}, 0) }
+// Reset closes the breaker from any other state and clears what it counted. On a closed breaker it
+// clears the failures and the attempts, and publishes nothing.
+func (b *Breaker) Reset() { b.post(b.load(), word.Event{Kind: word.Reset}, detail{}) }
 
 // ForceOpen turns every call away until [Breaker.Reset] or [Breaker.ForceClosed].
-func (b *Breaker) ForceOpen() { b.post(b.load(), word.Event{Kind: word.ForceOpen}, 0) }
+func (b *Breaker) ForceOpen() { b.post(b.load(), word.Event{Kind: word.ForceOpen}, detail{}) }
 
 // ForceClosed admits every call, and ignores what comes of it, until [Breaker.Reset] or [Breaker.ForceOpen].
-func (b *Breaker) ForceClosed() { b.post(b.load(), word.Event{Kind: word.ForceClosed}, 0) }
+func (b *Breaker) ForceClosed() { b.post(b.load(), word.Event{Kind: word.ForceClosed}, detail{}) }
 
-// post is the way of every event into the word, and of what it causes out of it: whoever wins the swap arms the timer
-// and then publishes the transition (I6), both read off the two words. w is a word loaded during the same operation;
-// hold is TripFor's open period.
-func (b *Breaker) post(w word.Word, e word.Event, hold time.Duration) (old, next word.Word) {
+// detail is what an event carries beside its effect on the word.
+type detail struct {
+	hold time.Duration // how long TripFor keeps the breaker open, 0: the recovery timeout
+	err  error         // the error whose report the event is
+}
+
+// post applies e to the word and does what that causes. The goroutine whose swap succeeds arms the
+// timer and then publishes the transition (I6), both read off the two words. w is a word loaded
+// during the same operation.
+func (b *Breaker) post(w word.Word, e word.Event, d detail) (old, next word.Word) {
+	b.mustBeMade()
 	old, next = b.apply(w, e)
 	if next != old {
-		b.arm(old, next, e.Kind, hold)
+		b.arm(old, next, e.Kind, d.hold)
 		if next.Generation() != old.Generation() {
-			b.publish(old, next, e.Kind)
+			b.publish(old, next, e.Kind, d.err)
 		}
 	}
 	return old, next
 }
 
+// dryRun reports whether the breaker turns nobody away.
+func (b *Breaker) dryRun() bool { return b.sheds == 0 }
+
+// mustBeMade panics for a zero Breaker and for a copy, whose words decide nothing.
+func (b *Breaker) mustBeMade() {
+	if b.self != b {
+		panic("atomicbreaker: a Breaker that New did not make, or a copy of one")
+	}
+}
+
 // publish delivers to the synchronous hooks last, because one of them may block or end the goroutine.
-func (b *Breaker) publish(old, next word.Word, e word.Kind) {
+func (b *Breaker) publish(old, next word.Word, e word.Kind, err error) {
 	subscriptions := b.subscriptions.Load()
 	if b.syncHooks == nil && b.asyncHooks == nil && subscriptions == nil {
 		return
 	}
-	t := b.transition(old, next, e)
+	t := b.transition(old, next, e, err)
 	if b.asyncHooks != nil {
 		b.asyncHooks.publish(t)
 	}
@@ -180,7 +220,7 @@ func (b *Breaker) publishAdmission(t Transition) {
 	returned := false
 	defer func() {
 		if !returned {
-			b.post(b.load(), word.Event{Kind: word.Cancel, Bound: true, Generation: t.Generation}, 0)
+			b.post(b.load(), word.Event{Kind: word.Cancel, Bound: true, Generation: t.Generation}, detail{})
 		}
 	}()
 	b.syncHooks.publish(t)

@@ -83,7 +83,7 @@ func (p *Permit) Success() {
 	// LP: this load, if it settles the call.
 	// Stale: as in RecordSuccess. The generation need not be compared: no period has anything to change here.
 	if p.pass != 0 && p.breaker.word.Load()&uint64(word.Unhealthy) != 0 {
-		p.report(word.Success)
+		p.report(word.Success, nil)
 	}
 	p.pass = 0
 }
@@ -92,11 +92,15 @@ func (p *Permit) Success() {
 // the breaker turns the call away, fn is not called and the error is [ErrOpen] or [ErrTooManyProbes]; it names the
 // breaker and costs no allocation.
 //
-// A panic in fn, or a [runtime.Goexit], counts as a failure and goes on as it would without Do.
+// A panic in fn, or a [runtime.Goexit], counts as a failure and continues unchanged. A nil fn panics
+// before the call is admitted, and is no failure.
+//
+// A call of Do inside fn, on the same breaker, asks for a second admission. While half-open with one
+// probe allowed, it is rejected; if fn then fails, the breaker never recovers. Guard each call once.
 func (b *Breaker) Do(fn func() error) error {
 	// LP: this load, if it turns the call away; here that is the common case, for what admits calls fn, and outweighs it.
 	// Stale: a record is turned away that would be a probe, as if the call had come a moment earlier.
-	if word.Word(b.word.Load()).Phase() == word.Cooling {
+	if word.Word(b.word.Load())-word.MinCooling < b.sheds {
 		return b.errOpen
 	}
 	return b.do(fn)

@@ -55,8 +55,8 @@ func TestControl_ResetClosesFromAnyPhase(t *testing.T) {
 			b.Start(word.Make(phase, generation, 7, 4, 0, 0))
 			b.Reset()
 			if phase == word.Closed {
-				require.Equal(t, atomicbreaker.Snapshot{Generation: generation, Attempt: 7, Failures: 4}, b.Snapshot())
-				require.Empty(t, l.all(), "there was nothing to close")
+				require.Equal(t, atomicbreaker.Snapshot{Generation: generation}, b.Snapshot(), "counts cleared")
+				require.Empty(t, l.all(), "a closed breaker makes no transition")
 				continue
 			}
 			require.Equal(t, atomicbreaker.Snapshot{Generation: (generation + 1) & word.MaxGeneration}, b.Snapshot())
@@ -100,18 +100,23 @@ func TestControl_Trip(t *testing.T) {
 
 func TestControl_TripFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		b, l := kept(t, atomicbreaker.WithRecoveryTimeout(time.Hour), atomicbreaker.WithJitter(1))
+		b, l := kept(t, atomicbreaker.WithRecoveryTimeout(time.Hour), atomicbreaker.WithBackoff(time.Hour),
+			atomicbreaker.WithJitter(1))
 		b.TripFor(90 * time.Second)
-		require.Equal(t, 90*time.Second, b.RetryAfter(), "exactly")
+		require.Equal(t, 91*time.Second, b.RetryAfter(), "without jitter, with a slack of 1 s")
 		pass(time.Minute)
-		b.TripFor(10 * time.Second) // shorter than what is left: the sink has spoken last
-		require.Equal(t, 10*time.Second, b.RetryAfter())
-		pass(10*time.Second - 1)
+		b.TripFor(31 * time.Second) // no longer than what is left
+		require.Equal(t, 31*time.Second, b.RetryAfter())
+		require.Len(t, l.all(), 1)
+		b.TripFor(31*time.Second + 1)
+		require.Equal(t, 32*time.Second+1, b.RetryAfter())
+		require.Len(t, l.all(), 2)
+		pass(32 * time.Second)
 		require.False(t, b.Allow())
 		pass(1)
 		require.True(t, b.Allow())
-		b.TripFor(time.Second) // half-open
-		require.Equal(t, time.Second, b.RetryAfter())
+		b.TripFor(5 * time.Second) // half-open
+		require.Equal(t, 5500*time.Millisecond, b.RetryAfter(), "a slack of a tenth")
 		require.Len(t, l.all(), 4)
 	})
 }
@@ -147,11 +152,6 @@ func TestControl_RetryAfter(t *testing.T) {
 		require.Equal(t, 10*time.Second, b.RetryAfter())
 		b.Reset()
 		require.Zero(t, b.RetryAfter(), "closed again, with the old deadline still to come")
-
-		// Between the swap that opens it and the start of the timer there is no deadline yet, or an old one.
-		pass(4 * time.Second)
-		b.Start(word.Make(word.Cooling, 77, 0, 0, 0, 0))
-		require.Equal(t, 10*time.Second, b.RetryAfter())
 	})
 }
 

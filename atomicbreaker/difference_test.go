@@ -156,7 +156,7 @@ func TestDifference_HalfOpenIsAnnounced(t *testing.T) {
 			Attempt: 1,
 		},
 		{Name: "sink", From: halfOpen, To: closed, Generation: 5, Cause: atomicbreaker.CauseProbeSucceeded},
-	}, l.all())
+	}, undated(l.all()...))
 }
 
 // There, the callback runs under the breaker's lock, which is not reentrant: one that asks the breaker anything hangs.

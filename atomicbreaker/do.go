@@ -13,26 +13,53 @@ import (
 //
 //go:noinline
 func (b *Breaker) do(fn func() error) error {
+	b.mustBeMade()
+	if fn == nil {
+		panic("atomicbreaker: Do of a nil function")
+	}
 	w := b.load()
+	p := Permit{b, ^w}
 	if w > word.MaxClosed {
-		var ok bool
-		if w, ok = b.admit(w); !ok {
-			return b.rejection(w)
+		switch admitted, ok := b.admit(w); {
+		case ok:
+			p.pass = ^admitted
+		case b.dryRun():
+			p = Permit{}
+		default:
+			return b.rejection(admitted)
 		}
 	}
-	p := Permit{b, ^w}
 	defer p.Failure() // finds a spent permit, unless fn (or the classifier) did not return
+	if b.timing.slow > 0 {
+		return b.timed(&p, fn)
+	}
 	if err := fn(); err != nil {
-		p.reportError(err)
+		p.reportError(err, 0)
 		return err
 	}
 	p.Success()
 	return nil
 }
 
+// timed is the rest of do with a slow threshold.
+func (b *Breaker) timed(p *Permit, fn func() error) error {
+	start := b.clock.now()
+	err := fn()
+	took := b.clock.now().Sub(start)
+	if err != nil {
+		p.reportError(err, took)
+	} else {
+		p.succeed(nil, took)
+	}
+	return err
+}
+
 // Call is [Breaker.Do] for a function that returns a value. It returns what fn returned, or the zero value if the call
 // was turned away.
 func Call[T any](b *Breaker, fn func() (T, error)) (T, error) {
+	if fn == nil {
+		panic("atomicbreaker: Call of a nil function")
+	}
 	var value T
 	err := b.Do(func() (err error) {
 		value, err = fn()

@@ -45,6 +45,10 @@
 // busy. The breaker is of one process, and knows of the sink only what is reported to it: it belongs below every buffer
 // and queue, above the last thing that returns a true result.
 //
+// Guard each call once: a Do inside a Do of the same breaker asks for two probes, and with one allowed
+// the breaker never recovers. In tests, use a breaker either inside a [testing/synctest] bubble or
+// outside of it: one whose timers were started on the other side ends the program.
+//
 // CONCURRENCY.md, in the root of the module, is the contract in full: linearization points, orderings, invariants, and
 // the tests that stand for each.
 package atomicbreaker

@@ -20,6 +20,10 @@ var (
 
 	// ErrTooManyProbes says that the breaker was half-open and all its probes were in flight. It is also an ErrRejected.
 	ErrTooManyProbes = fmt.Errorf("%w: too many probes in flight", ErrRejected)
+
+	// ErrSlow matches the error in [Transition] where a success counted as a failure because it took
+	// longer than [WithSlowThreshold] allows. No call returns it.
+	ErrSlow = errors.New("atomicbreaker: slow success")
 )
 
 // badOption is one bad option; it names the value and the range.

@@ -32,6 +32,11 @@ type event struct {
 	model       judged
 	answer      answer
 	first, last int
+
+	// either marks an event that may also change nothing while the model is cooling: whether a TripFor
+	// extends an open period depends on a deadline, which is not in the state that the judge searches.
+	either bool
+	until  time.Time // an open breaker must not be due before; zero: any time
 }
 
 // judged lets the model do what an operation did, and tells its answer. seat is where an admission leaves its
@@ -45,8 +50,11 @@ type answer struct {
 	snapshot   Snapshot
 }
 
-func (x *caller) told(a answer, m judged) {
-	x.events = append(x.events, event{m, a, x.th.first, x.th.last})
+func (x *caller) told(a answer, m judged) { x.add(event{model: m, answer: a}) }
+
+func (x *caller) add(e event) {
+	e.first, e.last = x.th.first, x.th.last
+	x.events = append(x.events, e)
 	x.th.first, x.th.last = 0, 0
 	x.th.told++
 	x.th.ended = x.th.told
@@ -62,7 +70,7 @@ func alphabet(base uint32) []operation {
 		simple("RecordSuccess", (*Breaker).RecordSuccess, (*model.Model).RecordSuccess),
 		simple("RecordFailure", (*Breaker).RecordFailure, (*model.Model).RecordFailure),
 		simple("Trip", (*Breaker).Trip, (*model.Model).Trip),
-		simple("TripFor", func(b *Breaker) { b.TripFor(time.Hour) }, func(m *model.Model) { m.TripFor(time.Hour) }),
+		tripFor("TripFor", tripForTime),
 		simple("Reset", (*Breaker).Reset, (*model.Model).Reset),
 		simple("ForceOpen", (*Breaker).ForceOpen, (*model.Model).ForceOpen),
 		simple("ForceClosed", (*Breaker).ForceClosed, (*model.Model).ForceClosed),
@@ -78,6 +86,7 @@ func alphabet(base uint32) []operation {
 			report("Success"+name, g, (*Permit).Success, (*model.Model).Success),
 			report("Failure"+name, g, (*Permit).Failure, (*model.Model).Failure),
 			report("Cancel"+name, g, (*Permit).Cancel, (*model.Model).Cancel),
+			retryAfter("RetryAfter"+name, g, tripForTime),
 			elapsedAt("Elapsed"+name, g, 0),
 		)
 	}
@@ -146,6 +155,37 @@ func report(name string, generation uint32, call func(*Permit), m func(*model.Mo
 		p := x.b.PermitOf(generation)
 		call(&p)
 		x.told(answer{}, j)
+	}}
+}
+
+// tripForTime is longer than any recovery timeout of the explored configurations.
+const tripForTime = 2 * time.Hour
+
+func tripFor(name string, d time.Duration) operation {
+	return extending(name, func(b *Breaker) { b.TripFor(d) }, func(m *model.Model) { m.TripFor(d) }, d)
+}
+
+// retryAfter reports through a permit that the sink asks to be left alone for d.
+func retryAfter(name string, generation uint32, d time.Duration) operation {
+	return extending(name, func(b *Breaker) {
+		p := b.PermitOf(generation)
+		p.reportRetryAfter(d, errFailed)
+	}, func(m *model.Model) { m.FailureRetryAfter(generation, d) }, 0)
+}
+
+// extending is an operation that may extend an open period. An open breaker must stay open for d.
+func extending(name string, call func(*Breaker), m func(*model.Model), d time.Duration) operation {
+	j := func(x *model.Model, _ *uint32) answer {
+		m(x)
+		return answer{}
+	}
+	return operation{name, func(x *caller) {
+		e := event{model: j, either: true}
+		if d > 0 {
+			e.until = x.b.clock.now().Add(d)
+		}
+		call(x.b)
+		x.add(e)
 	}}
 }
 

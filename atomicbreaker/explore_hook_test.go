@@ -30,7 +30,7 @@ type deliveries struct {
 
 func newDeliveries(t interface{ Cleanup(f func()) }, s *scheduler) *deliveries {
 	d := &deliveries{s: s}
-	d.s.shared, d.s.own = d.shared, true
+	d.s.shared, d.s.own, d.s.forget = d.shared, true, true
 	beforeQueue, afterQueue, onSpawn = d.s.before, d.saw, d.s.start
 	t.Cleanup(func() {
 		beforeQueue, afterQueue, onSpawn = nil, nil, nil

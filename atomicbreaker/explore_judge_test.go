@@ -20,9 +20,9 @@ type outcome struct {
 // position is a step of the search for an order.
 type position struct {
 	state model.State
-	told  int       // transitions accounted for
-	done  [4]int    // events of each thread accounted for
-	seats [4]uint32 // see judged
+	told  int                // transitions accounted for
+	done  [maxThreads]int    // events of each thread accounted for
+	seats [maxThreads]uint32 // see judged
 }
 
 // explains reports whether the events, one after the other in some order that keeps each thread's own and lets no event
@@ -48,6 +48,13 @@ func (o *outcome) from(c model.Config, at position) bool {
 		if o.overtakes(e, i, at.done) {
 			continue
 		}
+		if e.either && at.state.Phase == model.Cooling {
+			idle := at
+			idle.done[i]++
+			if o.from(c, idle) {
+				return true
+			}
+		}
 		m := model.At(c, at.state)
 		if e.model(m, &next.seats[i]) != e.answer || !o.match(&next.told, m.Transitions()) {
 			continue
@@ -68,7 +75,7 @@ func (o *outcome) from(c model.Config, at position) bool {
 }
 
 // overtakes reports whether another thread's next event ended before e began.
-func (o *outcome) overtakes(e event, thread int, done [4]int) bool {
+func (o *outcome) overtakes(e event, thread int, done [maxThreads]int) bool {
 	for i, events := range o.threads {
 		if i != thread && done[i] < len(events) && events[done[i]].last < e.first {
 			return true

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math/bits"
 	"slices"
 )
 
@@ -19,11 +20,17 @@ import (
 //
 // Most interleavings lead to a state that an earlier one has led to, and from there on they are the same. Where shared is
 // set, a run that comes to a state whose futures have all been run stands for as many interleavings, and is not judged.
+// With a clock, the earliest pending timer may fire at any step, which moves virtual time to its
+// deadline. What it does then is one more thread, whose accesses come in any order with the others'.
 type scheduler struct {
 	threads []*thread
 	running *thread
+	clock   *virtualTime               // nil: there are no timers
+	expire  func(*runtimeTimer) func() // what the thread of a timer that fires does
+	spare   int                        // threads for timers: so many can fire in a run
 	shared  func() (word, rest uint64) // what the threads share; nil: every interleaving is run
-	own     bool                       // threads add what they see to seen; if not, it is all that they share
+	own     bool                       // each access adds what it has read to seen; if not, a move adds all that is shared
+	forget  bool                       // what a thread has seen does not matter once it is done, because nobody judges it
 	started []func()                   // what the running thread started; each goes on in a thread that is done
 
 	choices []choice // of the run under way or just over
@@ -43,7 +50,7 @@ type choice struct {
 // deterministic.
 type state struct {
 	word, rest uint64
-	seen       [3]uint64
+	seen       [maxThreads]uint64
 }
 
 func (s *scheduler) state() (at state) {
@@ -58,10 +65,13 @@ func (s *scheduler) state() (at state) {
 	return at
 }
 
-// mix adds v to the hash h.
+// maxThreads bounds the threads of a run, those of timers included.
+const maxThreads = 6
+
+// mix adds v to the hash h. Neither order nor zeros are lost.
 func mix(h, v uint64) uint64 {
-	h = (h ^ v) * 0x9e3779b97f4a7c15
-	return h ^ h>>29
+	h = (bits.RotateLeft64(h, 25) ^ (v+1)*0x9e3779b97f4a7c15) * 0xff51afd7ed558ccd
+	return h ^ h>>32
 }
 
 // endless is several times the accesses of the longest run, 73: without locks nobody waits for anybody, so every
@@ -145,13 +155,22 @@ func (s *scheduler) run(programs []func()) (futures int, err error) {
 	for i, program := range programs {
 		live = s.begin(live, s.threads[i], program, 0)
 	}
-	for ; len(live) > 0; s.step++ {
+	timers := s.threads[len(s.threads)-s.spare:]
+	for ; ; s.step++ {
 		if s.step > endless {
 			return 0, errEndless
 		}
+		// The options: each live thread moves, or the run ends if there is none; and the earliest
+		// timer fires.
+		options := max(1, len(live))
+		if len(timers) > 0 && len(s.clock.timers) > 0 {
+			options++
+		} else if len(live) == 0 {
+			break
+		}
 		if s.step == len(s.choices) && futures == 0 {
-			c := choice{of: len(live)}
-			if s.shared != nil && len(live) > 1 {
+			c := choice{of: options}
+			if s.shared != nil && options > 1 {
 				c.state = s.state()
 				futures = s.known[c.state]
 			}
@@ -160,13 +179,23 @@ func (s *scheduler) run(programs []func()) (futures int, err error) {
 			}
 		}
 		at := 0
+		var th *thread
 		if s.step < len(s.choices) {
 			c := &s.choices[s.step]
-			at, c.of = c.taken%len(live), len(live)
+			at, c.of = c.taken%options, options
 		}
-		th := live[at]
-		if s.move(th); th.done {
-			live = append(live[:at], live[at+1:]...)
+		switch {
+		case at == max(1, len(live)):
+			timer := s.clock.fire()
+			th, timers = timers[0], timers[1:]
+			live = s.begin(live, th, s.expire(timer), timer.hash())
+		case len(live) == 0:
+			return max(1, futures), nil
+		default:
+			th = live[at]
+			if s.move(th); th.done {
+				live = append(live[:at], live[at+1:]...)
+			}
 		}
 		for ; len(s.started) > 0; s.started = s.started[1:] {
 			idle := slices.IndexFunc(s.threads, func(th *thread) bool { return th.done })
@@ -206,7 +235,7 @@ func (s *scheduler) move(th *thread) {
 	s.running = th
 	th.resume()
 	s.running = nil
-	if s.own && th.done {
+	if s.forget && th.done {
 		th.seen = 0
 	}
 }

@@ -51,6 +51,15 @@ type task struct {
 // each explores all tasks on all processors and returns the sum of the counts.
 func each(t *testing.T, threads int, tasks []task, programs func(x *explorer, c task) error) tally {
 	t.Helper()
+	return eachBy(t, newExplorer, threads, tasks, programs)
+}
+
+// eachBy is each with another explorer.
+func eachBy(
+	t *testing.T, build func(model.Config, int) *explorer, threads int, tasks []task,
+	programs func(x *explorer, c task) error,
+) tally {
+	t.Helper()
 	var next atomic.Int32
 	var sum tally
 	done := 0
@@ -59,7 +68,7 @@ func each(t *testing.T, threads int, tasks []task, programs func(x *explorer, c 
 	for range runtime.GOMAXPROCS(0) {
 		workers.Go(func() {
 			for i := int(next.Inc()) - 1; i < len(tasks) && !t.Failed(); i = int(next.Inc()) - 1 {
-				x := newExplorer(tasks[i].config, threads)
+				x := build(tasks[i].config, threads)
 				err := programs(x, tasks[i])
 				x.s.close()
 				assert.NoError(t, err)
@@ -123,7 +132,7 @@ func TestExplore_SameTwice(t *testing.T) {
 // With them, as many interleavings are counted as without them are run, and they come to the same ends.
 func TestExplore_NothingIsSkipped(t *testing.T) {
 	all := tasks(configs()[7:], bases[1:], short)
-	for i := 0; i < len(all); i += 9 {
+	for i := 0; i < len(all); i += 31 {
 		c := all[i]
 		for _, shape := range []struct {
 			threads  int

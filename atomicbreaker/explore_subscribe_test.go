@@ -192,7 +192,7 @@ func TestExploreSubscribe(t *testing.T) {
 				t.Skip("a part of make explore")
 			}
 			x := &subscriptions{s: newScheduler(5)}
-			x.s.shared, x.s.own = x.shared, true
+			x.s.shared, x.s.own, x.s.forget = x.shared, true, true
 			beforeQueue, afterQueue, onSpawn = x.s.before, x.saw, x.s.start
 			defer func() {
 				beforeQueue, afterQueue, onSpawn = nil, nil, nil
@@ -221,7 +221,7 @@ func TestExploreSubscribe(t *testing.T) {
 func (x *subscriptions) once(base uint32, programs []func(x *subscriptions)) (futures int, wrong string) {
 	x.b, x.all, x.queues = MustNew("explored"), x.all[:0], x.queues[:0]
 	x.b.word.value = uint64(word.Make(word.Closed, base, 0, 0, 0, 0))
-	x.b.word.before, x.b.word.after = x.s.before, x.s.saw
+	x.b.word.seam = seam{x.s.before, x.s.saw}
 	runs := make([]func(), len(programs))
 	for i, p := range programs {
 		runs[i] = func() { p(x) }
@@ -245,7 +245,7 @@ func TestExploreSubscribe_NothingIsSkipped(t *testing.T) {
 		x := &subscriptions{s: newScheduler(5)}
 		beforeQueue, afterQueue, onSpawn = x.s.before, x.saw, x.s.start
 		if known == 1 {
-			x.s.shared, x.s.own = x.shared, true
+			x.s.shared, x.s.own, x.s.forget = x.shared, true, true
 		}
 		x.s.fresh()
 		for more := true; more; {

@@ -20,6 +20,7 @@ type explorer struct {
 	s       *scheduler
 	callers []*caller
 	out     outcome
+	timed   *timers // nil: no timer runs, and the programs post the events of time themselves
 	inHook  bool
 	twice   bool   // two deliveries at once
 	heard   uint64 // a hash of out.told
@@ -32,7 +33,8 @@ type explorer struct {
 func newExplorer(c model.Config, threads int) *explorer {
 	x := &explorer{config: c, s: newScheduler(threads)}
 	x.b = MustNew("explored", WithFailureThreshold(c.FailureThreshold), WithHalfOpenMaxCalls(c.HalfOpenMaxCalls),
-		WithSuccessThreshold(c.SuccessThreshold), WithRecoveryTimeout(c.RecoveryTimeout), WithOnTransition(x.hook))
+		WithSuccessThreshold(c.SuccessThreshold), WithRecoveryTimeout(c.RecoveryTimeout),
+		WithProbeTimeout(c.ProbeTimeout), WithOnTransition(x.hook))
 	x.b.word.before = x.s.beforeWord
 	x.s.shared = x.shared
 	for _, th := range x.s.threads {
@@ -48,7 +50,9 @@ func (x *explorer) hook(t Transition) {
 	if th := x.s.running; th != nil {
 		th.ended = th.told + 1 // a hook is called when the word has been changed
 	}
-	x.s.before()
+	if x.timed == nil { // with timers, only what they share is explored
+		x.s.before()
+	}
 	x.inHook = false
 	x.heard = mix(x.heard, hash(t))
 	x.out.told = append(x.out.told, model.Transition{
@@ -112,10 +116,13 @@ func (x *explorer) once(start word.Word, runs []func()) (futures int, err error)
 	for _, c := range x.callers {
 		c.events, c.th.first, c.th.last = c.events[:0], 0, 0
 	}
+	if x.timed != nil {
+		x.timed.begin(start)
+	}
 	if futures, err = x.s.run(runs); err != nil || futures > 1 {
 		return futures, err
 	}
-	for _, c := range x.callers[:len(runs)] {
+	for _, c := range x.callers {
 		x.out.threads = append(x.out.threads, c.events)
 	}
 	x.out.state = stateOf(x.b.Word())
@@ -127,6 +134,11 @@ func (x *explorer) once(start word.Word, runs []func()) (futures int, err error)
 		return 0, fmt.Errorf("two deliveries at once")
 	case !x.out.explains(x.config, stateOf(start)):
 		return 0, fmt.Errorf("no order explains it\nanswers: %s\nend: %+v\ntold: %+v", x.out.answers(), x.out.state, x.out.told)
+	}
+	if x.timed != nil {
+		if err = x.timed.wrong(&x.out); err != nil {
+			return 0, fmt.Errorf("%w\nanswers: %s\nend: %+v\ntold: %+v", err, x.out.answers(), x.out.state, x.out.told)
+		}
 	}
 	return futures, nil
 }
@@ -141,7 +153,7 @@ func (x *explorer) shared() (word, rest uint64) {
 	if x.twice {
 		rest = mix(rest, 2)
 	}
-	return x.b.word.value, rest
+	return x.b.word.value, x.mixTimers(rest)
 }
 
 // hash is a hash of the queue and of what the deliverer knows.

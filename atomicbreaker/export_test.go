@@ -2,18 +2,35 @@
 
 package atomicbreaker
 
-import "github.com/sinkguard/go-atomicbreaker/internal/word"
+import (
+	"time"
+
+	"github.com/sinkguard/go-atomicbreaker/internal/word"
+)
 
 // What tests need of the inside: where to start from, and the timers' event without the timers.
 
-// Start puts b at w before anybody uses it, as if all transitions up to w had been delivered.
+// Start puts b at w before anybody uses it, as if all transitions up to w had been delivered. A cooling
+// w has a timer that is about to fire, and never does.
 func (b *Breaker) Start(w word.Word) {
 	b.word.Store(uint64(w))
+	b.timer.Store(nil)
+	if w.Phase() == word.Cooling {
+		b.timer.Store(&periodTimer{
+			armed: true, until: b.clock.now(), event: word.Event{Generation: w.Generation()},
+		})
+	}
 	for _, h := range []*hooks{b.syncHooks, b.asyncHooks} {
 		if h != nil {
 			h.startAfter(w.Generation())
 		}
 	}
+}
+
+// StartCooling is Start for a cooling w with so much time left.
+func (b *Breaker) StartCooling(w word.Word, left time.Duration) {
+	b.Start(w)
+	b.timer.Load().until = b.clock.now().Add(left)
 }
 
 // Word returns the word of b.
@@ -23,7 +40,7 @@ func (b *Breaker) Word() word.Word { return b.load() }
 func (b *Breaker) Elapsed(generation uint32, successes int) {
 	b.post(b.load(), word.Event{
 		Kind: word.Elapsed, Bound: true, Generation: generation, Successes: uint8(successes),
-	}, 0)
+	}, detail{})
 }
 
 // PermitOf returns a permit of a generation, as if it had been given then.

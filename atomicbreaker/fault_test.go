@@ -236,10 +236,13 @@ func TestFault_FlappingSinkBacksOff(t *testing.T) {
 			b.RecordFailure()
 			requireOpenFor(time.Duration(seconds) * time.Second)
 		}
-		// Stable for the whole of the last timeout, and no less, forgives everything.
-		pass(5*time.Second - 1)
-		require.Equal(t, 5, b.Snapshot().Attempt)
-		pass(1)
+		// Each plain recovery timeout without a failure, and no less, forgives half of the attempts.
+		for _, attempt := range []int{5, 2, 1} {
+			require.Equal(t, attempt, b.Snapshot().Attempt)
+			pass(time.Second - 1)
+			require.Equal(t, attempt, b.Snapshot().Attempt)
+			pass(1)
+		}
 		require.Equal(t, 0, b.Snapshot().Attempt)
 		b.RecordFailure()
 		requireOpenFor(time.Second)
@@ -292,15 +295,15 @@ func TestFault_TripForJustAfterAnothersTripHolds(t *testing.T) {
 		b.RecordFailure()
 		pass(time.Second / 2)
 		b.TripFor(time.Minute)
-		require.Equal(t, time.Minute, b.RetryAfter())
-		pass(time.Minute - 1)
+		require.Equal(t, 61*time.Second, b.RetryAfter())
+		pass(61*time.Second - 1)
 		require.False(t, b.Allow())
 		pass(1)
 		require.True(t, b.Snapshot().ProbeDue)
 
-		b.TripFor(time.Second) // due, and told again
+		b.TripFor(time.Second) // due, and the sink asks for more
 		require.False(t, b.Allow())
-		pass(time.Second)
+		pass(1100 * time.Millisecond)
 		require.True(t, b.Allow())
 		require.Equal(t, []atomicbreaker.Cause{
 			atomicbreaker.CauseFailureThreshold, atomicbreaker.CauseTripped, atomicbreaker.CauseTripped,
@@ -315,7 +318,9 @@ func TestFault_RecoveryTimeoutOfZeroStillHonoursTripFor(t *testing.T) {
 		b, _ := kept(t, atomicbreaker.WithRecoveryTimeout(0))
 		b.TripFor(time.Second)
 		assert.False(t, b.Allow())
-		pass(time.Second)
+		pass(1100*time.Millisecond - 1)
+		assert.False(t, b.Allow())
+		pass(1)
 		assert.True(t, b.Allow())
 	})
 }

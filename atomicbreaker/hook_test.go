@@ -132,7 +132,7 @@ func TestHook_RunsBeforeTheCallReturns(t *testing.T) {
 	b, l := kept(t, atomicbreaker.WithFailureThreshold(1), atomicbreaker.WithRecoveryTimeout(0))
 	for i, call := range []func(){
 		b.RecordFailure, func() { _ = b.Allow() }, b.RecordSuccess, b.Trip, b.ForceOpen, b.ForceClosed, b.Reset,
-		func() { b.TripFor(1 << 40) }, func() { b.TripFor(1 << 40) },
+		func() { b.TripFor(1 << 40) }, func() { b.TripFor(1 << 41) },
 	} {
 		call()
 		require.Equal(t, through(i+1), l.generations())

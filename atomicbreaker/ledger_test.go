@@ -34,6 +34,21 @@ func (l *ledger) all() []atomicbreaker.Transition {
 	return append([]atomicbreaker.Transition(nil), l.list...)
 }
 
+func (l *ledger) last() atomicbreaker.Transition {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.list[len(l.list)-1]
+}
+
+// undated returns transitions without their time, and requires nothing of it.
+func undated(list ...atomicbreaker.Transition) []atomicbreaker.Transition {
+	list = append([]atomicbreaker.Transition(nil), list...)
+	for i := range list {
+		list[i].At = time.Time{}
+	}
+	return list
+}
+
 func (l *ledger) generations() []uint32 {
 	var list []uint32
 	for _, t := range l.all() {

@@ -33,12 +33,24 @@ type heldPermit struct {
 
 var (
 	errRacingSink = errors.New("sink failed")
-	endError      = map[history.End]error{history.Fails: errRacingSink, history.Ignored: context.Canceled}
-	reportedAs    = map[history.End]history.Kind{
+	errRacingWait = errors.New("sink failed and says how long to wait")
+	endError      = map[history.End]error{
+		history.Fails: errRacingSink, history.FailsRetryAfter: errRacingWait, history.Ignored: context.Canceled,
+	}
+	reportedAs = map[history.End]history.Kind{
 		history.Returns: history.DoSuccess, history.Fails: history.DoFailure,
-		history.Ignored: history.DoCancel, history.Panics: history.DoFailure,
+		history.FailsRetryAfter: history.DoFailureRetryAfter,
+		history.Ignored:         history.DoCancel, history.Panics: history.DoFailure,
 	}
 )
+
+// How long the breaker cools for. The judge accepts that a TripFor extends an open period or does not;
+// with these both happen.
+const racingWait, racingTrip, racingLongerTrip = 36 * time.Hour, 24 * time.Hour, 48 * time.Hour
+
+func racingRetryAfter(err error) (time.Duration, bool) {
+	return racingWait, errors.Is(err, errRacingWait)
+}
 
 // runProgram lets the program's goroutines loose on a new breaker and returns what happened.
 func runProgram(t *testing.T, r *history.Runner, p *history.Program) *history.History {
@@ -46,20 +58,24 @@ func runProgram(t *testing.T, r *history.Runner, p *history.Program) *history.Hi
 	h := &history.History{Program: p, Config: p.Config, Start: p.Start}
 	// A plain slice, so that the race detector sees two deliveries at once.
 	hook := atomicbreaker.WithOnTransition(func(tr atomicbreaker.Transition) { h.Told = append(h.Told, told(tr)) })
-	opts := append(options(p.Config), hook)
+	opts := append(options(p.Config), hook, atomicbreaker.WithRetryAfter(racingRetryAfter))
 	if p.Config.FailureWeight > 0 { // the model has weights where the breaker has a rate
 		share := float64(p.Config.SuccessWeight) / float64(p.Config.FailureWeight+p.Config.SuccessWeight)
 		opts = append(opts, atomicbreaker.WithFailureRate(share))
 	}
 	b, err := atomicbreaker.New("sink", opts...)
 	require.NoError(t, err)
-	b.Start(wordOf(p.Start))
+	if p.Start.Phase == model.Cooling {
+		b.StartCooling(wordOf(p.Start), racingTrip)
+	} else {
+		b.Start(wordOf(p.Start))
+	}
 	callers := make([]*racingCaller, len(p.Threads))
 	for i := range callers {
 		callers[i] = &racingCaller{Breaker: b, permits: make([]heldPermit, 0, 32)}
 		for _, offset := range p.Permits {
 			generation := (p.Start.Generation + uint32(offset)) & word.MaxGeneration
-			callers[i].permits = append(callers[i].permits, heldPermit{b.PermitOf(generation), generation, false})
+			callers[i].permits = append(callers[i].permits, heldPermit{permit: b.PermitOf(generation), generation: generation})
 		}
 	}
 	h.Operations = r.Run(func(thread int, recorder *history.Recorder) {
@@ -89,10 +105,10 @@ func (c *racingCaller) step(s *history.Step) {
 		o.Given = p.Generation()
 		c.Record(call, returned, o)
 		if o.OK {
-			c.permits = append(c.permits, heldPermit{p, o.Given, false})
+			c.permits = append(c.permits, heldPermit{permit: p, generation: o.Given})
 		}
 		return
-	case history.Success, history.Failure, history.Cancel:
+	case history.Success, history.Failure, history.FailureRetryAfter, history.Cancel:
 		c.report(s)
 		return
 	case history.Do:
@@ -117,7 +133,11 @@ func (c *racingCaller) step(s *history.Step) {
 			c.Trip()
 		}
 	case history.TripFor:
-		c.TripFor(24 * time.Hour)
+		if s.Alias {
+			c.TripFor(racingLongerTrip)
+		} else {
+			c.TripFor(racingTrip)
+		}
 	case history.Reset:
 		c.Reset()
 	case history.ForceOpen:
@@ -154,6 +174,8 @@ func (c *racingCaller) report(s *history.Step) {
 		p.permit.Report(nil)
 	case s.Op == history.Success:
 		p.permit.Success()
+	case s.Op == history.FailureRetryAfter:
+		p.permit.Report(errRacingWait)
 	case s.Op == history.Failure && s.Alias:
 		p.permit.Report(errRacingSink)
 	case s.Op == history.Failure:

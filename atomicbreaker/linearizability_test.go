@@ -285,7 +285,7 @@ func drawnStart(t *rapid.T, c model.Config) model.State {
 var drawnOps = []history.Kind{
 	history.Allow, history.Allow, history.Allow, history.TryAcquire, history.TryAcquire, history.TryAcquire,
 	history.TryAcquire, history.Success, history.Success, history.Success, history.Failure, history.Failure,
-	history.Cancel, history.Do, history.Do, history.Do, history.RecordSuccess, history.RecordSuccess,
+	history.FailureRetryAfter, history.FailureRetryAfter, history.Cancel, history.Do, history.Do, history.Do, history.RecordSuccess, history.RecordSuccess,
 	history.RecordFailure, history.RecordFailure, history.RecordFailure, history.Elapsed, history.Elapsed,
 	history.Elapsed, history.Elapsed, history.Trip, history.Trip, history.TripFor, history.Reset, history.Reset,
 	history.ForceOpen, history.ForceClosed, history.State, history.Snapshot, history.Snapshot, history.RetryAfter,
@@ -294,14 +294,16 @@ var drawnOps = []history.Kind{
 // edgeOps are those that change a breaker in a phase, or depend on who came first.
 var edgeOps = map[model.Phase][]history.Kind{
 	model.Closed: {
-		history.RecordFailure, history.RecordFailure, history.Failure, history.RecordSuccess, history.Success,
-		history.TryAcquire, history.Trip,
+		history.RecordFailure, history.RecordFailure, history.Failure, history.FailureRetryAfter, history.RecordSuccess,
+		history.Success, history.TryAcquire, history.Trip,
 	},
-	model.Cooling: {history.Elapsed, history.Elapsed, history.Allow, history.TripFor, history.Reset},
-	model.Due:     {history.Allow, history.TryAcquire, history.TryAcquire, history.Do, history.Snapshot, history.TripFor},
+	model.Cooling: {
+		history.Elapsed, history.Elapsed, history.Allow, history.TripFor, history.FailureRetryAfter, history.Reset,
+	},
+	model.Due: {history.Allow, history.TryAcquire, history.TryAcquire, history.Do, history.Snapshot, history.TripFor},
 	model.HalfOpen: {
-		history.TryAcquire, history.Do, history.Success, history.Success, history.Failure, history.Cancel, history.Elapsed,
-		history.Reset,
+		history.TryAcquire, history.Do, history.Success, history.Success, history.Failure, history.FailureRetryAfter,
+		history.Cancel, history.Elapsed, history.Reset,
 	},
 	model.ForcedOpen:   {history.Reset, history.ForceClosed, history.TryAcquire},
 	model.ForcedClosed: {history.Reset, history.ForceOpen, history.TryAcquire},
@@ -310,10 +312,10 @@ var edgeOps = map[model.Phase][]history.Kind{
 func drawnStep(t *rapid.T, c model.Config, ops []history.Kind) history.Step {
 	s := history.Step{Op: rapid.SampledFrom(ops).Draw(t, "op")}
 	switch s.Op { //nolint:exhaustive // the others take no argument
-	case history.Success, history.Failure, history.Cancel:
+	case history.Success, history.Failure, history.FailureRetryAfter, history.Cancel:
 		s.Alias = rapid.Bool().Draw(t, "alias")
 		s.Permit = rapid.SampledFrom([]int{0, 0, 0, 1, 2}).Draw(t, "permit")
-	case history.Trip:
+	case history.Trip, history.TripFor:
 		s.Alias = rapid.Bool().Draw(t, "alias")
 	case history.Elapsed:
 		s.Offset = rapid.SampledFrom([]int{0, 0, 0, 0, -1, 1}).Draw(t, "offset")
@@ -321,7 +323,7 @@ func drawnStep(t *rapid.T, c model.Config, ops []history.Kind) history.Step {
 	case history.Do:
 		s.Alias = rapid.Bool().Draw(t, "alias")
 		s.End = rapid.SampledFrom([]history.End{
-			history.Returns, history.Returns, history.Fails, history.Ignored, history.Panics,
+			history.Returns, history.Returns, history.Fails, history.FailsRetryAfter, history.Ignored, history.Panics,
 		}).Draw(t, "end")
 		// No Do inside: the judge keeps one admission for each goroutine.
 		inside := slices.DeleteFunc(slices.Clone(ops), func(k history.Kind) bool { return k == history.Do })

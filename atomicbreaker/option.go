@@ -23,7 +23,9 @@ type config struct {
 	halfOpenMaxCalls, successThreshold int
 
 	timing            timing
+	dryRun            bool
 	classify          func(error) Outcome
+	retryAfter        func(error) (time.Duration, bool)
 	hooks, asyncHooks []func(Transition)
 	onHookPanic       func(Transition, any)
 
@@ -87,9 +89,11 @@ func WithRecoveryTimeout(d time.Duration) Option {
 	}
 }
 
-// WithBackoff doubles the recovery timeout after each recovery that did not last (a failed or unanswered probe, or a
-// closing after which the sink failed again within a recovery timeout), up to maximum. More than 0 and no less than the recovery
-// timeout; default: no back-off.
+// WithBackoff doubles the recovery timeout for each recovery that did not last, up to maximum: a
+// failed or unanswered probe, and a closing after which the breaker opened again before the sink was
+// stable. While the breaker stays closed, the count of such recoveries is halved after each plain
+// recovery timeout (at least 10 ms, plus jitter) at whose end no failure is counted. More than 0 and
+// no less than the recovery timeout; default: no back-off.
 func WithBackoff(maximum time.Duration) Option {
 	return func(c *config) {
 		c.check(maximum > 0, "WithBackoff(%v): want more than 0", maximum)
@@ -97,8 +101,8 @@ func WithBackoff(maximum time.Duration) Option {
 	}
 }
 
-// WithJitter lengthens each recovery timeout by a random share of it between 0 and fraction, after the back-off's cap,
-// so that breakers that opened together do not probe together. 0 or more and finite; default 0: no jitter.
+// WithJitter lengthens each recovery timeout by a random share of it between 0 and fraction, after
+// the back-off's cap, so that breakers that opened together do not probe together. 0 or more and finite; default 0: no jitter.
 func WithJitter(fraction float64) Option {
 	return func(c *config) {
 		c.check(0 <= fraction && fraction <= math.MaxFloat64, "WithJitter(%v): want 0 or more, and finite", fraction)
@@ -142,6 +146,39 @@ func WithClassifier(f func(error) Outcome) Option {
 			c.classify = f
 		}
 	}
+}
+
+// WithRetryAfter sets the function that reads from an error how long the sink asks to be left alone,
+// such as the Retry-After header of a 429 or 503 response. [Permit.Report], [Breaker.Do] and [Call]
+// ask f about a non-nil error before the classifier, on the reporting goroutine. If f returns true and
+// a d above 0, the report opens the breaker for d as [Breaker.TripFor] does, and the classifier is
+// not asked; a probe answered so counts as a failed recovery. A report from an earlier period can make
+// an open period longer, and nothing else. [Permit.Fail] does not ask f.
+func WithRetryAfter(f func(error) (d time.Duration, ok bool)) Option {
+	return func(c *config) {
+		if c.check(f != nil, "WithRetryAfter(nil): want a function") {
+			c.retryAfter = f
+		}
+	}
+}
+
+// WithSlowThreshold makes a call that succeeds after more than d count as a failure. It applies to
+// [Breaker.Do], [Call] and the adapters, which then read the clock twice a call; what the call
+// returns stays unchanged. The transition it causes carries an error that matches [ErrSlow]. More
+// than 0; default: no call is too slow.
+func WithSlowThreshold(d time.Duration) Option {
+	return func(c *config) {
+		c.check(d > 0, "WithSlowThreshold(%v): want more than 0", d)
+		c.timing.slow = d
+	}
+}
+
+// WithDryRun makes a breaker that turns nobody away, to try a configuration on a live service. The
+// state machine runs and publishes its transitions as always. An admission that would be refused is
+// granted, with a spent permit whose report counts nowhere. [Breaker.Allow] gives no permit, so
+// outcomes of refused callers that are recorded while half-open can count as a probe's.
+func WithDryRun() Option {
+	return func(c *config) { c.dryRun = true }
 }
 
 // WithOnTransition adds a function that is called with every transition exactly once, in the order

@@ -2,7 +2,12 @@
 
 package atomicbreaker
 
-import "github.com/sinkguard/go-atomicbreaker/internal/word"
+import (
+	"fmt"
+	"time"
+
+	"github.com/sinkguard/go-atomicbreaker/internal/word"
+)
 
 // Outcome is what a call's error says about the sink.
 type Outcome uint8
@@ -13,6 +18,16 @@ const (
 	Failure                // the sink does not work
 	Ignore                 // says nothing about the sink: the permit is given back and nothing is decided
 )
+
+var outcomeNames = [...]string{"success", "failure", "ignore"}
+
+// String returns "success", "failure" or "ignore".
+func (o Outcome) String() string {
+	if int(o) < len(outcomeNames) {
+		return outcomeNames[o]
+	}
+	return fmt.Sprintf("Outcome(%d)", uint8(o))
+}
 
 // Permit is one admission, of the period in which it was given. Its first report counts and spends it, so that
 //
@@ -38,13 +53,13 @@ type Permit struct {
 //
 //go:noinline
 func (p *Permit) acquireSlow() bool {
-	w, ok := p.breaker.admit(^p.pass)
-	if ok {
+	b := p.breaker
+	if w, ok := b.admit(^p.pass); ok {
 		p.pass = ^w
-	} else {
-		*p = Permit{}
+		return true
 	}
-	return ok
+	*p = Permit{}
+	return b.dryRun()
 }
 
 // Generation returns that of the period the permit was given in, modulo 2^24, as in [Transition] and [Snapshot]; 0 for a
@@ -57,43 +72,83 @@ func (p *Permit) Generation() uint32 {
 }
 
 // Failure reports that the call failed.
-func (p *Permit) Failure() { p.report(word.Failure) }
+func (p *Permit) Failure() { p.report(word.Failure, nil) }
+
+// Fail is [Permit.Failure] with the reason, which [Transition] carries if the report makes one. It
+// is for a caller that has judged err itself: neither the classifier nor the function of
+// [WithRetryAfter] is asked.
+func (p *Permit) Fail(err error) { p.report(word.Failure, err) }
 
 // Cancel gives the permit back: the call was not made, or says nothing about the sink.
-func (p *Permit) Cancel() { p.report(word.Cancel) }
+func (p *Permit) Cancel() { p.report(word.Cancel, nil) }
 
-// Report reports what the classifier makes of err; a nil err is a success, and the classifier is not asked.
+// Report reports what err says about the sink. A nil err is a success. Any other first goes to the
+// function of [WithRetryAfter], which may open the breaker for the time that err names, and then to
+// the classifier.
 func (p *Permit) Report(err error) {
 	if err == nil {
 		p.Success()
 		return
 	}
-	p.reportError(err)
+	p.reportError(err, 0)
 }
 
-// reportError asks before it spends the permit: if the classifier panics, the caller's deferred report settles it.
-func (p *Permit) reportError(err error) {
+// reportError asks the user's functions before it spends the permit: if one panics, the caller's
+// deferred report settles it. took is the duration of the call where it is known.
+func (p *Permit) reportError(err error, took time.Duration) {
 	if p.pass == 0 {
 		return
 	}
-	switch p.breaker.classify(err) {
+	b := p.breaker
+	b.mustBeMade()
+	if b.retryAfter != nil {
+		if d, ok := b.retryAfter(err); ok && d > 0 {
+			p.reportRetryAfter(d, err)
+			return
+		}
+	}
+	switch b.classify(err) {
 	case Success:
-		p.report(word.Success)
+		p.succeed(err, took)
 	case Ignore:
-		p.report(word.Cancel)
+		p.report(word.Cancel, err)
 	default:
-		p.report(word.Failure)
+		p.report(word.Failure, err)
 	}
 }
 
-// report spends the permit before it posts, because a hook may panic out of the post.
+// succeed reports a success that took so long: a failure, if that is over the slow threshold. err is
+// nil or one that the classifier takes for a success.
+func (p *Permit) succeed(err error, took time.Duration) {
+	if p.pass == 0 {
+		return
+	}
+	if slow := p.breaker.timing.slow; slow > 0 && took > slow {
+		p.Fail(fmt.Errorf("%w: took %v, over %v", ErrSlow, took, slow))
+		return
+	}
+	if err == nil {
+		p.Success()
+		return
+	}
+	p.report(word.Success, err)
+}
+
+// report spends the permit before it posts, because a hook may end the goroutine in the post.
 //
 //go:noinline
-func (p *Permit) report(kind word.Kind) {
+func (p *Permit) report(kind word.Kind, err error) {
 	if p.pass == 0 {
 		return
 	}
 	e := word.Event{Kind: kind, Bound: true, Generation: p.Generation()}
 	p.pass = 0
-	p.breaker.post(p.breaker.load(), e, 0)
+	p.breaker.post(p.breaker.load(), e, detail{err: err})
+}
+
+// reportRetryAfter reports an err that says to leave the sink alone for d.
+func (p *Permit) reportRetryAfter(d time.Duration, err error) {
+	e := word.Event{Kind: word.RetryAfter, Bound: true, Generation: p.Generation()}
+	p.pass = 0
+	p.breaker.openFor(d, e, err)
 }

@@ -8,8 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
-	"strings"
 	"time"
 
 	"pgregory.net/rapid"
@@ -29,8 +27,34 @@ var (
 	pairErrors = []error{nil, errPairSink, context.Canceled, errPairCanceled, errPairRefused, errPairNoIdea}
 )
 
-func pairClassifier(err error) atomicbreaker.Outcome {
+// pairWait is an error that may say how long to leave the sink alone.
+type pairWait struct {
+	d    time.Duration
+	says bool // what pairRetryAfter returns beside d
+}
+
+func (e *pairWait) Error() string { return fmt.Sprintf("wait %v (%t)", e.d, e.says) }
+
+// pairRetryAfter names a time in any case, and a time of 0 or less as one that counts.
+func pairRetryAfter(err error) (time.Duration, bool) {
+	if err == nil {
+		panic("nothing to ask about a nil error")
+	}
+	var wait *pairWait
+	if errors.As(err, &wait) {
+		return wait.d, wait.says
+	}
+	return time.Hour, false
+}
+
+// counts reports whether e opens the breaker of p for the time that it names.
+func (p *modelPair) counts(e *pairWait) bool { return p.with.retries && e.says && e.d > 0 }
+
+func (p *modelPair) classify(err error) atomicbreaker.Outcome {
+	var wait *pairWait
 	switch {
+	case errors.As(err, &wait) && p.counts(wait):
+		panic("an error that says how long to wait does not reach the classifier")
 	case errors.Is(err, errPairRefused):
 		return atomicbreaker.Success
 	case errors.Is(err, errPairSink):
@@ -44,18 +68,52 @@ func pairClassifier(err error) atomicbreaker.Outcome {
 	}
 }
 
-// settle reports err to the model through a permit of that generation.
-func (p *modelPair) settle(generation uint32, err error) {
+// settle reports err, of a call that took that long, to the model through a permit of that generation.
+func (p *modelPair) settle(generation uint32, err error, took time.Duration) {
+	p.made(nil)
 	canceled := errors.Is(err, context.Canceled)
+	var wait *pairWait
 	switch {
-	case err == nil, p.classifies && errors.Is(err, errPairRefused):
-		p.m.Success(generation)
-	case p.classifies && errors.Is(err, errPairSink), !p.classifies && canceled:
+	case errors.As(err, &wait) && p.counts(wait):
+		p.m.FailureRetryAfter(generation, wait.d)
+	case err == nil, p.with.classifies && errors.Is(err, errPairRefused):
+		if p.with.slow > 0 && took > p.with.slow {
+			err = atomicbreaker.ErrSlow
+			p.m.Failure(generation)
+		} else {
+			p.m.Success(generation)
+		}
+	case p.with.classifies && errors.Is(err, errPairSink), !p.with.classifies && canceled:
 		p.m.Cancel(generation)
 	default:
 		p.m.Failure(generation)
 	}
+	p.made(err)
 }
+
+// drawError draws what a call ends with.
+func (p *modelPair) drawError(t *rapid.T) error {
+	i := pairErrorIndices.Draw(t, "error")
+	if i < len(pairErrors) {
+		return pairErrors[i]
+	}
+	return &pairWait{p.drawHold(t), i < len(pairErrors)+2}
+}
+
+// The last three are errors that name a time, of which two mean it.
+var pairErrorIndices = rapid.IntRange(0, len(pairErrors)+2)
+
+// drawHold draws how long the sink is to be left alone: one of the test's durations, or as long as it is anyway.
+func (p *modelPair) drawHold(t *rapid.T) time.Duration {
+	i := rapid.IntRange(0, len(p.holds)+1).Draw(t, "hold")
+	if i < len(p.holds) {
+		return p.holds[i]
+	}
+	return p.m.RetryAfter() + pairAround.Draw(t, "give or take")
+}
+
+// With the slack of a tenth, all of these end no earlier than what is running.
+var pairAround = rapid.SampledFrom([]time.Duration{-time.Second, -1, 0, 1})
 
 // pairPermit is a permit that somebody keeps, and what the model knows of it.
 type pairPermit struct {
@@ -81,26 +139,38 @@ func (p *modelPair) keepPermitsFromBefore(start model.State) {
 func (p *modelPair) tryAcquire(t rapid.TB) {
 	generation, verdict := p.m.Admit()
 	permit, ok := p.b.TryAcquire()
-	if want := verdict == model.Admitted; ok != want {
+	admitted := verdict == model.Admitted
+	if want := admitted || p.with.dryRun; ok != want {
 		t.Fatalf("TryAcquire: %t, want %t", ok, want)
 	}
 	if got := permit.Generation(); got != generation {
 		t.Fatalf("TryAcquire: permit of generation %d, want %d", got, generation)
 	}
-	if !ok && permit != (atomicbreaker.Permit{}) {
+	if !admitted && permit != (atomicbreaker.Permit{}) {
 		t.Fatalf("TryAcquire turned the call away and returned a permit that is not zero")
 	}
-	p.permits = append(p.permits, &pairPermit{permit, generation, !ok})
+	p.permits = append(p.permits, &pairPermit{permit, generation, !admitted})
 }
 
-// pairReports are the ways to report a permit: its three methods, and Report with each error.
+// pairReport is a way to report a permit: one of its methods, and what it is given.
+type pairReport struct {
+	how string
+	err error
+}
+
 var (
 	pairReports = rapid.SampledFrom([]string{
-		"Success", "Success", "Failure", "Cancel",
-		"Report 0", "Report 1", "Report 2", "Report 3", "Report 4", "Report 5",
+		"Success", "Success", "Failure", "Cancel", "Fail", "Report", "Report", "Report", "Report", "Report",
 	})
 	pairUses = rapid.SampledFrom([]string{"report", "report twice", "copy", "report a copy first"})
 )
+
+func (p *modelPair) drawReport(t *rapid.T, label string) (r pairReport) {
+	if r.how = pairReports.Draw(t, label); r.how == "Fail" || r.how == "Report" {
+		r.err = p.drawError(t)
+	}
+	return r
+}
 
 // usePermit reports any permit that was ever given, however old, and also does with it what nobody should.
 func (p *modelPair) usePermit(t *rapid.T) {
@@ -108,13 +178,13 @@ func (p *modelPair) usePermit(t *rapid.T) {
 		t.Skip("there is none")
 	}
 	i := rapid.IntRange(0, len(p.permits)-1).Draw(t, "permit")
-	how := pairReports.Draw(t, "report")
+	how := p.drawReport(t, "report")
 	switch pairUses.Draw(t, "use") {
 	case "report":
 		p.report(t, i, how)
 	case "report twice":
 		p.report(t, i, how)
-		p.report(t, i, pairReports.Draw(t, "second report"))
+		p.report(t, i, p.drawReport(t, "second report"))
 	case "copy": // from now on two that report separately
 		twin := *p.permits[i]
 		p.permits = append(p.permits, &twin)
@@ -122,16 +192,16 @@ func (p *modelPair) usePermit(t *rapid.T) {
 		twin := *p.permits[i]
 		p.permits = append(p.permits, &twin)
 		p.report(t, len(p.permits)-1, how)
-		p.report(t, i, pairReports.Draw(t, "second report"))
+		p.report(t, i, p.drawReport(t, "second report"))
 	}
 }
 
-func (p *modelPair) report(t rapid.TB, i int, how string) {
+func (p *modelPair) report(t rapid.TB, i int, r pairReport) {
 	if i < 0 {
 		t.Skip("there is none")
 	}
 	k := p.permits[i]
-	switch how {
+	switch r.how {
 	case "Success":
 		k.permit.Success()
 		k.tell(p.m.Success)
@@ -141,10 +211,14 @@ func (p *modelPair) report(t rapid.TB, i int, how string) {
 	case "Cancel":
 		k.permit.Cancel()
 		k.tell(p.m.Cancel)
-	default:
-		err := pairErrors[how[len(how)-1]-'0']
-		k.permit.Report(err)
-		k.tell(func(generation uint32) { p.settle(generation, err) })
+	case "Fail":
+		p.made(nil)
+		k.permit.Fail(r.err)
+		k.tell(p.m.Failure)
+		p.made(r.err)
+	case "Report":
+		k.permit.Report(r.err)
+		k.tell(func(generation uint32) { p.settle(generation, r.err, 0) })
 	}
 	if got := k.permit.Generation(); got != 0 {
 		t.Fatalf("a permit that was reported is of generation %d, want 0", got)
@@ -156,105 +230,5 @@ func (k *pairPermit) tell(report func(generation uint32)) {
 	if !k.spent {
 		k.spent = true
 		report(k.generation)
-	}
-}
-
-// guarded is a call through Do or Call.
-type guarded struct {
-	through   string // "Do", "Call"
-	ends      string // "returns", "panics", "exits"
-	err       error
-	meanwhile string // an operation while the guarded function runs, "" for none
-	hold      time.Duration
-}
-
-var (
-	guardedThrough   = rapid.SampledFrom([]string{"Do", "Call"})
-	guardedEnds      = rapid.SampledFrom([]string{"returns", "returns", "returns", "panics", "exits"})
-	guardedErrors    = rapid.IntRange(0, len(pairErrors)-1)
-	guardedMeanwhile = rapid.SampledFrom(append([]string{"", "", "", "", ""}, pairOperations...))
-)
-
-func drawGuarded(t *rapid.T, durations []time.Duration) guarded {
-	return guarded{
-		through:   guardedThrough.Draw(t, "through"),
-		ends:      guardedEnds.Draw(t, "ends"),
-		err:       pairErrors[guardedErrors.Draw(t, "error")],
-		meanwhile: guardedMeanwhile.Draw(t, "meanwhile"),
-		hold:      rapid.SampledFrom(durations).Draw(t, "for"),
-	}
-}
-
-func (p *modelPair) do(t rapid.TB, g guarded) {
-	generation, verdict := p.m.Admit()
-	ran, value := false, 0
-	got := end{how: "exits"}
-	ended := make(chan struct{})
-	go func() { // whose end may be a Goexit
-		defer close(ended)
-		defer func() {
-			if r := recover(); r != nil {
-				got = end{"panics", r}
-			}
-		}()
-		fn := func() error {
-			ran = true
-			p.operate(g.meanwhile, g.hold)
-			switch g.ends {
-			case "panics":
-				panic(&g)
-			case "exits":
-				runtime.Goexit()
-			}
-			return g.err
-		}
-		var err error
-		if g.through == "Do" {
-			err = p.b.Do(fn)
-		} else {
-			value, err = atomicbreaker.Call(p.b, func() (int, error) { return 42, fn() })
-		}
-		got = end{"returns", err}
-	}()
-	<-ended
-
-	if verdict != model.Admitted {
-		p.turnedAway(t, verdict, ran || value != 0, got)
-		return
-	}
-	want := end{"returns", g.err}
-	switch g.ends {
-	case "returns":
-		p.settle(generation, g.err)
-	case "panics":
-		want = end{"panics", &g}
-		p.m.Failure(generation)
-	case "exits":
-		want = end{how: "exits"}
-		p.m.Failure(generation)
-	}
-	if !ran || got != want {
-		t.Fatalf("%+v: ran %t, ended %+v, want %+v", g, ran, got, want)
-	}
-	if g.through == "Call" && g.ends == "returns" && value != 42 {
-		t.Fatalf("Call: %d, want what the function returned", value)
-	}
-}
-
-// end is how a guarded call ended for its caller, and with what.
-type end struct {
-	how  string // "returns", "panics", "exits"
-	with any    // the error, or the value of the panic
-}
-
-func (p *modelPair) turnedAway(t rapid.TB, verdict model.Verdict, ran bool, got end) {
-	want, other := atomicbreaker.ErrOpen, atomicbreaker.ErrTooManyProbes
-	if verdict == model.RejectedProbes {
-		want, other = other, want
-	}
-	err, _ := got.with.(error)
-	if ran || got.how != "returns" || !errors.Is(err, want) || errors.Is(err, other) ||
-		!errors.Is(err, atomicbreaker.ErrRejected) || !strings.Contains(err.Error(), pairName) {
-		t.Fatalf("%v: ran %t, %s with %v, want an error of %q that is %v", verdict, ran, got.how, got.with, pairName, want)
 	}
 }

@@ -5,6 +5,7 @@
 package atomicbreaker_test
 
 import (
+	"errors"
 	"slices"
 	"sync"
 	"testing"
@@ -24,14 +25,23 @@ type modelPair struct {
 	m *model.Model
 	c model.Config
 
-	seen       *pairSeen     // of all pairs of a test
-	classifies bool          // the breaker has pairClassifier
-	start      model.State   // where both began
-	permits    []*pairPermit // every permit ever asked for; the turned-away ones too, which are zero
+	with    pairOptions
+	holds   []time.Duration // what TripFor and a retry-after are drawn from
+	seen    *pairSeen       // of all pairs of a test
+	permits []*pairPermit   // every permit ever asked for; the turned-away ones too, which are zero
 
-	wantTold []atomicbreaker.Transition
-	mu       sync.Mutex                    // a hook may run on a timer's goroutine, which nothing orders after a comparison
-	told     [3][]atomicbreaker.Transition // what the hooks heard since the last comparison
+	compared time.Time                  // when same last ran
+	wantTold []atomicbreaker.Transition // since then, with errors and without times
+	mu       sync.Mutex                 // a hook may run on a timer's goroutine, which nothing orders after a comparison
+	told     [3][]atomicbreaker.Transition
+}
+
+// pairOptions are those options of a pair's breaker that the model does not know.
+type pairOptions struct {
+	classifies bool // pairClassifier
+	retries    bool // pairRetryAfter
+	dryRun     bool
+	slow       time.Duration // slow threshold, 0: none
 }
 
 // pairHooks says which element of modelPair.told is whose.
@@ -39,9 +49,9 @@ var pairHooks = [...]string{"the hook", "the second hook", "the asynchronous hoo
 
 const pairName = "sink"
 
-func newPair(t rapid.TB, seen *pairSeen, c model.Config, start model.State, classifies bool) *modelPair {
+func newPair(t rapid.TB, seen *pairSeen, c model.Config, start model.State, with pairOptions) *modelPair {
 	p := &modelPair{
-		m: model.At(c, start), c: c, start: start, classifies: classifies, seen: seen,
+		m: model.At(c, start), c: c, with: with, seen: seen, compared: time.Now(),
 	}
 	seen.pairs++
 	opts := append(options(c),
@@ -54,8 +64,17 @@ func newPair(t rapid.TB, seen *pairSeen, c model.Config, start model.State, clas
 			opts = append(opts, atomicbreaker.WithFailureRate(w.rate))
 		}
 	}
-	if classifies {
-		opts = append(opts, atomicbreaker.WithClassifier(pairClassifier))
+	if with.classifies {
+		opts = append(opts, atomicbreaker.WithClassifier(p.classify))
+	}
+	if with.retries {
+		opts = append(opts, atomicbreaker.WithRetryAfter(pairRetryAfter))
+	}
+	if with.dryRun {
+		opts = append(opts, atomicbreaker.WithDryRun())
+	}
+	if with.slow > 0 {
+		opts = append(opts, atomicbreaker.WithSlowThreshold(with.slow))
 	}
 	b, err := atomicbreaker.New(pairName, opts...)
 	if err != nil {
@@ -92,7 +111,7 @@ func (p *modelPair) same(t rapid.TB) {
 	if got := p.b.Name(); got != pairName {
 		t.Fatalf("Name: %q, want %q", got, pairName)
 	}
-	if got, want := p.b.RetryAfter(), p.retryAfter(s); got != want {
+	if got, want := p.b.RetryAfter(), p.m.RetryAfter(); got != want {
 		t.Fatalf("RetryAfter: %v, want %v", got, want)
 	}
 	p.sameTold(t)
@@ -102,24 +121,39 @@ func (p *modelPair) same(t rapid.TB) {
 func (p *modelPair) sameTold(t rapid.TB) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.wantTold = p.wantTold[:0]
-	for _, tr := range p.m.Transitions() {
-		p.wantTold = append(p.wantTold, pairTransition(tr))
-		p.seen.causes[pairCauses[tr.Cause]]++
-	}
+	p.made(nil)
+	now := time.Now()
 	for i, got := range p.told {
-		if !slices.Equal(got, p.wantTold) {
-			t.Fatalf("%s heard %+v, want %+v", pairHooks[i], got, p.wantTold)
+		if !slices.EqualFunc(got, p.wantTold, func(got, want atomicbreaker.Transition) bool {
+			return sameTransition(got, want) && !got.At.Before(p.compared) && !got.At.After(now)
+		}) {
+			t.Fatalf("%s heard %+v, want %+v, between %v and %v", pairHooks[i], got, p.wantTold, p.compared, now)
 		}
 		p.told[i] = got[:0]
 	}
+	p.compared, p.wantTold = now, p.wantTold[:0]
 }
 
-// pairTransition reads a transition of the model in the breaker's terms.
-func pairTransition(tr model.Transition) atomicbreaker.Transition {
-	return atomicbreaker.Transition{
-		Name: pairName, From: pairStates[tr.From], To: pairStates[tr.To], Generation: tr.Generation,
-		Cause: pairCauses[tr.Cause], Failures: tr.Failures, Attempt: tr.Attempt,
+// sameTransition ignores the time. The error must be the very one, but for a slow call's, which says how long that took.
+func sameTransition(got, want atomicbreaker.Transition) bool {
+	if want.Err == atomicbreaker.ErrSlow && errors.Is(got.Err, atomicbreaker.ErrSlow) { //nolint:errorlint // a sentinel of settle's
+		want.Err = got.Err
+	}
+	got.At = want.At
+	return got == want
+}
+
+// made expects the transitions that the model has made, and that err is theirs: that of the report which made them.
+func (p *modelPair) made(err error) {
+	for _, tr := range p.m.Transitions() {
+		p.wantTold = append(p.wantTold, atomicbreaker.Transition{
+			Name: pairName, From: pairStates[tr.From], To: pairStates[tr.To], Generation: tr.Generation,
+			Cause: pairCauses[tr.Cause], Failures: tr.Failures, Attempt: tr.Attempt, Err: err,
+		})
+		p.seen.causes[pairCauses[tr.Cause]]++
+		if err != nil {
+			p.seen.errs++
+		}
 	}
 }
 
@@ -152,17 +186,9 @@ func (p *modelPair) snapshot(s model.State) atomicbreaker.Snapshot {
 	}
 }
 
-func (p *modelPair) retryAfter(s model.State) time.Duration {
-	if s.Phase == model.Cooling && s.Generation == p.start.Generation {
-		// It began like that, so nobody announced a deadline: the answer is that of the instant before one does.
-		return p.m.RecoveryTimeout(s.Attempt)
-	}
-	return p.m.RetryAfter()
-}
-
 func (p *modelPair) allow(t rapid.TB) {
 	_, verdict := p.m.Admit()
-	if got, want := p.b.Allow(), verdict == model.Admitted; got != want {
+	if got, want := p.b.Allow(), verdict == model.Admitted || p.with.dryRun; got != want {
 		t.Fatalf("Allow: %t, want %t", got, want)
 	}
 }
@@ -194,6 +220,7 @@ func (p *modelPair) operate(operation string, d time.Duration) {
 type pairSeen struct {
 	pairs  int
 	causes [atomicbreaker.CauseForced + 1]int // transitions
+	errs   int                                // transitions with an error
 }
 
 // everything fails the test if there is a cause that it never got to see.
@@ -204,5 +231,9 @@ func (s *pairSeen) everything(t *testing.T) {
 		if s.pairs >= 100 && !t.Failed() { // fewer, and it may be chance
 			assert.Positive(t, n, "%v in %d breakers", atomicbreaker.Cause(cause), s.pairs)
 		}
+	}
+	t.Logf("%d transitions with an error", s.errs)
+	if s.pairs >= 100 && !t.Failed() {
+		assert.Positive(t, s.errs, "transitions with an error in %d breakers", s.pairs)
 	}
 }

@@ -27,11 +27,11 @@ func TestProperty_SameAsModel(t *testing.T) {
 		rapid.SyncTest(t, func(t *rapid.T) {
 			c := drawPairConfig(t)
 			start := drawPairStart(t, &c)
-			p := newPair(t, &seen, c, start, rapid.Bool().Draw(t, "classifier"))
+			p := newPair(t, &seen, c, start, drawPairOptions(t))
 			p.keepPermitsFromBefore(start)
+			p.holds = []time.Duration{math.MinInt64, -1, 0, 1, time.Minute, math.MaxInt64}
 
-			durations := []time.Duration{math.MinInt64, -1, 0, 1, time.Minute, math.MaxInt64}
-			actions := pairActions(p, durations)
+			actions := pairActions(p)
 			actions["elapsed"] = p.elapsed
 			some := drawSome(t, actions)
 			for range 3 { // one is 30 calls on average: too few for what takes two outages
@@ -45,19 +45,18 @@ func TestProperty_SameAsModel(t *testing.T) {
 // pairActions are the calls of the API. All compare what the calls answer, and after each the whole breaker is compared.
 // They are grouped, and some that skip themselves lead out of where chance alone would stay too long: out of the forced
 // states, and through half-open to where successes close.
-func pairActions(p *modelPair, durations []time.Duration) map[string]func(*rapid.T) {
-	hold := rapid.SampledFrom(durations)
+func pairActions(p *modelPair) map[string]func(*rapid.T) {
 	operation := rapid.SampledFrom(append([]string{"Trip", "TripFor", "TripFor", "Reset"}, pairOperations...))
 	return map[string]func(*rapid.T){
 		"":               func(t *rapid.T) { p.same(t) },
 		"Allow":          func(t *rapid.T) { p.allow(t) },
 		"TryAcquire":     func(t *rapid.T) { p.tryAcquire(t) },
 		"use a permit":   p.usePermit,
-		"use the latest": func(t *rapid.T) { p.report(t, len(p.permits)-1, pairReports.Draw(t, "report")) },
+		"use the latest": func(t *rapid.T) { p.report(t, len(p.permits)-1, p.drawReport(t, "report")) },
 		"record success": func(*rapid.T) { p.b.RecordSuccess(); p.m.RecordSuccess() },
 		"record failure": func(*rapid.T) { p.b.RecordFailure(); p.m.RecordFailure() },
-		"Do":             func(t *rapid.T) { p.do(t, drawGuarded(t, durations)) },
-		"operate":        func(t *rapid.T) { p.operate(operation.Draw(t, "operation"), hold.Draw(t, "for")) },
+		"Do":             func(t *rapid.T) { p.do(t, p.drawGuarded(t)) },
+		"operate":        func(t *rapid.T) { p.operate(operation.Draw(t, "operation"), p.drawHold(t)) },
 		"let go":         p.letGo,
 		"probe well":     func(t *rapid.T) { p.probe(t, "Success") },
 		"give back":      func(t *rapid.T) { p.probe(t, "Cancel") },
@@ -91,6 +90,7 @@ var (
 	pairAttempts     = rapid.SampledFrom([]int{0, 1, 2, 29, 30, 31})
 	pairPhases       = rapid.SampledFrom([]model.Phase{model.Closed, model.Cooling, model.Due, model.HalfOpen, model.ForcedOpen, model.ForcedClosed})
 	pairFromTheLimit = rapid.IntRange(0, 3)
+	pairDryRuns      = rapid.SampledFrom([]bool{false, false, true})
 	pairOffsets      = rapid.SampledFrom([]uint32{0, 0, 0, 0, 1, lastGeneration, 1 << 23, 1 << 16}) // the third last is -1
 )
 
@@ -106,6 +106,15 @@ var weighings = []struct {
 	rate             float64
 	failure, success int
 }{{0, 0, 0}, {0.5, 1, 1}, {0.25, 3, 1}, {0.75, 1, 3}, {0.4, 3, 2}}
+
+// drawPairOptions leaves out the slow threshold, because no time passes here.
+func drawPairOptions(t *rapid.T) pairOptions {
+	return pairOptions{
+		classifies: rapid.Bool().Draw(t, "classifier"),
+		retries:    rapid.Bool().Draw(t, "retry after"),
+		dryRun:     pairDryRuns.Draw(t, "dry run"),
+	}
+}
 
 func drawPairConfig(t *rapid.T) model.Config {
 	w := weighings[pairWeights.Draw(t, "weighing")]
@@ -177,5 +186,5 @@ func (p *modelPair) probe(t *rapid.T, how string) {
 	}
 	p.tryAcquire(t)
 	p.same(t)
-	p.report(t, len(p.permits)-1, how)
+	p.report(t, len(p.permits)-1, pairReport{how: how})
 }

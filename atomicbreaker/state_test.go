@@ -5,6 +5,7 @@ package atomicbreaker_test
 import (
 	"encoding/json"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -59,17 +60,59 @@ func TestState_TextErrors(t *testing.T) {
 	}
 }
 
+var causeNames = map[atomicbreaker.Cause]string{
+	atomicbreaker.CauseFailureThreshold: "failure_threshold", atomicbreaker.CauseProbeAdmitted: "probe_admitted",
+	atomicbreaker.CauseProbeSucceeded: "probe_succeeded", atomicbreaker.CauseProbeFailed: "probe_failed",
+	atomicbreaker.CauseProbeTimedOut: "probe_timed_out", atomicbreaker.CauseTripped: "tripped",
+	atomicbreaker.CauseReset: "reset", atomicbreaker.CauseForced: "forced",
+}
+
 func TestCause_Names(t *testing.T) {
-	for cause, name := range map[atomicbreaker.Cause]string{
-		atomicbreaker.CauseFailureThreshold: "failure_threshold", atomicbreaker.CauseProbeAdmitted: "probe_admitted",
-		atomicbreaker.CauseProbeSucceeded: "probe_succeeded", atomicbreaker.CauseProbeFailed: "probe_failed",
-		atomicbreaker.CauseProbeTimedOut: "probe_timed_out", atomicbreaker.CauseTripped: "tripped",
-		atomicbreaker.CauseReset: "reset", atomicbreaker.CauseForced: "forced",
-	} {
+	require.Len(t, causeNames, 8)
+	for cause, name := range causeNames {
 		require.Equal(t, name, cause.String())
 	}
 	require.Equal(t, "Cause(8)", atomicbreaker.Cause(8).String())
 	require.Equal(t, "Cause(255)", atomicbreaker.Cause(255).String())
+}
+
+func TestCause_TextRoundTrip(t *testing.T) {
+	for cause, name := range causeNames {
+		text, err := cause.MarshalText()
+		require.NoError(t, err)
+		require.Equal(t, name, string(text))
+		got := atomicbreaker.Cause(99)
+		require.NoError(t, got.UnmarshalText(text))
+		require.Equal(t, cause, got)
+	}
+
+	record, err := json.Marshal(atomicbreaker.Transition{To: atomicbreaker.Open, Cause: atomicbreaker.CauseTripped})
+	require.NoError(t, err)
+	require.Contains(t, string(record), `"Cause":"tripped"`)
+}
+
+func TestCause_TextErrors(t *testing.T) {
+	for _, unknown := range []atomicbreaker.Cause{8, 9, 255} {
+		text, err := unknown.MarshalText()
+		require.ErrorContains(t, err, unknown.String()+": want 0..7")
+		require.Empty(t, text)
+	}
+	for _, text := range []string{"", "Tripped", "FORCED", "probe-failed", "reset ", "Cause(8)", "5"} {
+		cause := atomicbreaker.CauseReset
+		err := cause.UnmarshalText([]byte(text))
+		require.ErrorContains(t, err, `"`+text+`"`)
+		require.ErrorContains(t, err, "probe_timed_out", "the names that it takes")
+		require.Equal(t, atomicbreaker.CauseReset, cause, "left alone")
+	}
+}
+
+func TestOutcome_Names(t *testing.T) {
+	for outcome, name := range map[atomicbreaker.Outcome]string{
+		atomicbreaker.Success: "success", atomicbreaker.Failure: "failure", atomicbreaker.Ignore: "ignore",
+		3: "Outcome(3)", 255: "Outcome(255)",
+	} {
+		require.Equal(t, name, outcome.String())
+	}
 }
 
 // Each way from one state to another has its cause, and the transition holds what the breaker holds after it.
@@ -103,13 +146,15 @@ func TestTransition_CauseOfEveryWay(t *testing.T) {
 		{b.ForceOpen, atomicbreaker.ForcedOpen, atomicbreaker.CauseForced, 0, 0},
 		{b.Reset, atomicbreaker.Closed, atomicbreaker.CauseReset, 0, 0},
 	} {
-		from := b.State()
+		from, before := b.State(), time.Now()
 		step.call()
+		after := time.Now()
 		generation++
 		require.Equal(t, atomicbreaker.Transition{
 			Name: "sink", From: from, To: step.to, Generation: generation, Cause: step.cause, Failures: step.failed,
 			Attempt: step.attempt,
-		}, l.all()[len(l.all())-1])
+		}, undated(l.last())[0])
+		require.WithinRange(t, l.last().At, before, after)
 		s := b.Snapshot()
 		require.Equal(t, step.to, s.State)
 		require.Equal(t, step.failed, s.Failures)

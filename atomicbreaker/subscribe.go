@@ -23,6 +23,7 @@ func (b *Breaker) Subscribe(f func(Transition)) (cancel func()) {
 	if f == nil {
 		panic("atomicbreaker: Subscribe(nil): want a function")
 	}
+	b.mustBeMade()
 	cancelled := new(counter)
 	h := newHooks([]func(Transition){func(t Transition) {
 		if cancelled.Load() == 0 {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 	"weak"
 
 	"github.com/stretchr/testify/assert"
@@ -31,10 +32,12 @@ func TestSubscribe_FromTheNextTransitionOn(t *testing.T) {
 				{
 					Name: "sink", From: atomicbreaker.Closed, To: atomicbreaker.Open, Failures: 1,
 					Generation: (start + 1) & word.MaxGeneration, Cause: atomicbreaker.CauseFailureThreshold,
+					At: time.Now(),
 				},
 				{
 					Name: "sink", From: atomicbreaker.Open, To: atomicbreaker.Closed,
 					Generation: (start + 2) & word.MaxGeneration, Cause: atomicbreaker.CauseReset,
+					At: time.Now(),
 				},
 			}
 			require.Equal(t, want, first.all())

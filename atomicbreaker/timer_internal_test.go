@@ -16,19 +16,12 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/word"
 )
 
-// newWatch is a watch for w, whose timer does not fire during a test.
-func newWatch(w word.Word) *watch {
-	return &watch{
-		posts: word.Event{Generation: w.Generation(), Successes: uint8(w.Successes())},
-		timer: time.AfterFunc(time.Hour, func() {}),
-	}
-}
-
-// Whoever starts a timer may be overtaken before it is known. The current one stays known and pending in whichever order
-// they come, also across the wrap, and of those for another period or another number of successes at most one is left.
-func TestTimer_TheCurrentOneStays(t *testing.T) {
+// TestTimer_OnlyTheCurrentPeriodHasOne: goroutines that began other periods may start their timers in
+// any order. The one for the word as it is stays, and the others start none, also across the wrap.
+func TestTimer_OnlyTheCurrentPeriodHasOne(t *testing.T) {
 	for _, generation := range []uint32{2, word.MaxGeneration, 0} {
-		before, current := (generation-1)&word.MaxGeneration, word.Make(word.HalfOpen, generation, 1, 1, 1, 2)
+		before := (generation - 1) & word.MaxGeneration
+		current := word.Make(word.HalfOpen, generation, 1, 1, 1, 2)
 		words := []word.Word{
 			word.Make(word.Cooling, before, 1, 1, 0, 0),
 			word.Make(word.HalfOpen, generation, 1, 1, 1, 0),
@@ -38,48 +31,82 @@ func TestTimer_TheCurrentOneStays(t *testing.T) {
 		permute([]uint32{0, 1, 2, 3}, func(order []uint32) {
 			b := MustNew("sink")
 			b.Start(current)
-			watches := make([]*watch, len(words))
 			for _, i := range order {
-				watches[i] = newWatch(words[i])
-				b.keep(watches[i])
-				if watches[3] != nil {
-					require.Same(t, watches[3], b.watch.Load(), "%v", order)
+				known := b.timer.Load()
+				b.start(time.Hour, words[i])
+				if words[i] != current {
+					require.Same(t, known, b.timer.Load(), "%v", order)
 				}
 			}
-			for i, other := range watches[:3] {
-				require.False(t, other.timer.Stop(), "%v: timer %d is pending", order, i)
-			}
-			require.True(t, watches[3].timer.Stop(), "%v: the current timer was stopped", order)
+			require.True(t, b.timer.Load().current(current), "%v", order)
+			require.True(t, b.timer.Load().timer.Load().Stop(), "%v: it is not pending", order)
 		})
 	}
 }
 
-func TestTimer_TwoForTheSameAreBothLeft(t *testing.T) {
+func TestTimer_APeriodThatEndedLosesItsTimer(t *testing.T) {
 	b := MustNew("sink")
-	w := word.Make(word.HalfOpen, 2, 1, 1, 1, 0)
-	b.Start(w)
-	first, second := newWatch(w), newWatch(w)
-	b.keep(first)
-	b.keep(second)
-	require.True(t, first.timer.Stop(), "the earlier one is what the probe timeout promises")
-	require.True(t, second.timer.Stop())
+	b.Trip()
+	cooling := b.timer.Load().timer.Load()
+	b.Start(word.Make(word.Due, 1, 0, 0, 0, 0))
+	b.timer.Store(&periodTimer{armed: true, event: word.Event{Generation: 1}})
+	b.timer.Load().timer.Store(cooling)
+	require.True(t, b.Allow())
+	require.False(t, cooling.Stop(), "the cooling timer is pending")
+	require.True(t, b.timer.Load().timer.Load().Stop(), "the probe's timer is not")
 }
 
-func TestTimer_OneThatHasFiredWatchesNobody(t *testing.T) {
+func TestTimer_OneForEachNumberOfSuccesses(t *testing.T) {
 	b := MustNew("sink")
-	w := word.Make(word.HalfOpen, 2, 1, 1, 1, 0)
-	b.Start(w)
-	require.False(t, b.watched(w), "none was started")
-	b.keep(newWatch(w))
-	require.True(t, b.watched(w))
-	require.False(t, b.watched(word.Make(word.HalfOpen, 2, 1, 1, 1, 1)), "another number of successes")
-	require.False(t, b.watched(word.Make(word.HalfOpen, 3, 1, 1, 1, 0)), "another period")
-	b.watch.Load().fired.Store(1)
-	require.False(t, b.watched(w))
+	half := word.Make(word.HalfOpen, 2, 1, 1, 1, 0)
+	b.Start(half)
+	b.start(time.Hour, half)
+	first := b.timer.Load()
+	b.start(time.Hour, half)
+	require.Same(t, first, b.timer.Load(), "a pending timer serves both probes")
+	first.fired.Store(1)
+	b.start(time.Hour, half)
+	second := b.timer.Load()
+	require.NotSame(t, first, second, "a timer that has fired serves nobody")
+
+	one := word.Make(word.HalfOpen, 2, 1, 1, 1, 1)
+	b.word.Store(uint64(one))
+	b.start(time.Hour, one)
+	require.NotSame(t, second, b.timer.Load(), "another number of successes")
+	require.False(t, second.timer.Load().Stop())
 }
 
-// A sink that fails as fast as it is asked, and an operator who keeps tripping, start a timer each time; what is over is
-// not kept for as long as it would have taken.
+// TestTimer_TripForOfAnUnknownDeadline: a breaker has opened, and the goroutine that opened it has not
+// started the timer yet.
+func TestTimer_TripForOfAnUnknownDeadline(t *testing.T) {
+	for name, tt := range map[string]struct{ opening, want time.Duration }{
+		"a shorter opening lasts as long as TripFor says": {time.Minute, 2*time.Hour + time.Second},
+		"a longer one as long as before":                  {3 * time.Hour, 3 * time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b := MustNew("sink")
+				cooling := word.Make(word.Cooling, 1, 0, 5, 0, 0)
+				b.word.Store(uint64(cooling))
+				b.TripFor(2 * time.Hour)
+				b.TripFor(time.Hour)
+				require.Equal(t, cooling, b.Word(), "no transition")
+				require.Equal(t, 2*time.Hour+time.Second, b.RetryAfter())
+				b.start(tt.opening, cooling)
+				require.Equal(t, tt.want, b.RetryAfter())
+				time.Sleep(tt.want - time.Nanosecond)
+				synctest.Wait()
+				require.Equal(t, word.Cooling, b.Word().Phase())
+				time.Sleep(time.Nanosecond)
+				synctest.Wait()
+				require.Equal(t, word.Due, b.Word().Phase())
+			})
+		})
+	}
+}
+
+// A sink that fails as fast as it is asked, and an operator who keeps tripping, start a timer each
+// time. What is over must not be kept for as long as it would have taken.
 func TestTimer_NothingPilesUp(t *testing.T) {
 	const n = 50_000
 	failing := MustNew("failing", WithFailureThreshold(1), WithRecoveryTimeout(0))
@@ -93,25 +120,63 @@ func TestTimer_NothingPilesUp(t *testing.T) {
 	before := objects()
 	for i := range n {
 		_ = failing.Do(func() error { return io.ErrClosedPipe })
-		tripped.TripFor(time.Hour)
+		tripped.TripFor(time.Hour + 2*time.Second*time.Duration(i))
 		if i%100 == 0 {
 			runtime.Gosched() // the runtime lets go of stopped timers when it schedules, not before
 		}
 	}
 	require.Less(t, objects()-before, int64(n), "objects left by %d timers of each, three objects a timer", n)
+	require.Equal(t, uint32(n), tripped.Snapshot().Generation)
 	runtime.KeepAlive(failing)
 	runtime.KeepAlive(tripped)
 }
 
-// A timer that fires before it could be stopped posts the period that it was started for, not the one it finds.
+// A timer that fires before it could be stopped posts the period that it was started for, not the one
+// it finds.
 func TestTimer_OneThatIsLateIsVoid(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := MustNew("sink")
-		b.start(time.Second, word.Make(word.Cooling, 5, 1, 1, 0, 0))
+		before := word.Make(word.Cooling, 5, 1, 1, 0, 0)
+		b.word.Store(uint64(before))
+		b.start(time.Second, before)
 		cooling := word.Make(word.Cooling, 7, 1, 1, 0, 0)
 		b.Start(cooling)
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
 		require.Equal(t, cooling, b.Word())
 	})
+}
+
+// The stability timer starts again while there is something to forgive, and not for ever.
+func TestTimer_StabilityEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := MustNew("sink", WithRecoveryTimeout(time.Second))
+		b.Start(word.Make(word.HalfOpen, 6, 2, 5, 1, 0))
+		b.RecordSuccess()
+		for _, attempt := range []uint32{3, 1, 0} {
+			require.Equal(t, attempt, b.Word().Attempt())
+			require.Equal(t, attempt > 0, b.timer.Load().pending())
+			time.Sleep(time.Second)
+			synctest.Wait()
+		}
+		require.False(t, b.timer.Load().pending())
+	})
+}
+
+// A step of the wall clock must not move a deadline. Round strips a time's monotonic reading.
+func TestTimer_DeadlineIsMonotonic(t *testing.T) {
+	b := MustNew("sink")
+	b.Trip()
+	until := b.timer.Load().until
+	require.NotEqual(t, until.Round(0), until)
+}
+
+func TestRetryAfter_HasNoJitterBeforeTheTimerIsKnown(t *testing.T) {
+	b := MustNew("sink", WithRecoveryTimeout(time.Second), WithBackoff(time.Hour), WithJitter(1))
+	b.word.Store(uint64(word.Make(word.Cooling, 1, 2, 5, 0, 0)))
+	require.Equal(t, 4*time.Second, b.RetryAfter(), "no timer")
+	b.Reset()
+	b.Trip()
+	b.word.Store(uint64(word.Make(word.Cooling, 5, 2, 5, 0, 0)))
+	require.Equal(t, 4*time.Second, b.RetryAfter(), "the timer of another period")
 }

@@ -4,6 +4,7 @@ package atomicbreaker
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/sinkguard/go-atomicbreaker/internal/word"
 )
@@ -69,7 +70,7 @@ const (
 	CauseProbeSucceeded                // half-open → closed: the probes' successes reached the success threshold
 	CauseProbeFailed                   // half-open → open: a probe failed
 	CauseProbeTimedOut                 // half-open → open: the probes did not answer within the probe timeout
-	CauseTripped                       // closed, half-open or open → open: Trip or TripFor
+	CauseTripped                       // closed, half-open or open → open: Trip, TripFor, or an error that names a time
 	CauseReset                         // any other state → closed: Reset
 	CauseForced                        // any other state → forced-open or forced-closed: ForceOpen or ForceClosed
 )
@@ -86,6 +87,27 @@ func (c Cause) String() string {
 	return fmt.Sprintf("Cause(%d)", uint8(c))
 }
 
+// MarshalText implements [encoding.TextMarshaler] with the name that String returns. It rejects a
+// value that is none of the eight.
+func (c Cause) MarshalText() ([]byte, error) {
+	if int(c) < len(causeNames) {
+		return []byte(causeNames[c]), nil
+	}
+	return nil, fmt.Errorf("atomicbreaker: Cause(%d): want 0..%d", uint8(c), len(causeNames)-1)
+}
+
+// UnmarshalText implements [encoding.TextUnmarshaler]. It accepts the names that String returns, and
+// leaves c alone at any other.
+func (c *Cause) UnmarshalText(text []byte) error {
+	for i, name := range causeNames {
+		if string(text) == name {
+			*c = Cause(i)
+			return nil
+		}
+	}
+	return fmt.Errorf("atomicbreaker: unknown cause %q: want one of %q", text, causeNames)
+}
+
 // causeOf says why event e led from the phase it met to another state.
 func causeOf(from word.Phase, e word.Kind) Cause {
 	switch e {
@@ -100,7 +122,7 @@ func causeOf(from word.Phase, e word.Kind) Cause {
 		return CauseProbeFailed
 	case word.Elapsed:
 		return CauseProbeTimedOut
-	case word.Trip, word.TripFor:
+	case word.Trip, word.TripFor, word.RetryAfter:
 		return CauseTripped
 	case word.Reset:
 		return CauseReset
@@ -109,17 +131,20 @@ func causeOf(from word.Phase, e word.Kind) Cause {
 	}
 }
 
-// Transition is one change of a breaker's state, as the hooks get it. The counts are those after the change.
+// Transition is one change of a breaker's state, as hooks and subscribers get it. The counts are
+// those after the change.
 type Transition struct {
-	Name       string // the breaker's
-	From, To   State  // both Open when TripFor started a new open period
-	Generation uint32 // one more than the transition before, modulo 2^24
-	Cause      Cause
-	Failures   int // failures counted; when the breaker opens, those that tripped it
-	Attempt    int // recoveries that did not last since the breaker was last stable, at most 31
+	Name       string    // the breaker's
+	From, To   State     // both Open when TripFor, or an error that names a time, started a new open period
+	Generation uint32    // one more than the transition before, modulo 2^24
+	Cause      Cause     // why
+	Failures   int       // failures counted; when the breaker opens, those that tripped it
+	Attempt    int       // recoveries that did not last since the sink was last stable, at most 31
+	At         time.Time // when it was made; that of the next transition may be a moment earlier
+	Err        error     // the error whose report made it, nil where there was none
 }
 
-func (b *Breaker) transition(old, next word.Word, e word.Kind) Transition {
+func (b *Breaker) transition(old, next word.Word, e word.Kind, err error) Transition {
 	return Transition{
 		Name:       b.name,
 		From:       states[old.Phase()],
@@ -128,6 +153,8 @@ func (b *Breaker) transition(old, next word.Word, e word.Kind) Transition {
 		Cause:      causeOf(old.Phase(), e),
 		Failures:   b.failures(next),
 		Attempt:    int(next.Attempt()),
+		At:         b.clock.now(),
+		Err:        err,
 	}
 }
 

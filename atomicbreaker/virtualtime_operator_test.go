@@ -6,7 +6,6 @@ package atomicbreaker_test
 
 import (
 	"math"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 	"github.com/sinkguard/go-atomicbreaker/internal/goroutines"
+	"github.com/sinkguard/go-atomicbreaker/internal/word"
 )
 
 // Of two calls that fail at once, one trips the breaker, and the other brings a Retry-After. The timer of the first is
@@ -31,7 +31,7 @@ func TestVirtualTime_TripForJustAfterAnotherCallsTripHolds(t *testing.T) {
 			b.RecordFailure()
 			wait(after)
 			b.TripFor(time.Minute)
-			coolsFor(t, b, time.Minute)
+			coolsFor(t, b, time.Minute+time.Second)
 			assert.Equal(t, []atomicbreaker.Transition{
 				{
 					Name: "sink", From: atomicbreaker.Closed, To: atomicbreaker.Open, Generation: 1,
@@ -41,28 +41,42 @@ func TestVirtualTime_TripForJustAfterAnotherCallsTripHolds(t *testing.T) {
 					Name: "sink", From: atomicbreaker.Open, To: atomicbreaker.Open, Generation: 2,
 					Cause: atomicbreaker.CauseTripped, Failures: 1,
 				},
-			}, made)
+			}, undated(made...))
 		})
 	}
 }
 
-// It is as good for a shorter time than the one that is running.
-func TestVirtualTime_TripForShortensToo(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := atomicbreaker.MustNew("sink", atomicbreaker.WithJitter(5))
-		b.TripFor(time.Hour)
-		b.TripFor(time.Second)
-		coolsFor(t, b, time.Second)
-	})
+// "120 s" and then "1 s" leaves 120 s: another server's answer says nothing about the first one.
+func TestVirtualTime_TripForNeverShortens(t *testing.T) {
+	const d, slack = 120 * time.Second, time.Second
+	for name, first := range map[string]func(*atomicbreaker.Breaker) time.Duration{
+		"TripFor":              func(b *atomicbreaker.Breaker) time.Duration { b.TripFor(d); return d + slack },
+		"the recovery timeout": func(b *atomicbreaker.Breaker) time.Duration { b.Trip(); return 60 * time.Second },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b, l := kept(t, atomicbreaker.WithRecoveryTimeout(60*time.Second))
+				left := first(b)
+				for _, shorter := range []time.Duration{-1, 0, 1, time.Second, left - 1, left} {
+					b.TripFor(shorter)
+					require.Equal(t, left, b.RetryAfter(), "TripFor(%v)", shorter)
+				}
+				wait(10 * time.Second)
+				b.TripFor(left - 10*time.Second)
+				require.Len(t, l.all(), 1)
+				coolsFor(t, b, left-10*time.Second)
+			})
+		})
+	}
 }
 
 func TestVirtualTime_TripForCoolsAlsoWithoutARecoveryTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := atomicbreaker.MustNew("sink", atomicbreaker.WithFailureThreshold(1), atomicbreaker.WithRecoveryTimeout(0))
 		b.TripFor(4 * time.Second)
-		coolsFor(t, b, 4*time.Second)
+		coolsFor(t, b, 4400*time.Millisecond)
 		b.TripFor(5 * time.Second)
-		coolsFor(t, b, 5*time.Second)
+		coolsFor(t, b, 5500*time.Millisecond)
 		p := probe(t, b)
 		p.Failure()
 		require.True(t, b.Snapshot().ProbeDue, "all other openings are due at once")
@@ -116,19 +130,31 @@ func TestVirtualTime_JitterOnlyLengthensAndStaysWithinTheFraction(t *testing.T) 
 	})
 }
 
-// The stability timer lasts as long as an opening of that attempt, so jitter lengthens it too.
-func TestVirtualTime_JitterDoesNotShortenStability(t *testing.T) {
+// Jitter lengthens the stability timer too, each time that it starts.
+func TestVirtualTime_JitterOnlyLengthensStability(t *testing.T) {
+	const d, step = 10 * time.Second, 100 * time.Millisecond
 	synctest.Test(t, func(t *testing.T) {
-		for range 100 {
-			b := atomicbreaker.MustNew("sink", atomicbreaker.WithRecoveryTimeout(10*time.Second), atomicbreaker.WithJitter(0.5))
-			b.Trip()
-			wait(15 * time.Second)
-			recovers(t, b)
-			wait(10*time.Second - tick)
-			require.Equal(t, 1, b.Snapshot().Attempt)
-			wait(5*time.Second + tick)
-			require.Zero(t, b.Snapshot().Attempt)
+		var longest [2]time.Duration
+		for range 50 {
+			b := atomicbreaker.MustNew("sink", atomicbreaker.WithRecoveryTimeout(d), atomicbreaker.WithBackoff(time.Hour),
+				atomicbreaker.WithJitter(0.5))
+			b.Start(word.Make(word.HalfOpen, 1, 2, 0, 1, 0))
+			b.RecordSuccess()
+			for i, attempt := range []int{3, 1} {
+				var took time.Duration
+				for b.Snapshot().Attempt == attempt {
+					require.Less(t, took, d+d/2+step, "forgiven too late")
+					wait(step)
+					took += step
+				}
+				require.Equal(t, attempt/2, b.Snapshot().Attempt)
+				require.GreaterOrEqual(t, took, d, "forgiven too early") // the second may have started a step before
+				longest[i] = max(longest[i], took)
+			}
 		}
+		// That fifty draws leave out the upper half of the range has a chance of one to 10^15.
+		assert.Greater(t, longest[0], d+d/4)
+		assert.Greater(t, longest[1], d+d/4)
 	})
 }
 
@@ -177,35 +203,39 @@ func TestVirtualTime_HugeDurationsDoNotOverflow(t *testing.T) {
 			wait(century)
 			require.Equal(t, atomicbreaker.HalfOpen, b.State())
 			p.Success()
+			for i, d := range []time.Duration{longest - time.Second - 1, longest - time.Second, longest - 1, longest} {
+				b.Reset()
+				b.TripFor(d)
+				require.Equal(t, min(d, longest-time.Second)+time.Second, b.RetryAfter(), "%d", i)
+			}
+			generation := b.Snapshot().Generation
 			b.TripFor(longest)
-			require.Equal(t, longest, b.RetryAfter())
+			require.Equal(t, generation, b.Snapshot().Generation, "no longer than what is left")
 			wait(century)
 			require.False(t, b.Snapshot().ProbeDue)
+			b.TripFor(longest)
+			require.Equal(t, longest, b.RetryAfter())
 		})
 	})
 }
 
-// Operators who disagree at the same moment: the last to open it wins, and RetryAfter tells his time, whichever of them
-// was the first to leave his deadline where RetryAfter looks for it. (What two threads make of it is a matter of luck; what
-// the order of the deadlines does is tested without.)
-func TestVirtualTime_RacingTripForsLeaveTheDeadlineOfTheLast(t *testing.T) {
-	const rounds, operators, calls = 10_000, 4, 8
+// Operators who disagree at the same moment: the breaker cools for the longest time that one of
+// them names, whichever comes first. Which transitions they make is a matter of luck, their number
+// is at most that of the different times.
+func TestVirtualTime_RacingTripForsCoolForTheLongest(t *testing.T) {
+	const rounds, operators, calls = 3000, 4, 8
 	synctest.Test(t, func(t *testing.T) {
 		for round := range rounds {
-			b := atomicbreaker.MustNew("sink", atomicbreaker.WithRecoveryTimeout(time.Hour))
-			var all sync.WaitGroup
-			for i := range operators {
-				all.Go(func() {
-					for range calls {
-						b.TripFor(time.Duration(i+1) * time.Minute)
-					}
-				})
-			}
-			all.Wait()
-			require.EqualValues(t, operators*calls, b.Snapshot().Generation)
-			left := b.RetryAfter()
-			if left%time.Minute != 0 || left < time.Minute || left > operators*time.Minute {
-				t.Fatalf("round %d: RetryAfter: %v, want 1 to %d minutes", round, left, operators)
+			b := atomicbreaker.MustNew("sink", atomicbreaker.WithRecoveryTimeout(time.Second))
+			together(operators, func(i int) {
+				for range calls {
+					b.TripFor(time.Duration((i+round)%operators+1) * time.Minute)
+				}
+			})
+			require.LessOrEqual(t, b.Snapshot().Generation, uint32(operators), "round %d", round)
+			require.Equal(t, operators*time.Minute+time.Second, b.RetryAfter(), "round %d", round)
+			if round%100 == 0 { // the timer is as long as RetryAfter says
+				coolsFor(t, b, operators*time.Minute+time.Second)
 			}
 		}
 	})

@@ -42,6 +42,7 @@ func TestVirtualTime_ALostProbeCostsOneProbeTimeout(t *testing.T) {
 		b.Trip()
 		wait(10 * time.Second)
 		lost := probe(t, b)
+		admitted := time.Now()
 		require.False(t, b.Allow(), "its place is taken")
 
 		wait(7*time.Second - tick)
@@ -50,7 +51,8 @@ func TestVirtualTime_ALostProbeCostsOneProbeTimeout(t *testing.T) {
 		require.Equal(t, atomicbreaker.Transition{
 			Name: "sink", From: atomicbreaker.HalfOpen, To: atomicbreaker.Open,
 			Generation: 3, Cause: atomicbreaker.CauseProbeTimedOut, Attempt: 1,
-		}, last)
+		}, undated(last)[0])
+		require.Equal(t, 7*time.Second, last.At.Sub(admitted))
 
 		coolsFor(t, b, 10*time.Second)
 		p := probe(t, b)
@@ -130,11 +132,11 @@ func TestVirtualTime_AProbeThatIsLostAfterManyWereGivenBackTimesOut(t *testing.T
 			c := counts(1, 2, 3)
 			c.RecoveryTimeout, c.ProbeTimeout = 0, 7*time.Second
 			var seen pairSeen
-			p := newPair(t, &seen, c, model.State{}, false)
+			p := newPair(t, &seen, c, model.State{}, pairOptions{})
 			p.operate("Trip", 0)
 			for range givenBack {
 				p.tryAcquire(t)
-				p.report(t, len(p.permits)-1, "Cancel")
+				p.report(t, len(p.permits)-1, pairReport{how: "Cancel"})
 				p.sleep(time.Second)
 				p.same(t)
 			}
@@ -157,10 +159,10 @@ func TestVirtualTime_ATimerThatFiresLeavesTheNextOneItsPlace(t *testing.T) {
 		c := counts(1, 1, 2)
 		c.RecoveryTimeout, c.ProbeTimeout = 0, 7*time.Second
 		var seen pairSeen
-		p := newPair(t, &seen, c, model.State{}, false)
+		p := newPair(t, &seen, c, model.State{}, pairOptions{})
 		probed := func(how string) {
 			p.tryAcquire(t)
-			p.report(t, len(p.permits)-1, how)
+			p.report(t, len(p.permits)-1, pairReport{how: how})
 			p.same(t)
 		}
 		sleep := func(d time.Duration) {

@@ -138,7 +138,7 @@ func TestVirtualTime_ASinkThatTakesOneRecordAndFailsTheNextBacksOff(t *testing.T
 	})
 }
 
-func TestVirtualTime_StabilityClearsTheAttemptAfterAWholeRecoveryTimeoutOfThatAttempt(t *testing.T) {
+func TestVirtualTime_EachStableRecoveryTimeoutForgivesHalfOfTheAttempts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := atomicbreaker.MustNew("sink", atomicbreaker.WithFailureThreshold(2),
 			atomicbreaker.WithRecoveryTimeout(10*time.Second), atomicbreaker.WithBackoff(time.Hour))
@@ -147,17 +147,33 @@ func TestVirtualTime_StabilityClearsTheAttemptAfterAWholeRecoveryTimeoutOfThatAt
 		p := probe(t, b)
 		p.Failure() // attempt 1
 		wait(20 * time.Second)
-		recovers(t, b) // attempt 2: 40 s
-		require.Equal(t, 2, b.Snapshot().Attempt)
-		b.RecordFailure() // one that does not trip disturbs nothing, and is not forgotten
-		generation := b.Snapshot().Generation
+		p = probe(t, b)
+		p.Failure() // attempt 2
+		wait(40 * time.Second)
+		recovers(t, b) // attempt 3
+		want := atomicbreaker.Snapshot{State: atomicbreaker.Closed, Generation: b.Snapshot().Generation, Attempt: 3}
+		require.Equal(t, want, b.Snapshot())
 
-		wait(40*time.Second - tick)
-		require.Equal(t, 2, b.Snapshot().Attempt, "cleared too early")
+		// 10 s each time, whatever the back-off.
+		wait(10*time.Second - tick)
+		require.Equal(t, want, b.Snapshot(), "forgiven too early")
 		wait(tick)
-		want := atomicbreaker.Snapshot{State: atomicbreaker.Closed, Generation: generation, Failures: 1}
-		require.Equal(t, want, b.Snapshot(), "stable, and no transition")
+		want.Attempt = 1
+		require.Equal(t, want, b.Snapshot(), "half of them, rounded down, and no transition")
 
+		b.RecordFailure()
+		want.Failures = 1
+		wait(10 * time.Second)
+		require.Equal(t, want, b.Snapshot(), "nothing is forgiven while a failure is counted")
+		b.RecordSuccess()
+		want.Failures = 0
+		wait(10*time.Second - tick)
+		require.Equal(t, want, b.Snapshot())
+		wait(tick)
+		want.Attempt = 0
+		require.Equal(t, want, b.Snapshot())
+
+		b.RecordFailure()
 		b.RecordFailure()
 		coolsFor(t, b, 10*time.Second)
 	})
@@ -170,17 +186,17 @@ func TestVirtualTime_TheStabilityTimerOfAnEarlierClosingClearsNothing(t *testing
 			atomicbreaker.WithRecoveryTimeout(10*time.Second), atomicbreaker.WithBackoff(time.Hour))
 		b.Trip()
 		wait(10 * time.Second)
-		recovers(t, b) // attempt 1: stable 20 s from here
-		wait(15 * time.Second)
+		recovers(t, b) // attempt 1: stable 10 s from here
+		wait(5 * time.Second)
 		b.TripFor(time.Second)
-		wait(time.Second)
-		recovers(t, b) // attempt 2: stable 40 s from here
-		wait(4 * time.Second)
+		wait(1100 * time.Millisecond)
+		recovers(t, b) // attempt 2: stable 10 s from here
+		wait(3900 * time.Millisecond)
 		require.Equal(t, 2, b.Snapshot().Attempt, "the timer of the first closing counted")
-		wait(36*time.Second - tick)
+		wait(6100*time.Millisecond - tick)
 		require.Equal(t, 2, b.Snapshot().Attempt)
 		wait(tick)
-		require.Zero(t, b.Snapshot().Attempt)
+		require.Equal(t, 1, b.Snapshot().Attempt)
 	})
 }
 

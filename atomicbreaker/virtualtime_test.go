@@ -21,10 +21,13 @@ func TestVirtualTime_SameAsModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		rapid.SyncTest(t, func(t *rapid.T) {
 			c := drawTimedConfig(t)
-			p := newPair(t, &seen, c, model.State{}, false)
+			with := drawPairOptions(t)
+			with.slow = timedSlows.Draw(t, "slow threshold")
+			p := newPair(t, &seen, c, model.State{}, with)
 			p.keepPermitsFromBefore(model.State{})
+			p.holds = timedHolds
 
-			actions := pairActions(p, timedHolds)
+			actions := pairActions(p)
 			sleeps := rapid.SampledFrom(rapid.SliceOfN(rapid.SampledFrom(p.sleeps()), 1, 4).Draw(t, "sleeps"))
 			sleep := func(t *rapid.T) { p.sleep(sleeps.Draw(t, "sleep")) }
 			// Under several names, so that time passes between every two or three calls.
@@ -45,6 +48,7 @@ var (
 	timedBackoffs   = rapid.SampledFrom([]time.Duration{0, 10 * time.Second, 25 * time.Second, 24 * time.Hour})
 	// Shorter than the recovery timeout, as long, longer, and none.
 	timedProbes = rapid.SampledFrom([]time.Duration{3 * time.Second, 10 * time.Second, 15 * time.Second, 0})
+	timedSlows  = rapid.SampledFrom([]time.Duration{0, 0, time.Second, 7 * time.Second})
 	timedHolds  = []time.Duration{-1, 0, 1, 4 * time.Second, 10 * time.Second, time.Hour}
 	timedAround = rapid.SampledFrom([]time.Duration{-1, 0, 1})
 )

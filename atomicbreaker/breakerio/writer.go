@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"math"
+	"time"
 
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 	"github.com/sinkguard/go-atomicbreaker/internal/guard"
@@ -49,17 +50,19 @@ func (w *Writer) Write(p []byte) (n int, err error) {
 	// panics cannot be had back without one, and it is the larger part of what this method costs.
 	// The breaker is asked below it, because a hook that ends the goroutine there must not lose the record either.
 	var permit atomicbreaker.Permit
+	var start time.Time
+	admitted := false
 	n = unreturned
 	defer func() {
 		if n >= len(p) && err == nil {
 			n = len(p)
-			permit.Success()
+			w.guard.Succeed(&permit, start)
 			if w.guard.Troubled() {
 				w.guard.Taken()
 			}
 			return
 		}
-		if permit == (atomicbreaker.Permit{}) {
+		if !admitted {
 			n, err = w.reject(p)
 			return
 		}
@@ -69,10 +72,10 @@ func (w *Writer) Write(p []byte) (n int, err error) {
 		}
 		n, err = w.fail(p, permit, n, err, v)
 	}()
-	var ok bool
-	if permit, ok = w.breaker.TryAcquire(); !ok {
+	if permit, admitted = w.breaker.TryAcquire(); !admitted {
 		return unreturned, nil
 	}
+	start = w.guard.Start()
 	return w.primary.Write(p)
 }
 

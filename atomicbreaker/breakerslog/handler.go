@@ -67,11 +67,11 @@ func (h *Handler) Enabled(ctx context.Context, level slog.Level) bool {
 // wants it where one may add attributes.
 func (h *Handler) Handle(ctx context.Context, r slog.Record) (err error) {
 	var permit atomicbreaker.Permit
-	returned := false
+	returned, admitted := false, false
 	defer func() {
 		switch {
 		case returned:
-		case permit == (atomicbreaker.Permit{}): // a hook of the breaker ended the goroutine
+		case !admitted: // a hook of the breaker ended the goroutine
 			err = h.reject(ctx, &r)
 		default:
 			var v any
@@ -81,17 +81,17 @@ func (h *Handler) Handle(ctx context.Context, r slog.Record) (err error) {
 			err = h.unwound(ctx, &r, permit, v)
 		}
 	}()
-	var ok bool
-	if permit, ok = h.breaker.TryAcquire(); !ok {
+	if permit, admitted = h.breaker.TryAcquire(); !admitted {
 		returned = true
 		return h.reject(ctx, &r)
 	}
+	start := h.guard.Start()
 	err = h.primary.Handle(ctx, r.Clone())
 	returned = true
 	if err != nil {
 		return h.fail(ctx, &r, permit, err)
 	}
-	permit.Success()
+	h.guard.Succeed(&permit, start)
 	if h.guard.Troubled() {
 		h.guard.Taken()
 	}

@@ -109,27 +109,27 @@ func (c *Core) Check(e zapcore.Entry, ce *zapcore.CheckedEntry) *zapcore.Checked
 // Write returns nil if the primary or the fallback took the entry, else both their errors.
 func (c *Core) Write(e zapcore.Entry, fields []zapcore.Field) (err error) {
 	var permit atomicbreaker.Permit
-	returned := false
+	returned, admitted := false, false
 	defer func() {
 		switch {
 		case returned:
-		case permit == (atomicbreaker.Permit{}): // a hook of the breaker ended the goroutine
+		case !admitted: // a hook of the breaker ended the goroutine
 			err = c.guard.Reject(entry{e, fields, c.fallback})
 		default:
 			err = c.guard.Unwound(entry{e, fields, c.fallback}, permit, recover())
 		}
 	}()
-	var ok bool
-	if permit, ok = c.breaker.TryAcquire(); !ok {
+	if permit, admitted = c.breaker.TryAcquire(); !admitted {
 		returned = true
 		return c.guard.Reject(entry{e, fields, c.fallback})
 	}
+	start := c.guard.Start()
 	err = c.primary.Write(e, fields)
 	returned = true
 	if err != nil {
 		return c.guard.Fail(entry{e, fields, c.fallback}, permit, false, err)
 	}
-	permit.Success()
+	c.guard.Succeed(&permit, start)
 	if c.guard.Troubled() {
 		c.guard.Taken()
 	}

@@ -7,8 +7,9 @@
 //	if !ok {
 //		return g.Reject(record)
 //	}
+//	start := g.Start()
 //	// primary takes the record
-//	permit.Success()
+//	g.Succeed(&permit, start)
 //	if g.Troubled() {
 //		g.Taken()
 //	}
@@ -23,6 +24,7 @@ import (
 	"errors"
 	"fmt"
 	"sync/atomic"
+	"time"
 
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 )
@@ -43,6 +45,7 @@ var errUnwound = errors.New("the sink panicked or called runtime.Goexit")
 // Guard diverts records of type R. All of it is written only when something goes wrong.
 type Guard[R any] struct {
 	breaker  *atomicbreaker.Breaker
+	slow     time.Duration // the breaker's slow threshold, 0: none
 	options  Options
 	fallback func(R) error
 	onLost   func(R, error)
@@ -57,7 +60,7 @@ type Guard[R any] struct {
 // New returns the guard of a breaker. fallback hands a record to the fallback; onLost may be nil.
 func New[R any](b *atomicbreaker.Breaker, o Options, fallback func(R) error, onLost func(R, error)) *Guard[R] {
 	g := &Guard[R]{
-		breaker: b, options: o, fallback: fallback, onLost: onLost,
+		breaker: b, slow: b.SlowThreshold(), options: o, fallback: fallback, onLost: onLost,
 		rejected: fmt.Errorf("breaker %q: %w", b.Name(), atomicbreaker.ErrRejected),
 	}
 	g.nowhere = errors.Join(g.rejected, ErrNoFallback)
@@ -68,6 +71,26 @@ func New[R any](b *atomicbreaker.Breaker, o Options, fallback func(R) error, onL
 // Stats returns the counts so far.
 func (g *Guard[R]) Stats() Stats {
 	return Stats{g.diverted.Load(), g.lost.Load(), g.torn.Load(), g.trouble.outages.Load()}
+}
+
+// Start returns when the primary was called, or the zero time if nobody needs to know.
+func (g *Guard[R]) Start() (start time.Time) {
+	if g.slow > 0 {
+		start = time.Now()
+	}
+	return start
+}
+
+// Succeed reports that the primary took a record. A primary that was slow has failed, and the record
+// stays where it is.
+func (g *Guard[R]) Succeed(permit *atomicbreaker.Permit, start time.Time) {
+	if g.slow > 0 {
+		if took := time.Since(start); took > g.slow {
+			permit.Fail(fmt.Errorf("%w: took %v, over %v", atomicbreaker.ErrSlow, took, g.slow))
+			return
+		}
+	}
+	permit.Success()
 }
 
 // Troubled says whether Taken has anything to do. It is one load.

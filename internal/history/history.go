@@ -47,11 +47,11 @@ func (h *History) Check() error {
 		}
 		last[o.Thread] = o.Return
 		switch o.Kind {
-		case Do, Word:
+		case Do, Word, Extension:
 			return bad("never recorded")
 		case DoAdmit:
 			doing[o.Thread] = doing[o.Thread] || o.Verdict == model.Admitted
-		case DoSuccess, DoFailure, DoCancel:
+		case DoSuccess, DoFailure, DoFailureRetryAfter, DoCancel:
 			if !doing[o.Thread] {
 				return bad("nothing was admitted")
 			}

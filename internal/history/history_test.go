@@ -59,7 +59,7 @@ func TestHistory_RoundTrip(t *testing.T) {
 			continue
 		case history.TryAcquire:
 			o.OK, o.Given = true, 3
-		case history.Cancel:
+		case history.Cancel, history.FailureRetryAfter:
 			o.Generation, o.Spent = 7, true
 		case history.Elapsed:
 			o.Generation, o.Successes = 7, 1
@@ -71,7 +71,7 @@ func TestHistory_RoundTrip(t *testing.T) {
 			for thread, verdict := range []model.Verdict{model.RejectedOpen, model.RejectedProbes} {
 				h.Operations = append(h.Operations, history.Operation{Thread: thread + 2, Kind: kind, Verdict: verdict})
 			}
-		case history.DoFailure, history.DoCancel:
+		case history.DoFailure, history.DoFailureRetryAfter, history.DoCancel:
 			h.Operations = append(h.Operations, history.Operation{Thread: 1, Call: o.Call, Return: o.Call, Kind: history.DoAdmit})
 		}
 		h.Operations = append(h.Operations, o)
@@ -107,6 +107,7 @@ func TestHistory_Malformed(t *testing.T) {
 		{`"do_success"`, `"do_something"`},
 		{`"do_success"`, `"do"`},
 		{`"do_success"`, `"word"`},
+		{`"do_success"`, `"extension"`},
 		{`"verdict": "admitted"`, `"verdict": "maybe"`},
 		{`"verdict": "admitted"`, `"verdict": "rejected: open"`},
 		{`"thread": 1`, `"thread": 4`},
@@ -119,6 +120,10 @@ func TestHistory_Malformed(t *testing.T) {
 		broken := strings.Replace(sound, r[0], r[1], 1)
 		require.NotEqual(t, sound, broken)
 		assert.ErrorIs(t, json.Unmarshal([]byte(broken), new(history.History)), history.ErrMalformed, "%s", r[1])
+	}
+	for _, kind := range []history.Kind{history.DoSuccess, history.DoFailure, history.DoFailureRetryAfter, history.DoCancel} {
+		alone := &history.History{Config: h.Config, Operations: []history.Operation{{Kind: kind}}}
+		assert.ErrorIs(t, alone.Check(), history.ErrMalformed, kind)
 	}
 	h.Operations[0].Thread = history.MaxThreads
 	assert.ErrorIs(t, history.Judge(&h, time.Minute), history.ErrMalformed)

@@ -26,6 +26,8 @@ var (
 //   - each of its transitions is what the hook was told, and the hook was told nothing else, and
 //   - it ends in the final word.
 //
+// A history has no clock, so whether an open period is extended is left open; deadline.go says what that covers.
+//
 // The error explains itself with the history, and with the longest order that could be found.
 func Judge(h *History, timeout time.Duration) error {
 	if err := h.Check(); err != nil {
@@ -34,11 +36,12 @@ func Judge(h *History, timeout time.Duration) error {
 	if err := h.checkTold(); err != nil {
 		return fmt.Errorf("%w: %w\n%v", ErrRefused, err, h)
 	}
-	switch porcupine.CheckOperationsTimeout(h.specification(true), h.input(), timeout) {
+	input := h.input()
+	switch porcupine.CheckOperationsTimeout(h.specification(true), input, timeout) {
 	case porcupine.Ok:
 		return nil
 	case porcupine.Illegal:
-		return fmt.Errorf("%w: %s\n%v", ErrRefused, h.explain(timeout), h)
+		return fmt.Errorf("%w: %s\n%v", ErrRefused, h.explain(input, timeout), h)
 	default:
 		return fmt.Errorf("%w: %v\n%v", ErrUndecided, timeout, h)
 	}
@@ -60,12 +63,13 @@ func (h *History) checkTold() error {
 	return nil
 }
 
-// input is the history as porcupine wants it, with the final word as one more operation after all others.
+// input is the history as porcupine wants it, with the extensions that may have been made, and with the final word as
+// one more operation after all others.
 func (h *History) input() []porcupine.Operation {
 	end := int64(0)
-	operations := make([]porcupine.Operation, 0, len(h.Operations)+1)
-	for i := range h.Operations {
-		o := &h.Operations[i]
+	all := append(h.inCallOrder(), h.extensions()...)
+	operations := make([]porcupine.Operation, 0, len(all)+1)
+	for _, o := range all {
 		end = max(end, o.Return+1)
 		operations = append(operations, porcupine.Operation{ClientId: o.Thread, Input: o, Call: o.Call, Return: o.Return})
 	}
@@ -81,30 +85,43 @@ type state struct {
 }
 
 func (h *History) specification(told bool) porcupine.Model {
-	return porcupine.Model{
-		Init: func() any { return state{breaker: h.Start} },
-		Step: func(before, input, _ any) (bool, any) {
+	choices := porcupine.NondeterministicModel{
+		Init: func() []any { return []any{state{breaker: h.Start}} },
+		Step: func(before, input, _ any) []any {
 			return h.step(before.(state), input.(*Operation), told)
 		},
+		DescribeState: func(s any) string { return describeState(s.(state).breaker) },
 	}
+	return choices.ToModel()
 }
 
-// step lets the model do what o did and reports whether it gives the same answer.
-func (h *History) step(s state, o *Operation, told bool) (bool, state) {
-	m := model.At(h.Config, s.breaker)
-	ok := s.answer(m, o, h.Config)
-	if !ok {
-		return false, s
-	}
-	s.breaker = m.State()
-	if told {
-		for _, t := range m.Transitions() {
-			if i := h.since(t.Generation) - 1; i < 0 || i >= len(h.Told) || h.Told[i] != t {
-				return false, s
-			}
+// step lets the model do what o did and returns the states that this can lead to: none if the model gives another answer.
+func (h *History) step(s state, o *Operation, told bool) []any {
+	after := make([]any, 0, 1)
+	if o.Kind == Extension {
+		after = append(after, s)
+		if !h.extended(s.breaker.Generation + 1) {
+			return after
 		}
 	}
-	return true, s
+	for _, m := range h.models(s, o) {
+		next := s
+		if next.answer(m, o, h.Config) && (!told || h.published(m.Transitions())) {
+			next.breaker = m.State()
+			after = append(after, next)
+		}
+	}
+	return after
+}
+
+// published reports whether the hook received these transitions.
+func (h *History) published(made []model.Transition) bool {
+	for _, t := range made {
+		if i := h.since(t.Generation) - 1; i < 0 || i >= len(h.Told) || h.Told[i] != t {
+			return false
+		}
+	}
+	return true
 }
 
 // answer is o on the model m.
@@ -120,6 +137,8 @@ func (s *state) answer(m *model.Model, o *Operation, c model.Config) bool {
 		report(m.Success, o)
 	case Failure:
 		report(m.Failure, o)
+	case FailureRetryAfter:
+		report(retryLater(m), o)
 	case Cancel:
 		report(m.Cancel, o)
 	case DoAdmit:
@@ -132,6 +151,8 @@ func (s *state) answer(m *model.Model, o *Operation, c model.Config) bool {
 		m.Success(s.done(o.Thread))
 	case DoFailure:
 		m.Failure(s.done(o.Thread))
+	case DoFailureRetryAfter:
+		retryLater(m)(s.done(o.Thread))
 	case DoCancel:
 		m.Cancel(s.done(o.Thread))
 	case RecordSuccess:
@@ -142,8 +163,8 @@ func (s *state) answer(m *model.Model, o *Operation, c model.Config) bool {
 		m.Elapsed(o.Generation, o.Successes)
 	case Trip:
 		m.Trip()
-	case TripFor:
-		m.TripFor(time.Hour)
+	case TripFor, Extension:
+		m.TripFor(anyWait)
 	case Reset:
 		m.Reset()
 	case ForceOpen:
@@ -189,14 +210,15 @@ func rounded(s model.State, c model.Config) model.State {
 }
 
 // explain says how far the search came, and whether it is the answers or what was told that cannot be.
-func (h *History) explain(timeout time.Duration) string {
+func (h *History) explain(input []porcupine.Operation, timeout time.Duration) string {
 	var b strings.Builder
-	if porcupine.CheckOperationsTimeout(h.specification(false), h.input(), timeout) == porcupine.Ok {
+	if porcupine.CheckOperationsTimeout(h.specification(false), input, timeout) == porcupine.Ok {
 		b.WriteString("the answers fit the model in some order, but not with what the hook was told\n")
 	} else {
 		b.WriteString("no order of the operations fits the model\n")
 	}
-	_, info := porcupine.CheckOperationsVerbose(h.specification(true), h.input(), timeout)
+	specification := h.specification(true)
+	_, info := porcupine.CheckOperationsVerbose(specification, input, timeout)
 	var longest []porcupine.Operation
 	for _, orders := range info.PartialLinearizationsOperations() {
 		for _, order := range orders {
@@ -206,17 +228,17 @@ func (h *History) explain(timeout time.Duration) string {
 		}
 	}
 	b.WriteString("the longest order that does, with the state after each:\n")
-	s := state{breaker: h.Start}
+	s := specification.Init()
 	placed := make(map[*Operation]bool)
 	for _, p := range longest {
 		o := p.Input.(*Operation)
 		placed[o] = true
-		_, s = h.step(s, o, true)
-		fmt.Fprintf(&b, "%s\n%21s-> %s\n", o.line(), "", describeState(s.breaker))
+		_, s = specification.Step(s, o, nil)
+		fmt.Fprintf(&b, "%s\n%21s-> %s\n", o.line(), "", specification.DescribeState(s))
 	}
 	b.WriteString("left over:\n")
-	for _, p := range h.input() {
-		if o := p.Input.(*Operation); o.Kind == Word || !placed[o] {
+	for _, p := range input {
+		if o := p.Input.(*Operation); o.Kind == Word || !placed[o] && o.Kind != Extension {
 			fmt.Fprintln(&b, o.line())
 		}
 	}

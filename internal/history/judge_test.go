@@ -44,7 +44,7 @@ func TestJudge_Explains(t *testing.T) {
 	for _, part := range []string{
 		"made up", "seed 4711", "goroutine 0: trip (alias); elapsed generation -1, successes 2",
 		"goroutine 1: do {success permit -2} fails", "no order of the operations fits the model",
-		"-> cooling, generation 1", "left over:\n      20..30           1: allow = true", "From:closed To:open", "final cooling",
+		"-> {cooling, generation 1", "left over:\n      20..30           1: allow = true", "From:closed To:open", "final cooling",
 	} {
 		assert.ErrorContains(t, err, part)
 	}
@@ -125,6 +125,16 @@ func TestJudge_Answers(t *testing.T) {
 			[]history.Operation{{Kind: history.Cancel, Generation: 3}, {Kind: history.RecordSuccess}, {Kind: history.Trip}},
 		},
 		{
+			"a spent permit's time to wait", halfOpen,
+			history.Operation{Kind: history.FailureRetryAfter, Generation: 3, Spent: true},
+			[]history.Operation{{Kind: history.FailureRetryAfter, Generation: 3}},
+		},
+		{
+			"an old permit's time to wait", in(model.Closed, 3),
+			history.Operation{Kind: history.FailureRetryAfter, Generation: 2},
+			[]history.Operation{{Kind: history.FailureRetryAfter, Generation: 3}},
+		},
+		{
 			"an old permit", halfOpen,
 			history.Operation{Kind: history.Failure, Generation: 2},
 			[]history.Operation{{Kind: history.Failure, Generation: 3}, {Kind: history.Success, Generation: 3}},
@@ -156,15 +166,16 @@ func TestJudge_Do(t *testing.T) {
 	admitted := history.Operation{Call: 0, Return: 10, Kind: history.DoAdmit, Verdict: model.Admitted}
 	reset := history.Operation{Thread: 1, Call: 11, Return: 20, Kind: history.Reset}
 	for kind, want := range map[history.Kind]model.State{
-		history.DoSuccess: {Phase: model.Closed, Generation: 5, Attempt: 1},
-		history.DoFailure: {Phase: model.Cooling, Generation: 5, Attempt: 1},
-		history.DoCancel:  {Phase: model.HalfOpen, Generation: 4},
+		history.DoSuccess:           {Phase: model.Closed, Generation: 5, Attempt: 1},
+		history.DoFailure:           {Phase: model.Cooling, Generation: 5, Attempt: 1},
+		history.DoFailureRetryAfter: {Phase: model.Cooling, Generation: 5, Attempt: 1},
+		history.DoCancel:            {Phase: model.HalfOpen, Generation: 4},
 	} {
 		report := history.Operation{Call: 30, Return: 40, Kind: kind}
 		told := []model.Transition{
 			{From: "open", To: "half_open", Generation: 4, Cause: "probe_admitted"},
 			{From: "half_open", To: want.Phase.Public(), Generation: 5, Attempt: 1, Cause: map[history.Kind]string{
-				history.DoSuccess: "probe_succeeded", history.DoFailure: "probe_failed",
+				history.DoSuccess: "probe_succeeded", history.DoFailure: "probe_failed", history.DoFailureRetryAfter: "tripped",
 			}[kind]},
 		}
 		h := &history.History{

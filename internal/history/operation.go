@@ -16,21 +16,24 @@ import (
 // Kind names an operation. Do is two of them, because a call through Do takes effect twice, at the admission and at the
 // report, with the guarded function in between: judged as one, it would have to hold the breaker still meanwhile, which
 // it does not. So it is recorded as DoAdmit, from the call to the start of the function, and as one of DoSuccess,
-// DoFailure and DoCancel, from the end of the function to the return. Between the two the goroutine may do other
+// DoFailure, DoFailureRetryAfter and DoCancel, from the end of the function to the return. Between the two the goroutine may do other
 // things, and each half has the shortest interval that is certain to hold its instant.
 type Kind uint8
 
-// The operations. Do stands in programs only, Word only in the final position of a history.
+// The operations. Do stands in programs only, Word only in the final position of a history, Extension only in the
+// judge's search.
 const (
 	Allow Kind = iota
 	TryAcquire
-	Success // the three reports through a permit
+	Success // the four reports through a permit
 	Failure
+	FailureRetryAfter // an error that says how long to wait
 	Cancel
 	Do
 	DoAdmit
 	DoSuccess
 	DoFailure // also a panic in the guarded function
+	DoFailureRetryAfter
 	DoCancel
 	RecordSuccess
 	RecordFailure
@@ -43,13 +46,14 @@ const (
 	State
 	Snapshot
 	RetryAfter
-	Word // the whole word, when everybody has returned
+	Word      // the whole word, when everybody has returned
+	Extension // what an operation that opened the breaker may do before it returns; see deadline.go
 )
 
 var kinds = [...]string{
-	"allow", "try_acquire", "success", "failure", "cancel", "do", "do_admit", "do_success", "do_failure", "do_cancel",
-	"record_success", "record_failure", "elapsed", "trip", "trip_for", "reset", "force_open", "force_closed", "state",
-	"snapshot", "retry_after", "word",
+	"allow", "try_acquire", "success", "failure", "failure_retry_after", "cancel", "do", "do_admit", "do_success",
+	"do_failure", "do_failure_retry_after", "do_cancel", "record_success", "record_failure", "elapsed", "trip", "trip_for",
+	"reset", "force_open", "force_closed", "state", "snapshot", "retry_after", "word", "extension",
 }
 
 // String returns the name that stands in golden files, such as "try_acquire".
@@ -108,7 +112,7 @@ func (o *Operation) Describe() string {
 			return fmt.Sprintf("%v = false", o.Kind)
 		}
 		return fmt.Sprintf("%v = permit of generation %d", o.Kind, o.Given)
-	case Success, Failure, Cancel:
+	case Success, Failure, FailureRetryAfter, Cancel:
 		if o.Spent {
 			return fmt.Sprintf("%v of a spent permit", o.Kind)
 		}

@@ -35,12 +35,13 @@ type Step struct {
 // End says how a guarded function ends.
 type End string
 
-// The four ends.
+// The five ends.
 const (
-	Returns End = ""       // no error
-	Fails   End = "fails"  // an error
-	Ignored End = "ignore" // an error that says nothing about the sink
-	Panics  End = "panics"
+	Returns         End = ""                  // no error
+	Fails           End = "fails"             // an error
+	FailsRetryAfter End = "fails_retry_after" // an error that says how long to wait
+	Ignored         End = "ignore"            // an error that says nothing about the sink
+	Panics          End = "panics"
 )
 
 // Program is what a number of goroutines do to one breaker at the same time.
@@ -59,7 +60,7 @@ func (s Step) String() string {
 		text += " (alias)"
 	}
 	switch s.Op { //nolint:exhaustive // the others take no argument
-	case Success, Failure, Cancel:
+	case Success, Failure, FailureRetryAfter, Cancel:
 		text += fmt.Sprintf(" permit -%d", s.Permit+1)
 	case Elapsed:
 		text += fmt.Sprintf(" generation %+d, successes %d", s.Offset, s.Successes)

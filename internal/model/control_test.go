@@ -3,6 +3,7 @@
 package model_test
 
 import (
+	"math"
 	"sync"
 	"testing"
 	"time"
@@ -70,7 +71,7 @@ func TestTrip(t *testing.T) {
 			one("closed", "open", 7, "tripped", 2, 1),
 		},
 		{
-			"TripFor on a cooling breaker starts a new open period", usual(),
+			"TripFor starts a new open period when the end of the running one is unknown", usual(),
 			state{cooling, 6, 1, 3, 0, 0},
 			tripFor(1),
 			state{cooling, 7, 1, 3, 0, 0},
@@ -84,17 +85,17 @@ func TestTrip(t *testing.T) {
 			one("open", "open", 7, "tripped", 3, 1),
 		},
 		{
-			"TripFor of nothing is Trip", usual(),
+			"TripFor of nothing is Trip", atOnce(),
 			state{closed, 6, 1, 2, 0, 0},
 			tripFor(0),
-			state{cooling, 7, 1, 2, 0, 0},
+			state{due, 7, 1, 2, 0, 0},
 			one("closed", "open", 7, "tripped", 2, 1),
 		},
 		{
-			"TripFor of less than nothing is Trip", atOnce(),
+			"TripFor of less than nothing is Trip", usual(),
 			state{closed, 6, 1, 2, 0, 0},
 			tripFor(-1),
-			state{due, 7, 1, 2, 0, 0},
+			state{cooling, 7, 1, 2, 0, 0},
 			one("closed", "open", 7, "tripped", 2, 1),
 		},
 	})
@@ -115,6 +116,58 @@ func TestTrip(t *testing.T) {
 	}
 }
 
+// The answers of a sink that says how long to wait come through TripFor and through permits, and an
+// open breaker treats them alike.
+func TestExtending(t *testing.T) {
+	from := state{cooling, 6, 1, 3, 0, 0}
+	for name, waits := range map[string]func(d time.Duration) step{
+		"TripFor":                              tripFor,
+		"a report through an older permit":     func(d time.Duration) step { return retryAfter(5, d) },
+		"a report through a permit of its own": func(d time.Duration) step { return retryAfter(6, d) },
+	} {
+		longer := rule{
+			"a time that ends after the open period starts a new one/" + name, usual(),
+			from,
+			waits(10*time.Second + 1),
+			state{cooling, 7, 1, 3, 0, 0},
+			one("open", "open", 7, "tripped", 3, 1),
+		}
+		runCooling(t, 10*time.Second, []rule{
+			longer,
+			{"a time that ends with the open period changes nothing/" + name, usual(), from, waits(10 * time.Second), from, nil},
+			{"a time that ends before it changes nothing/" + name, usual(), from, waits(1), from, nil},
+		})
+		longer.sentence = "the slack does not count towards what is covered/" + name
+		runCooling(t, 10*time.Second-1, []rule{{
+			longer.sentence, usual(), from, waits(10 * time.Second), longer.to, longer.published,
+		}})
+	}
+
+	t.Run("a new open period cools for the time and a tenth, at most a second more", func(t *testing.T) {
+		for d, want := range map[time.Duration]time.Duration{
+			1:                      1,
+			9:                      9,
+			10:                     11,
+			2 * second:             2*second + 200*time.Millisecond,
+			10 * second:            11 * second,
+			120 * second:           121 * second,
+			math.MaxInt64 - second: math.MaxInt64,
+			math.MaxInt64:          math.MaxInt64,
+		} {
+			for _, m := range []*model.Model{
+				model.New(usual()), model.At(usual(), from), model.At(usual(), state{due, 6, 1, 3, 0, 0}),
+				model.At(usual(), state{halfOpen, 6, 1, 3, 1, 0}),
+			} {
+				again := model.At(usual(), m.State())
+				m.TripFor(d)
+				assert.Equal(t, want, m.RetryAfter(), "TripFor %v", d)
+				again.FailureRetryAfter(again.State().Generation, d)
+				assert.Equal(t, want, again.RetryAfter(), "report %v", d)
+			}
+		}
+	})
+}
+
 func TestForceAndReset(t *testing.T) {
 	for _, from := range everyPhase() {
 		name := from.Phase.String()
@@ -127,7 +180,8 @@ func TestForceAndReset(t *testing.T) {
 			one(public, "closed", 7, "reset", 0, 0),
 		}
 		if from.Phase == closed {
-			reset.sentence, reset.to, reset.published = "Reset on a closed breaker changes nothing", from, nil
+			reset.sentence = "Reset on a closed breaker clears failures and attempt, and publishes nothing"
+			reset.to, reset.published = state{Phase: closed, Generation: 6}, nil
 		}
 
 		open := rule{
@@ -158,8 +212,8 @@ func TestPublishing(t *testing.T) {
 		m := model.New(usual())
 		assert.Equal(t, state{}, m.State(), "a new breaker is the zero state")
 		m.Trip()
-		m.TripFor(time.Second)
-		m.Advance(time.Second)
+		m.TripFor(time.Minute)
+		m.Advance(61 * time.Second)
 		m.Admit()
 		m.RecordFailure()
 		m.ForceClosed()

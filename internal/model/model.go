@@ -6,7 +6,8 @@
 // It is an oracle. The lock-free breaker is tested against it, so it shares no
 // code with that breaker (a shared mistake would be invisible) and it prefers
 // the obvious to the fast everywhere. It has no jitter and no hooks: a
-// transition is put on a list, which the test takes away.
+// transition is put on a list, which the test takes away. Nor has it a classifier,
+// a slow threshold or a dry run: they decide which of its methods a call comes to.
 package model
 
 import (
@@ -15,7 +16,7 @@ import (
 	"time"
 )
 
-// Model is a circuit breaker. Build one with New or At; it is safe for
+// Model is a circuit breaker. Build one with New, At or AtCooling; it is safe for
 // concurrent use and must not be copied.
 type Model struct {
 	config Config // never changes
@@ -30,8 +31,20 @@ type Model struct {
 // New returns a closed breaker that has seen nothing.
 func New(c Config) *Model { return At(c, State{}) }
 
-// At returns a breaker that stands in s, with no timer pending.
+// At returns a breaker that stands in s, with no timer pending. When s is cooling, the end of its
+// open period is unknown and counts as now: TripFor and FailureRetryAfter start a new period.
+// AtCooling says when the period ends.
 func At(c Config, s State) *Model { return &Model{config: c, state: s} }
+
+// AtCooling returns a cooling breaker that stands in s and becomes due once left has passed.
+func AtCooling(c Config, s State, left time.Duration) *Model {
+	if s.Phase != Cooling || left < 0 {
+		panic(fmt.Sprintf("model: %v left in phase %v: want cooling, and no less than 0", left, s.Phase))
+	}
+	m := At(c, s)
+	m.cooling = m.arm(left)
+	return m
+}
 
 // State returns the state as it is now.
 func (m *Model) State() State {
@@ -93,6 +106,33 @@ func (m *Model) Failure(gen uint32) {
 	}
 }
 
+// FailureRetryAfter reports a failure through a permit of that generation, with the sink's word on
+// how long to wait: d, greater than 0. In its own generation it opens a closed breaker, or a half-open
+// one with a probe in flight, for d and the slack of TripFor; it counts an attempt when it was a
+// probe's. An open breaker is extended as TripFor does, whatever the permit's generation.
+func (m *Model) FailureRetryAfter(gen uint32, d time.Duration) {
+	if d <= 0 {
+		panic(fmt.Sprintf("model: retry after %v: want more than 0", d))
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	own := gen == m.state.Generation
+	switch m.state.Phase {
+	case Closed:
+		if own {
+			m.coolFor(withSlack(d), causeTripped)
+		}
+	case HalfOpen:
+		if own && m.state.Calls > 0 {
+			m.countAttempt()
+			m.coolFor(withSlack(d), causeTripped)
+		}
+	case Cooling, Due:
+		m.extend(d)
+	case ForcedOpen, ForcedClosed:
+	}
+}
+
 // Cancel gives a permit of that generation back and decides nothing.
 func (m *Model) Cancel(gen uint32) {
 	m.mu.Lock()
@@ -118,63 +158,12 @@ func (m *Model) RecordFailure() {
 }
 
 // Elapsed posts a timer's event: the timer was armed in that generation, when
-// that many probes had succeeded.
+// that many probes had succeeded. It is the event alone: it takes no pending timer's place, and it
+// does not start the stability timer again. Only a stability timer that fires in Advance starts again.
 func (m *Model) Elapsed(gen uint32, successes int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.elapsed(gen, successes)
-}
-
-// Trip opens a closed or half-open breaker for the usual recovery timeout. It
-// says nothing about the sink's recoveries, so the attempt stays.
-func (m *Model) Trip() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.trip()
-}
-
-// TripFor opens the breaker for exactly d, or is Trip when d is not positive. On
-// an open breaker it starts a new open period: who says how long to wait often
-// speaks just after somebody else's failure opened it.
-func (m *Model) TripFor(d time.Duration) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if d <= 0 {
-		m.trip()
-		return
-	}
-	switch m.state.Phase {
-	case Closed, HalfOpen, Cooling, Due:
-		m.coolFor(d, causeTripped)
-	case ForcedOpen, ForcedClosed:
-	}
-}
-
-// Reset closes the breaker from any other phase and forgets everything but the
-// generation. A closed breaker is left as it is, its counts too.
-func (m *Model) Reset() {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.state.Phase == Closed {
-		return
-	}
-	m.state.Failures = 0
-	m.state.Attempt = 0
-	m.change(Closed, causeReset)
-}
-
-// ForceOpen rejects every call until Reset or ForceClosed.
-func (m *Model) ForceOpen() { m.force(ForcedOpen) }
-
-// ForceClosed admits every call until Reset or ForceOpen.
-func (m *Model) ForceClosed() { m.force(ForcedClosed) }
-
-func (m *Model) force(to Phase) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.state.Phase != to {
-		m.change(to, causeForced)
-	}
 }
 
 // Everything below is called with the mutex held.
@@ -227,8 +216,10 @@ func (m *Model) elapsed(gen uint32, successes int) {
 	}
 	switch m.state.Phase {
 	case Closed:
-		// The sink was stable for a whole recovery timeout.
-		m.state.Attempt = 0
+		// The sink was stable for a while, unless failures are counted right now.
+		if m.state.Failures == 0 {
+			m.state.Attempt /= 2
+		}
 	case Cooling:
 		// Callers see open before and after, so nothing is published.
 		m.state.Phase = Due
@@ -240,14 +231,6 @@ func (m *Model) elapsed(gen uint32, successes int) {
 		m.countAttempt()
 		m.open(causeProbeTimedOut)
 	case Due, ForcedOpen, ForcedClosed:
-	}
-}
-
-func (m *Model) trip() {
-	switch m.state.Phase {
-	case Closed, HalfOpen:
-		m.open(causeTripped)
-	case Cooling, Due, ForcedOpen, ForcedClosed:
 	}
 }
 
@@ -263,7 +246,7 @@ func (m *Model) recovered() {
 	}
 	m.change(Closed, causeProbeSucceeded)
 	if m.state.Attempt > 0 {
-		m.arm(m.RecoveryTimeout(m.state.Attempt))
+		m.armStability()
 	}
 }
 
@@ -275,12 +258,6 @@ func (m *Model) open(cause string) {
 		return
 	}
 	m.coolFor(d, cause)
-}
-
-// coolFor opens the breaker, or begins a new open period, for exactly d.
-func (m *Model) coolFor(d time.Duration, cause string) {
-	m.change(Cooling, cause)
-	m.cooling = m.arm(d)
 }
 
 func (m *Model) countAttempt() {

@@ -66,8 +66,12 @@ func cancel(gen uint32) step  { return func(m *model.Model) { m.Cancel(gen) } }
 
 func tripFor(d time.Duration) step { return func(m *model.Model) { m.TripFor(d) } }
 
+func retryAfter(gen uint32, d time.Duration) step {
+	return func(m *model.Model) { m.FailureRetryAfter(gen, d) }
+}
+
 // A rule is one sentence: what is done to a breaker in from leaves it in to, and
-// publishes these transitions and no others. It is tried on a breaker without
+// publishes these transitions and no others. Run tries it on a breaker without
 // timers, so it is about the word alone.
 type rule struct {
 	sentence  string
@@ -81,13 +85,24 @@ type rule struct {
 func run(t *testing.T, rules []rule) {
 	t.Helper()
 	for _, r := range rules {
-		t.Run(r.sentence, func(t *testing.T) {
-			m := model.At(r.config, r.from)
-			r.do(m)
-			assert.Equal(t, r.to, m.State())
-			assert.Equal(t, r.published, m.Transitions())
-		})
+		t.Run(r.sentence, func(t *testing.T) { r.hold(t, model.At(r.config, r.from)) })
 	}
+}
+
+// runCooling tries each rule on a breaker that cools for so long yet.
+func runCooling(t *testing.T, left time.Duration, rules []rule) {
+	t.Helper()
+	for _, r := range rules {
+		t.Run(r.sentence, func(t *testing.T) { r.hold(t, model.AtCooling(r.config, r.from, left)) })
+	}
+}
+
+// hold asserts that m, which stands in from, follows the rule.
+func (r *rule) hold(t *testing.T, m *model.Model) {
+	t.Helper()
+	r.do(m)
+	assert.Equal(t, r.to, m.State())
+	assert.Equal(t, r.published, m.Transitions())
 }
 
 // one is the list of a single transition.
@@ -136,10 +151,24 @@ func TestTable(t *testing.T) {
 			one("closed", "open", 7, "failure_threshold", 3, 1),
 		},
 		{
-			"closed/Elapsed sets attempt to 0", usual(),
-			state{closed, 6, 5, 2, 0, 0},
+			"closed/Elapsed without failures halves attempt", usual(),
+			state{closed, 6, 5, 0, 0, 0},
 			elapsed(6, 0),
-			state{closed, 6, 0, 2, 0, 0},
+			state{closed, 6, 2, 0, 0, 0},
+			nil,
+		},
+		{
+			"closed/Elapsed halves an attempt of 1 to none", usual(),
+			state{closed, 6, 1, 0, 0, 0},
+			elapsed(6, 0),
+			state{closed, 6, 0, 0, 0, 0},
+			nil,
+		},
+		{
+			"closed/Elapsed with failures counted does nothing", usual(),
+			state{closed, 6, 5, 1, 0, 0},
+			elapsed(6, 0),
+			state{closed, 6, 5, 1, 0, 0},
 			nil,
 		},
 		{

@@ -5,6 +5,7 @@ package model_test
 import (
 	"math"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 
@@ -126,6 +127,84 @@ func TestOutcomes(t *testing.T) {
 			state{due, 6, 0, 3, 0, 0},
 			nil,
 		},
+	})
+}
+
+// TestRetryAfterReport has the report of a failure that says how long to wait.
+func TestRetryAfterReport(t *testing.T) {
+	const wait = 60 * second
+	run(t, []rule{
+		{
+			"in its own generation it opens a closed breaker, attempt and failures unchanged", usual(),
+			state{closed, 6, 1, 1, 0, 0},
+			retryAfter(6, wait),
+			state{cooling, 7, 1, 1, 0, 0},
+			one("closed", "open", 7, "tripped", 1, 1),
+		},
+		{
+			"it cools also without a recovery timeout", atOnce(),
+			state{closed, 6, 1, 1, 0, 0},
+			retryAfter(6, wait),
+			state{cooling, 7, 1, 1, 0, 0},
+			one("closed", "open", 7, "tripped", 1, 1),
+		},
+		{
+			"a probe's opens again and counts an attempt", usual(),
+			state{halfOpen, 6, 1, 3, 2, 2},
+			retryAfter(6, wait),
+			state{cooling, 7, 2, 3, 0, 0},
+			one("half_open", "open", 7, "tripped", 3, 2),
+		},
+		{
+			"a probe's attempt saturates", usual(),
+			state{halfOpen, 6, 31, 3, 1, 0},
+			retryAfter(6, wait),
+			state{cooling, 7, 31, 3, 0, 0},
+			one("half_open", "open", 7, "tripped", 3, 31),
+		},
+		{
+			"in half-open with no probe in flight it changes nothing", usual(),
+			state{halfOpen, 6, 1, 3, 0, 3},
+			retryAfter(6, wait),
+			state{halfOpen, 6, 1, 3, 0, 3},
+			nil,
+		},
+		{
+			"of another generation it starts a new open period when due, attempt unchanged", usual(),
+			state{due, 6, 1, 3, 0, 0},
+			retryAfter(5, wait),
+			state{cooling, 7, 1, 3, 0, 0},
+			one("open", "open", 7, "tripped", 3, 1),
+		},
+		{
+			"of another generation it starts a new one when the end is unknown, attempt unchanged", usual(),
+			state{cooling, 6, 1, 3, 0, 0},
+			retryAfter(5, wait),
+			state{cooling, 7, 1, 3, 0, 0},
+			one("open", "open", 7, "tripped", 3, 1),
+		},
+	})
+	for _, from := range everyPhase() {
+		name := from.Phase.String()
+		switch from.Phase {
+		case forcedOpen, forcedClosed:
+			run(t, []rule{
+				{"when forced it changes nothing/" + name, usual(), from, retryAfter(6, wait), from, nil},
+				{"when forced a late one changes nothing/" + name, usual(), from, retryAfter(5, wait), from, nil},
+			})
+		case closed, halfOpen:
+			for _, gen := range []uint32{0, 5, 7, 6 + 1<<24} {
+				run(t, []rule{{
+					"of another generation it changes nothing/" + name, usual(), from, retryAfter(gen, wait), from, nil,
+				}})
+			}
+		case cooling, due: // above, and TestExtending
+		}
+	}
+	t.Run("it says how long: more than nothing", func(t *testing.T) {
+		for _, d := range []time.Duration{0, -1} {
+			assert.Panics(t, func() { model.New(usual()).FailureRetryAfter(0, d) })
+		}
 	})
 }
 

@@ -10,6 +10,7 @@ type timer struct {
 	left       time.Duration
 	generation uint32 // what it was armed with, and will post
 	successes  int
+	stability  bool // starts again by itself
 }
 
 // arm starts a timer that will post the present generation and successes.
@@ -56,6 +57,9 @@ func (m *Model) Advance(d time.Duration) {
 		m.pass(t.left)
 		m.timers = append(m.timers[:i], m.timers[i+1:]...)
 		m.elapsed(t.generation, t.successes)
+		if t.stability {
+			d -= m.stabilityAgain(t, d)
+		}
 	}
 }
 
@@ -83,6 +87,11 @@ func (m *Model) pass(d time.Duration) {
 func (m *Model) RetryAfter() time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	return m.left()
+}
+
+// left is RetryAfter with the mutex held.
+func (m *Model) left() time.Duration {
 	if m.state.Phase != Cooling || m.cooling == nil {
 		return 0
 	}

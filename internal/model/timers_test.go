@@ -36,16 +36,21 @@ func stays(t *testing.T, m *model.Model, phase model.Phase, d time.Duration, the
 
 func TestRecoveryTimer(t *testing.T) {
 	t.Run("entering cooling arms the recovery timeout", func(t *testing.T) {
-		for name, enter := range map[string]step{
-			"by failures": func(m *model.Model) { m.RecordFailure(); m.RecordFailure(); m.RecordFailure() },
-			"by Trip":     (*model.Model).Trip,
-			"by TripFor":  tripFor(10 * second),
+		for _, r := range []struct {
+			name  string
+			enter step
+			want  time.Duration
+		}{
+			{"by failures", func(m *model.Model) { m.RecordFailure(); m.RecordFailure(); m.RecordFailure() }, 10 * second},
+			{"by Trip", (*model.Model).Trip, 10 * second},
+			{"by TripFor", tripFor(20 * second), 21 * second},
+			{"by a report", retryAfter(0, 30*second), 31 * second},
 		} {
-			t.Run(name, func(t *testing.T) {
+			t.Run(r.name, func(t *testing.T) {
 				m := model.New(usual())
-				enter(m)
-				assert.Equal(t, 10*second, m.RetryAfter())
-				stays(t, m, cooling, 10*second, due)
+				r.enter(m)
+				assert.Equal(t, r.want, m.RetryAfter())
+				stays(t, m, cooling, r.want, due)
 			})
 		}
 	})
@@ -59,28 +64,42 @@ func TestRecoveryTimer(t *testing.T) {
 		m.Trip()
 		stays(t, m, cooling, 20*second, due)
 	})
-	t.Run("TripFor's time is used as given", func(t *testing.T) {
+	t.Run("TripFor's time and its slack are used, whatever the attempt", func(t *testing.T) {
 		m := model.At(backsOff(), state{closed, 6, 5, 0, 0, 0})
 		m.TripFor(100 * second)
-		stays(t, m, cooling, 100*second, due)
+		stays(t, m, cooling, 101*second, due)
 	})
 	t.Run("TripFor cools for its time also without a recovery timeout", func(t *testing.T) {
 		m := model.New(atOnce())
-		m.TripFor(second)
-		stays(t, m, cooling, second, due)
+		m.TripFor(20 * second)
+		stays(t, m, cooling, 21*second, due)
 	})
 	t.Run("the earlier timer does not cut TripFor short", func(t *testing.T) {
 		m := model.New(usual())
 		m.Trip()
 		m.Advance(9 * second)
 		m.TripFor(5 * second)
-		stays(t, m, cooling, 5*second, due)
+		stays(t, m, cooling, 5500*time.Millisecond, due)
 	})
-	t.Run("nor does the earlier timer make it longer", func(t *testing.T) {
+	t.Run("TripFor does not cut the earlier timer short", func(t *testing.T) {
 		m := model.New(usual())
 		m.Trip()
 		m.TripFor(second)
-		stays(t, m, cooling, second, due)
+		assert.Len(t, m.Transitions(), 1)
+		stays(t, m, cooling, 10*second, due)
+	})
+	t.Run("a breaker put into cooling is due when the time left has passed", func(t *testing.T) {
+		m := model.AtCooling(usual(), state{cooling, 6, 1, 3, 0, 0}, 5*second)
+		assert.Equal(t, 5*second, m.RetryAfter())
+		stays(t, m, cooling, 5*second, due)
+		assert.Nil(t, m.Transitions())
+		m = model.AtCooling(usual(), state{cooling, 6, 1, 3, 0, 0}, 0)
+		m.Advance(0)
+		assert.Equal(t, due, m.State().Phase)
+	})
+	t.Run("only a cooling breaker has time left, and no less than none", func(t *testing.T) {
+		assert.Panics(t, func() { model.AtCooling(usual(), state{due, 6, 0, 3, 0, 0}, second) })
+		assert.Panics(t, func() { model.AtCooling(usual(), state{cooling, 6, 0, 3, 0, 0}, -1) })
 	})
 	t.Run("a failure while open does not restart the recovery timeout", func(t *testing.T) {
 		m := model.New(usual())
@@ -98,7 +117,7 @@ func TestRecoveryTimer(t *testing.T) {
 		assert.Equal(t, 7*second, m.RetryAfter())
 		m.TripFor(40 * second)
 		m.Advance(second)
-		assert.Equal(t, 39*second, m.RetryAfter())
+		assert.Equal(t, 40*second, m.RetryAfter())
 		m.ForceOpen()
 		assert.Zero(t, m.RetryAfter(), "forced-open")
 		m.Reset()
@@ -213,33 +232,6 @@ func TestProbeTimer(t *testing.T) {
 		m.Admit()
 		stays(t, m, halfOpen, 7*second, due)
 		assert.Equal(t, 1, m.State().Attempt)
-	})
-}
-
-func TestStabilityTimer(t *testing.T) {
-	closing := state{halfOpen, 6, 0, 3, 1, 3}
-	t.Run("closing from half-open arms the recovery timeout of the new attempt", func(t *testing.T) {
-		m := model.At(backsOff(), closing)
-		m.Success(6)
-		m.Advance(20*second - tick)
-		assert.Equal(t, 1, m.State().Attempt)
-		m.Advance(tick)
-		assert.Equal(t, state{closed, 7, 0, 0, 0, 0}, m.State())
-		assert.Len(t, m.Transitions(), 1, "stability is not published")
-	})
-	t.Run("a sink that fails again at once continues its back-off", func(t *testing.T) {
-		m := model.At(backsOff(), closing)
-		m.Success(6)
-		m.Advance(second)
-		m.Trip()
-		stays(t, m, cooling, 20*second, due)
-		assert.Equal(t, 1, m.State().Attempt, "the stability timer was of another generation")
-	})
-	t.Run("without a recovery timeout closing clears attempt at once", func(t *testing.T) {
-		m := model.At(atOnce(), state{halfOpen, 6, 5, 3, 1, 3})
-		m.Success(6)
-		assert.Equal(t, state{closed, 7, 0, 0, 0, 0}, m.State())
-		assert.Equal(t, one("half_open", "closed", 7, "probe_succeeded", 0, 0), m.Transitions())
 	})
 }
 

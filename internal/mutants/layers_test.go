@@ -67,7 +67,8 @@ var layers = []layer{
 	{name: "linearizability", variant: breaker, run: "^TestLinearizability$", checks: 5000, alone: true, proof: regexp.MustCompile("history: refused|panic:")},
 	{name: "386", variant: narrow, run: "^Test(Property|Cost_TheWord)", checks: 300},
 	{name: "race", variant: raced, run: "^TestSeed"},
-	{name: "explore", variant: explored, run: "^TestExplore", checks: 1000},
+	{name: "explore", variant: explored, run: "^TestExplore", skip: "^TestExploreTimer", checks: 1000},
+	{name: "timers", variant: explored, run: "^TestExploreTimer_Drawn$"},
 }
 
 func layerOf(name string) *layer {
@@ -176,7 +177,7 @@ func (b *bench) run(l *layer) (verdict, error) {
 	}
 	tests := exec.Command(binary, args...)
 	// What the tests themselves build is to have the mutant as well.
-	tests.Env = append(os.Environ(), fmt.Sprintf("RAPID_CHECKS=%d", max(1, l.checks)),
+	tests.Env = append(os.Environ(), fmt.Sprintf("RAPID_CHECKS=%d", max(1, l.checks)), "EXPLORE_DRAWN=300000",
 		"GOFLAGS="+strings.TrimSpace(os.Getenv("GOFLAGS")+" -overlay="+b.overlay))
 	tests.Dir = filepath.Join(root, l.variant.pkg)
 	if !l.inTree {

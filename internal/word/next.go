@@ -5,7 +5,8 @@ package word
 // Kind names what happened.
 type Kind uint8
 
-// The ten events. Each is a column of the table in CONCURRENCY.md and a function below.
+// The eleven events. Each is a column of the table in CONCURRENCY.md, or named below it, and a
+// function below.
 const (
 	Allow       Kind = iota // a caller asks to be admitted
 	Success                 // a call succeeded
@@ -13,7 +14,8 @@ const (
 	Cancel                  // a permit comes back unused
 	Elapsed                 // a timer fired
 	Trip                    // an operator opens the breaker for the recovery timeout
-	TripFor                 // an operator opens it for a time of his own, also when it is open
+	TripFor                 // an operator opens it for a given time, also when it is open
+	RetryAfter              // a call failed, and its error says how long to leave the sink alone
 	Reset                   // an operator closes it
 	ForceOpen               // an operator holds it open
 	ForceClosed             // an operator holds it closed
@@ -23,7 +25,8 @@ const (
 type Event struct {
 	Kind Kind
 
-	// Bound says that the event belongs to the period Generation: an outcome through a permit, or a timer. In any other
+	// Bound says that the event belongs to the period Generation: an outcome through a permit, a
+	// timer, or a TripFor that has compared the deadline of that period with its own. In any other
 	// period it changes nothing (I3).
 	Bound      bool
 	Generation uint32
@@ -68,6 +71,8 @@ func Next(w Word, e Event, p *Params) Word {
 		return w.trip(p)
 	case TripFor:
 		return w.tripFor()
+	case RetryAfter:
+		return w.retryAfter()
 	case Reset:
 		return w.reset()
 	case ForceOpen:
@@ -127,8 +132,9 @@ func (w Word) success(p *Params) Word {
 	return w
 }
 
-// recovered closes a breaker whose probes succeeded. It counts as an attempt until the sink has been stable for a whole
-// recovery timeout: a sink that takes one record and fails the next backs off like one that fails its probes.
+// recovered closes a breaker whose probes succeeded. It counts as an attempt, and only stability
+// takes attempts back: a sink that accepts one record and fails the next backs off like one that
+// fails its probes.
 func (w Word) recovered(p *Params) Word {
 	closed := w.enter(Closed).withFailures(0)
 	if p.DueAtOnce {
@@ -164,8 +170,10 @@ func (w Word) cancel() Word {
 // and Due share one, and Due ignores it) and Next has compared the generation already.
 func (w Word) elapsed(successes uint8, p *Params) Word {
 	switch w.Phase() {
-	case Closed: // the sink was stable for a whole recovery timeout
-		return w.withAttempt(0)
+	case Closed: // the stability timer: without a failure counted, the sink was stable
+		if w.Failures() == 0 {
+			return w.withAttempt(w.Attempt() / 2)
+		}
 	case Cooling: // the recovery timeout is over; open it stays until a caller asks, so this is no transition
 		return w.withPhase(Due)
 	case HalfOpen: // the probes do not answer
@@ -184,8 +192,9 @@ func (w Word) trip(p *Params) Word {
 	return w
 }
 
-// tripFor also starts a new period of an open breaker: a sink that says how long to wait is believed, and the new
-// generation voids the timer of the period before.
+// tripFor also starts a new period of an open breaker; the new generation voids the timer of the
+// period before. That the new period ends later is for the caller to check: deadlines are not in
+// the word.
 func (w Word) tripFor() Word {
 	switch w.Phase() {
 	case Closed, Cooling, Due, HalfOpen:
@@ -194,11 +203,25 @@ func (w Word) tripFor() Word {
 	return w
 }
 
-func (w Word) reset() Word {
-	if w.Phase() == Closed {
-		return w
+// retryAfter opens the breaker like tripFor, but as the outcome of a call: the answer of a probe is
+// a recovery that did not last.
+func (w Word) retryAfter() Word {
+	switch w.Phase() {
+	case Closed:
+		return w.enter(Cooling)
+	case HalfOpen:
+		if w.Calls() > 0 {
+			return w.enter(Cooling).withAttempt(w.Attempt() + 1)
+		}
 	}
-	return w.enter(Closed).withFailures(0).withAttempt(0)
+	return w
+}
+
+func (w Word) reset() Word {
+	if w.Phase() != Closed {
+		w = w.enter(Closed)
+	}
+	return w.withFailures(0).withAttempt(0)
 }
 
 func (w Word) force(p Phase) Word {

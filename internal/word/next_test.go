@@ -16,6 +16,7 @@ var (
 	giveBack     = Event{Kind: Cancel}
 	trip         = Event{Kind: Trip}
 	tripFor      = Event{Kind: TripFor}
+	retryAfter   = Event{Kind: RetryAfter, Bound: true, Generation: 7}
 	reset        = Event{Kind: Reset}
 	forceOpen    = Event{Kind: ForceOpen}
 	forceClosed  = Event{Kind: ForceClosed}
@@ -66,7 +67,10 @@ func TestNext(t *testing.T) {
 		{"closed: what tripped it is kept under weights", leaking, Make(Closed, 7, 0, 7, 0, 0), failure, Make(Cooling, 8, 0, 10, 0, 0)},
 		{"closed: it is due at once without a recovery timeout", dueAtOnce, dirty, failure, Make(Due, 8, 2, 3, 0, 0)},
 		{"closed: a cancel changes nothing", p, dirty, giveBack, dirty},
-		{"closed: stable for a recovery timeout", p, dirty, elapsed, Make(Closed, 7, 0, 2, 0, 0)},
+		{"closed: stable, half of the attempts are forgiven", p, Make(Closed, 7, 24, 0, 0, 0), elapsed, Make(Closed, 7, 12, 0, 0, 0)},
+		{"closed: stable, the odd half", p, Make(Closed, 7, MaxAttempt, 0, 0, 0), elapsed, Make(Closed, 7, 15, 0, 0, 0)},
+		{"closed: stable, the last attempt is forgiven", p, Make(Closed, 7, 1, 0, 0, 0), elapsed, closed},
+		{"closed: a counted failure is not stable", p, dirty, elapsed, dirty},
 
 		{"cooling: rejects", p, cooling, allow, cooling},
 		{"cooling: a success changes nothing", p, cooling, success, cooling},
@@ -122,6 +126,20 @@ func TestNext(t *testing.T) {
 		{"timely success", p, half, bound(success, 7), Make(HalfOpen, 7, 2, 3, 0, 1)},
 		{"timely cancel", p, half, bound(giveBack, 7), Make(HalfOpen, 7, 2, 3, 0, 0)},
 
+		{"retry-after opens a closed breaker, attempt unchanged", p, dirty, retryAfter, Make(Cooling, 8, 2, 2, 0, 0)},
+		{"retry-after cools also without a recovery timeout", dueAtOnce, dirty, retryAfter, Make(Cooling, 8, 2, 2, 0, 0)},
+		{"retry-after of a probe is a failed recovery", p, half, retryAfter, Make(Cooling, 8, 3, 3, 0, 0)},
+		{"retry-after of a probe saturates attempt", p, Make(HalfOpen, 7, MaxAttempt, 3, 1, 0), retryAfter, Make(Cooling, 8, MaxAttempt, 3, 0, 0)},
+		{"retry-after without a probe changes nothing", p, idle, retryAfter, idle},
+		{"retry-after changes nothing when cooling", p, cooling, retryAfter, cooling},
+		{"retry-after changes nothing when due", p, due, retryAfter, due},
+		{"retry-after changes nothing when forced open", p, forcedOpen, retryAfter, forcedOpen},
+		{"retry-after changes nothing when forced closed", p, forcedClosed, retryAfter, forcedClosed},
+		{"late retry-after, closed", p, dirty, bound(retryAfter, 6), dirty},
+		{"late retry-after, half-open", p, half, bound(retryAfter, 6), half},
+		{"trip-for of another period", p, cooling, bound(tripFor, 6), cooling},
+		{"timely trip-for", p, cooling, bound(tripFor, 7), Make(Cooling, 8, 2, 3, 0, 0)},
+
 		{"trip opens a closed breaker, attempt unchanged", p, dirty, trip, Make(Cooling, 8, 2, 2, 0, 0)},
 		{"trip opens, due at once", dueAtOnce, dirty, trip, Make(Due, 8, 2, 2, 0, 0)},
 		{"trip opens a half-open breaker, attempt unchanged", p, half, trip, Make(Cooling, 8, 2, 3, 0, 0)},
@@ -137,7 +155,8 @@ func TestNext(t *testing.T) {
 		{"trip-for changes nothing when forced open", p, forcedOpen, tripFor, forcedOpen},
 		{"trip-for changes nothing when forced closed", p, forcedClosed, tripFor, forcedClosed},
 
-		{"reset changes nothing when closed", p, dirty, reset, dirty},
+		{"reset clears a closed breaker, in the same period", p, dirty, reset, closed},
+		{"reset of a healthy breaker writes nothing", p, closed, reset, closed},
 		{"reset closes when cooling", p, cooling, reset, Make(Closed, 8, 0, 0, 0, 0)},
 		{"reset closes when due", p, due, reset, Make(Closed, 8, 0, 0, 0, 0)},
 		{"reset closes when half-open", p, Make(HalfOpen, 7, 2, 3, 2, 1), reset, Make(Closed, 8, 0, 0, 0, 0)},

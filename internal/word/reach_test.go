@@ -45,11 +45,19 @@ func alphabet(successThreshold int) []step {
 			step{"permit failure", word.Failure, true, ago, 0, (*model.Model).Failure},
 			step{"permit cancel", word.Cancel, true, ago, 0, (*model.Model).Cancel},
 		)
+		steps = append(steps, step{"permit retry-after", word.RetryAfter, true, ago, 0, retryAfter})
 		for n := range successThreshold {
 			steps = append(steps, step{"elapsed", word.Elapsed, true, ago, n, func(m *model.Model, g uint32) { m.Elapsed(g, n) }})
 		}
 	}
 	return steps
+}
+
+// retryAfter is the event alone. A report that meets an open breaker goes on with a TripFor.
+func retryAfter(m *model.Model, generation uint32) {
+	if p := m.State().Phase; p != model.Cooling && p != model.Due {
+		m.FailureRetryAfter(generation, time.Second)
+	}
 }
 
 // state reads a word in the model's terms.
@@ -187,7 +195,7 @@ func TestTotal(t *testing.T) {
 			MaxCalls: random.Uint32(), SuccessThreshold: random.Uint32(), DueAtOnce: random.IntN(2) == 0,
 		}
 		e := word.Event{
-			Kind: word.Kind(random.Uint32N(12)), Bound: random.IntN(2) == 0,
+			Kind: word.Kind(random.Uint32N(13)), Bound: random.IntN(2) == 0,
 			Generation: w.Generation() + random.Uint32N(2), Successes: uint8(random.Uint32()),
 		}
 		describe := func() string { return fmt.Sprintf("from %x by %+v with %+v", uint64(w), e, p) }

@@ -83,8 +83,8 @@ func (w Word) Phase() Phase { return Phase(w >> phaseShift) }
 // the carry of its last increment is masked off: it wraps to 0 and touches no neighbour (I4).
 func (w Word) Generation() uint32 { return uint32(w & generationMask >> generationShift) }
 
-// Attempt returns the recoveries that did not last since the breaker was last stable; it stays at 31 once there, where
-// any back-off has long met its cap.
+// Attempt returns the recoveries that did not last since the sink was last stable. It saturates at
+// 31, where any back-off has long met its cap.
 func (w Word) Attempt() uint32 { return uint32(w & attemptMask >> attemptShift) }
 
 // Failures returns the failure count in units of weight: while closed what has been counted, while open and half-open
@@ -98,7 +98,7 @@ func (w Word) Calls() uint32 { return uint32(w & callsMask >> callsShift) }
 // Params.SuccessThreshold, which fits: the success that reaches the threshold closes the breaker instead.
 func (w Word) Successes() uint32 { return uint32(w & successesMask >> successesShift) }
 
-// The two questions of the hot path, as constants: a method would not fit the inliner's budget.
+// The questions of the hot path, as constants: a method would not fit the inliner's budget.
 const (
 	// MaxClosed is the largest word of a closed breaker: the phase is on top and Closed is 0. A call passes at any word
 	// up to it, whatever has been counted.
@@ -107,6 +107,10 @@ const (
 	// Unhealthy masks what a healthy breaker has not: a phase other than Closed, a failure. Where it meets no bit, a
 	// success changes nothing, whatever generation it comes from.
 	Unhealthy = phaseMask | failuresMask
+
+	// MinCooling is the smallest word of a cooling breaker, and CoolingWords how many there are.
+	MinCooling   = Word(Cooling) << phaseShift
+	CoolingWords = MaxClosed + 1
 )
 
 // Admits reports whether a call passes without changing the word.
@@ -114,6 +118,9 @@ func (w Word) Admits() bool { return w.Phase() == Closed || w.Phase() == ForcedC
 
 // Rejects reports whether a call is turned away without changing the word, whatever the limits are.
 func (w Word) Rejects() bool { return w.Phase() == Cooling || w.Phase() == ForcedOpen }
+
+// Open reports whether the breaker is open to its callers and not forced.
+func (w Word) Open() bool { return w.Phase() == Cooling || w.Phase() == Due }
 
 // The with functions return w with one field replaced. Next passes values that fit, but for failures and attempt, which
 // saturate here; the masks are what keeps any other value out of the neighbour (I4).

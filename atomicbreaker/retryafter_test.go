@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package atomicbreaker_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
+	"github.com/sinkguard/go-atomicbreaker/internal/word"
+)
+
+// tooMany is a response 429 whose Retry-After says how long to wait.
+type tooMany struct{ wait time.Duration }
+
+func (e *tooMany) Error() string { return fmt.Sprintf("429, retry after %v", e.wait) }
+
+func waitOf(err error) (time.Duration, bool) {
+	var e *tooMany
+	if errors.As(err, &e) {
+		return e.wait, true
+	}
+	return 0, false
+}
+
+// limited returns a breaker that reads tooMany, with so many calls in flight.
+func limited(t *testing.T, calls int, opts ...atomicbreaker.Option) (*atomicbreaker.Breaker, *ledger, []atomicbreaker.Permit) {
+	t.Helper()
+	b, l := kept(t, append(opts, atomicbreaker.WithRetryAfter(waitOf))...)
+	permits := make([]atomicbreaker.Permit, calls)
+	for i := range permits {
+		permits[i] = acquired(t, b)
+	}
+	return b, l, permits
+}
+
+// The sink answers all calls in flight with the same time to wait, the last one a second after the first.
+func TestRetryAfter_ManyAnswersAreOneTransition(t *testing.T) {
+	const calls = 101
+	for name, d := range map[string]time.Duration{"a long time": 120 * time.Second, "a short one": 5 * time.Second} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b, l, permits := limited(t, calls+1)
+				slack := min(time.Second, d/10)
+				for i := range calls {
+					if i > 0 {
+						pass(slack / (calls - 1))
+					}
+					permits[i].Report(&tooMany{d})
+				}
+				require.Len(t, l.all(), 1)
+				require.Equal(t, d, b.RetryAfter(), "no answer has asked for more")
+				pass(1)
+				permits[calls].Report(&tooMany{d}) // this one does
+				require.Len(t, l.all(), 2)
+				require.Equal(t, d+slack, b.RetryAfter())
+			})
+		})
+	}
+}
+
+// Virtual time stands still while they race.
+func TestRetryAfter_AnswersAtOnceAreOneTransition(t *testing.T) {
+	const calls, d = 100, 120 * time.Second
+	for range 100 {
+		synctest.Test(t, func(t *testing.T) {
+			b, l, permits := limited(t, calls, atomicbreaker.WithRecoveryTimeout(time.Second))
+			together(calls, func(i int) { permits[i].Report(&tooMany{d}) })
+			require.Len(t, l.all(), 1)
+			require.Equal(t, d+time.Second, b.RetryAfter())
+			pass(d + time.Second - 1)
+			require.False(t, b.Allow())
+			pass(1)
+			require.True(t, b.Allow())
+		})
+	}
+}
+
+// Answers that differ: the breaker waits for the longest, whichever comes first.
+func TestRetryAfter_AnswersThatDifferLeaveTheLongest(t *testing.T) {
+	const calls, longest = 100, 100 * time.Minute
+	for range 100 {
+		synctest.Test(t, func(t *testing.T) {
+			b, l, permits := limited(t, calls, atomicbreaker.WithFailureThreshold(1))
+			together(calls, func(i int) {
+				if i%10 == 0 {
+					permits[i].Report(errDown) // may open it before the others do
+				} else {
+					permits[i].Report(&tooMany{time.Duration(i+1) * time.Minute})
+				}
+			})
+			require.LessOrEqual(t, len(l.all()), calls)
+			require.Equal(t, longest+time.Second, b.RetryAfter())
+		})
+	}
+}
+
+func TestRetryAfter_AShorterAnswerDoesNotShorten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, l, permits := limited(t, 2)
+		permits[0].Report(&tooMany{120 * time.Second})
+		permits[1].Report(&tooMany{time.Second})
+		require.Equal(t, 121*time.Second, b.RetryAfter())
+		require.Len(t, l.all(), 1)
+		require.Equal(t, atomicbreaker.CauseTripped, l.last().Cause)
+	})
+}
+
+// A single answer opens, whatever the threshold; it is no counted failure.
+func TestRetryAfter_OpensThroughEveryReport(t *testing.T) {
+	want := &tooMany{time.Minute}
+	for name, report := range map[string]func(*atomicbreaker.Breaker) error{
+		"Do": func(b *atomicbreaker.Breaker) error { return b.Do(func() error { return want }) },
+		"Call": func(b *atomicbreaker.Breaker) error {
+			_, err := atomicbreaker.Call(b, func() (int, error) { return 0, want })
+			return err
+		},
+		"Report": func(b *atomicbreaker.Breaker) error {
+			p, _ := b.TryAcquire()
+			p.Report(want)
+			return want
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b, l, _ := limited(t, 0, atomicbreaker.WithJitter(3), atomicbreaker.WithBackoff(time.Hour))
+				require.Same(t, want, report(b), "unchanged")
+				require.Equal(t, []atomicbreaker.Transition{{
+					Name: "sink", From: atomicbreaker.Closed, To: atomicbreaker.Open, Generation: 1,
+					Cause: atomicbreaker.CauseTripped, Err: want,
+				}}, undated(l.all()...))
+				require.Equal(t, time.Now(), l.last().At)
+				require.Equal(t, 61*time.Second, b.RetryAfter(), "neither back-off nor jitter")
+			})
+		})
+	}
+}
+
+// A probe that is answered with a time to wait is a recovery that did not last: one event, one attempt.
+func TestRetryAfter_OfAProbeCountsAsAnAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, l, _ := limited(t, 0, atomicbreaker.WithBackoff(time.Hour), atomicbreaker.WithHalfOpenMaxCalls(2))
+		b.Start(word.Make(word.Due, 6, 2, 5, 0, 0))
+		answered, other := acquired(t, b), acquired(t, b)
+		answered.Report(&tooMany{time.Minute})
+		require.Equal(t, word.Make(word.Cooling, 8, 3, 5, 0, 0), b.Word())
+		require.Len(t, l.all(), 2)
+		require.Equal(t, atomicbreaker.HalfOpen, l.last().From)
+		require.Equal(t, atomicbreaker.CauseTripped, l.last().Cause)
+		require.Equal(t, 3, l.last().Attempt)
+		require.Equal(t, 61*time.Second, b.RetryAfter())
+
+		other.Report(&tooMany{time.Hour}) // late by now: it makes the open period longer and is no attempt
+		require.Equal(t, word.Make(word.Cooling, 9, 3, 5, 0, 0), b.Word())
+		require.Equal(t, time.Hour+time.Second, b.RetryAfter())
+	})
+}
+
+// A report of an earlier period can make an open period longer. In any other state it changes nothing.
+func TestRetryAfter_OfAnEarlierPeriod(t *testing.T) {
+	for phase := word.Closed; phase <= word.ForcedClosed; phase++ {
+		synctest.Test(t, func(t *testing.T) {
+			b, l, _ := limited(t, 0)
+			calls := uint32(0)
+			if phase == word.HalfOpen {
+				calls = 1
+			}
+			before := word.Make(phase, 9, 3, 4, calls, 0)
+			b.Start(before)
+			p := b.PermitOf(8)
+			err := &tooMany{time.Minute}
+			p.Report(err)
+			require.Zero(t, p.Generation(), "spent")
+			if phase != word.Cooling && phase != word.Due {
+				require.Equal(t, before, b.Word(), "phase %d", phase)
+				require.Empty(t, l.all())
+				return
+			}
+			require.Equal(t, word.Make(word.Cooling, 10, 3, 4, 0, 0), b.Word(), "phase %d", phase)
+			require.Equal(t, []atomicbreaker.Transition{{
+				Name: "sink", From: atomicbreaker.Open, To: atomicbreaker.Open, Generation: 10,
+				Cause: atomicbreaker.CauseTripped, Failures: 4, Attempt: 3, Err: err,
+			}}, undated(l.all()...))
+			require.Equal(t, 61*time.Second, b.RetryAfter())
+
+			p = b.PermitOf(8)
+			p.Report(&tooMany{time.Second})
+			require.Len(t, l.all(), 1, "nothing is shortened")
+		})
+	}
+}
+
+// What is asked, and of which errors.
+func TestRetryAfter_IsAskedBeforeTheClassifier(t *testing.T) {
+	var says time.Duration
+	var ok bool
+	var asked, classified []error
+	newBreaker := func() *atomicbreaker.Breaker {
+		says, ok, asked, classified = 0, false, nil, nil
+		return atomicbreaker.MustNew("sink",
+			atomicbreaker.WithRetryAfter(func(err error) (time.Duration, bool) {
+				require.Empty(t, classified)
+				asked = append(asked, err)
+				return says, ok
+			}),
+			atomicbreaker.WithClassifier(func(err error) atomicbreaker.Outcome {
+				classified = append(classified, err)
+				return atomicbreaker.Failure
+			}))
+	}
+	t.Run("one that names a time is not classified", func(t *testing.T) {
+		b := newBreaker()
+		says, ok = 1, true
+		_ = b.Do(down)
+		require.Equal(t, []error{errDown}, asked)
+		require.Empty(t, classified)
+		require.Equal(t, atomicbreaker.Open, b.State())
+	})
+	for name, no := range map[string]struct {
+		says time.Duration
+		ok   bool
+	}{"no": {time.Hour, false}, "a time of 0": {0, true}, "a time below 0": {-1, true}} {
+		t.Run(name+" leaves it to the classifier", func(t *testing.T) {
+			b := newBreaker()
+			says, ok = no.says, no.ok
+			_ = b.Do(down)
+			require.Equal(t, []error{errDown}, asked)
+			require.Equal(t, []error{errDown}, classified)
+			require.Equal(t, atomicbreaker.Snapshot{Failures: 1}, b.Snapshot())
+		})
+	}
+	t.Run("never about success, a spent permit, or what the caller has judged", func(t *testing.T) {
+		b := newBreaker()
+		says, ok = time.Hour, true
+		_ = b.Do(up)
+		p := acquired(t, b)
+		p.Report(nil)
+		p.Report(errDown)
+		p = acquired(t, b)
+		p.Fail(errDown)
+		require.Empty(t, asked)
+		require.Equal(t, atomicbreaker.Snapshot{Failures: 1}, b.Snapshot())
+	})
+	t.Run("one that panics settles nothing", func(t *testing.T) {
+		b := atomicbreaker.MustNew("sink",
+			atomicbreaker.WithRetryAfter(func(error) (time.Duration, bool) { panic("retry after") }))
+		p := acquired(t, b)
+		require.PanicsWithValue(t, "retry after", func() { p.Report(errDown) })
+		require.Zero(t, b.Snapshot())
+		p.Failure()
+		require.Equal(t, atomicbreaker.Snapshot{Failures: 1}, b.Snapshot())
+	})
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+
+//go:build !explore
+
+package atomicbreaker_test
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
+	"github.com/sinkguard/go-atomicbreaker/internal/word"
+)
+
+// drive makes calls evenly spread over time. fails says whether the sink fails one at that time since
+// the start. It returns how many calls there were and how many of them were turned away.
+func drive(b *atomicbreaker.Breaker, each, during time.Duration, fails func(at time.Duration) bool) (calls, away int) {
+	start := time.Now()
+	for time.Since(start) < during {
+		wait(each)
+		calls++
+		p, ok := b.TryAcquire()
+		switch {
+		case !ok:
+			away++
+		case fails(time.Since(start)):
+			p.Failure()
+		default:
+			p.Success()
+		}
+	}
+	return calls, away
+}
+
+// The sink is down for four hours, which takes the back-off to an hour. It is well again then, but
+// for one second in fifty minutes. An hour's rest for each such second would turn away most calls.
+func TestVirtualTime_ALongOutageIsForgivenSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := atomicbreaker.MustNew("sink", atomicbreaker.WithBackoff(time.Hour))
+		const each = 100 * time.Millisecond
+		drive(b, each, 4*time.Hour, func(time.Duration) bool { return true })
+		require.Equal(t, atomicbreaker.Open, b.State())
+		require.GreaterOrEqual(t, b.Snapshot().Attempt, 9)
+		for b.State() != atomicbreaker.Closed {
+			drive(b, each, each, func(time.Duration) bool { return false })
+		}
+
+		blips := 0
+		calls, away := drive(b, each, 22*time.Hour, func(at time.Duration) bool {
+			blip := at%(50*time.Minute) >= 50*time.Minute-time.Second
+			if blip && (at-each)%(50*time.Minute) < 50*time.Minute-time.Second {
+				blips++
+			}
+			return blip
+		})
+		share := float64(away) / float64(calls)
+		t.Logf("%d blips turned away %d of %d calls: %.2f %%", blips, away, calls, 100*share)
+		require.Equal(t, 26, blips)
+		// Each blip costs one plain recovery timeout of 30 s, which is 1 % of 50 minutes.
+		require.Positive(t, away)
+		require.Less(t, share, 0.015)
+	})
+}
+
+// A sink that fails too many calls, and not all, trips slowly. A failure is counted at the end of
+// almost every stability timeout, so that little is forgiven and the open periods grow up to the cap.
+func TestVirtualTime_ASlowTripBacksOff(t *testing.T) {
+	for seed := range uint64(5) {
+		synctest.Test(t, func(t *testing.T) {
+			var opened, ended []time.Time
+			b := atomicbreaker.MustNew("sink", atomicbreaker.WithFailureRate(0.2), atomicbreaker.WithFailureThreshold(100),
+				atomicbreaker.WithRecoveryTimeout(time.Second), atomicbreaker.WithBackoff(5*time.Minute),
+				atomicbreaker.WithOnTransition(func(tr atomicbreaker.Transition) {
+					if tr.To == atomicbreaker.Open {
+						opened = append(opened, tr.At)
+					} else if tr.From == atomicbreaker.Open {
+						ended = append(ended, tr.At)
+					}
+				}))
+			random := rand.New(rand.NewPCG(seed, 0))
+			var shares []float64
+			for range 3 {
+				calls, away := drive(b, 100*time.Millisecond, time.Hour, func(time.Duration) bool { return random.Float64() < 0.3 })
+				shares = append(shares, float64(away)/float64(calls))
+			}
+			var periods []time.Duration
+			for i := range ended {
+				periods = append(periods, ended[i].Sub(opened[i]).Round(time.Second))
+			}
+			t.Logf("seed %d: turned away in each hour %.0f %%, %.0f %%, %.0f %%; open for %v",
+				seed, 100*shares[0], 100*shares[1], 100*shares[2], periods)
+			require.Equal(t, time.Second, periods[0])
+			assert.Equal(t, 5*time.Minute, slices.Max(periods))
+			// 80 s to trip and 300 s open are 79 %; a breaker that never backs off turns away 1 %.
+			assert.Greater(t, shares[1], 0.6)
+			assert.Greater(t, shares[2], 0.6)
+		})
+	}
+}
+
+// A tiny recovery timeout does not turn the stability timer into a busy loop.
+func TestVirtualTime_StabilityTakesAtLeastTenMilliseconds(t *testing.T) {
+	const least = 10 * time.Millisecond
+	for _, tt := range []struct{ recovery, stable time.Duration }{
+		{1, least},
+		{time.Millisecond, least},
+		{least - 1, least},
+		{least, least},
+		{least + 1, least + 1},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			b := atomicbreaker.MustNew("sink", atomicbreaker.WithRecoveryTimeout(tt.recovery))
+			b.Start(word.Make(word.HalfOpen, 1, 5, 0, 1, 0))
+			b.RecordSuccess()
+			for _, attempt := range []int{6, 3, 1} {
+				wait(tt.stable - tick)
+				require.Equal(t, attempt, b.Snapshot().Attempt, "%v", tt.recovery)
+				wait(tick)
+			}
+			require.Zero(t, b.Snapshot().Attempt)
+			b.Trip()
+			coolsFor(t, b, tt.recovery)
+		})
+	}
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package history_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/sinkguard/go-atomicbreaker/internal/history"
+	"github.com/sinkguard/go-atomicbreaker/internal/model"
+)
+
+// newPeriod is the transition from one open period to the next.
+func newPeriod(generation uint32) model.Transition {
+	return model.Transition{From: "open", To: "open", Generation: generation, Cause: "tripped"}
+}
+
+// oneByOne gives operations intervals, each after the one before.
+func oneByOne(operations ...history.Operation) []history.Operation {
+	for i := range operations {
+		operations[i].Call, operations[i].Return = int64(10*i), int64(10*i+5)
+	}
+	return operations
+}
+
+// judged is the verdict on a breaker that stood in start, did operations, and published told.
+func judged(start, final model.State, told []model.Transition, operations ...history.Operation) error {
+	h := &history.History{Config: strict, Start: start, Final: final, Told: told, Operations: operations}
+	return history.Judge(h, time.Minute)
+}
+
+// The judge knows no deadline: a cooling breaker that is asked to wait may start a new open period, or not.
+func TestJudge_EitherWay(t *testing.T) {
+	admitted := history.Operation{Kind: history.DoAdmit, Verdict: model.Admitted}
+	for _, o := range []history.Operation{
+		{Kind: history.TripFor},
+		{Kind: history.FailureRetryAfter, Generation: 2},
+		{Kind: history.FailureRetryAfter, Generation: 3},
+		{Kind: history.DoFailureRetryAfter},
+	} {
+		t.Run(o.Describe(), func(t *testing.T) {
+			start, began := in(model.Closed, 2), []model.Transition{{From: "closed", To: "open", Generation: 3, Cause: "tripped"}}
+			before := []history.Operation{admitted, {Kind: history.Trip}} // DoFailureRetryAfter needs an admission
+			do := func(final model.State, told ...model.Transition) error {
+				return judged(start, final, append(began, told...), oneByOne(append(before, o)...)...)
+			}
+			assert.NoError(t, do(in(model.Cooling, 3)))
+			assert.NoError(t, do(in(model.Cooling, 4), newPeriod(4)))
+			assert.ErrorIs(t, do(in(model.Due, 4), newPeriod(4)), history.ErrRefused, "not due")
+			assert.ErrorIs(t, do(in(model.Cooling, 5), newPeriod(4), newPeriod(5)), history.ErrRefused, "one period")
+			forced := newPeriod(4)
+			forced.Cause = "forced"
+			assert.ErrorIs(t, do(in(model.Cooling, 4), forced), history.ErrRefused, "cause")
+
+			before = append(before, history.Operation{Kind: history.Elapsed, Generation: 3})
+			assert.NoError(t, do(in(model.Cooling, 4), newPeriod(4)), "due")
+			assert.ErrorIs(t, do(in(model.Due, 3)), history.ErrRefused, "nothing covers a wait on a due breaker")
+		})
+	}
+}
+
+// The choice is made once, in the order of the calls: what is seen in between decides.
+func TestJudge_EitherWayIsSeen(t *testing.T) {
+	first := history.Operation{Call: 0, Return: 10, Kind: history.TripFor}
+	second := history.Operation{Call: 40, Return: 50, Kind: history.TripFor}
+	final, told := in(model.Cooling, 4), []model.Transition{newPeriod(4)}
+	for generation := range uint32(6) {
+		seen := history.Operation{Call: 20, Return: 30, Kind: history.Snapshot, State: in(model.Cooling, generation)}
+		err := judged(in(model.Cooling, 3), final, told, first, seen, second)
+		if generation == 3 || generation == 4 {
+			assert.NoError(t, err, "generation %d", generation)
+		} else {
+			assert.ErrorIs(t, err, history.ErrRefused, "generation %d", generation)
+		}
+	}
+	spent := history.Operation{Call: 40, Return: 50, Kind: history.FailureRetryAfter, Generation: 3, Spent: true}
+	assert.ErrorIs(t, judged(in(model.Cooling, 3), final, told, spent), history.ErrRefused, "a spent permit extends nothing")
+}
+
+// An operation that opened the breaker may extend a shorter open period that another one has started, before it returns.
+func TestJudge_Extension(t *testing.T) {
+	for _, opener := range []history.Operation{
+		{Kind: history.RecordFailure},
+		{Kind: history.Failure, Generation: 2},
+		{Kind: history.FailureRetryAfter, Generation: 2},
+		{Kind: history.Trip},
+		{Kind: history.TripFor},
+	} {
+		t.Run(opener.Describe(), func(t *testing.T) {
+			opener.Call, opener.Return = 0, 100
+			opened := model.Transition{From: "closed", To: "open", Generation: 3, Cause: "tripped"}
+			state := func(generation uint32) model.State { return in(model.Cooling, generation) }
+			fails := opener.Kind == history.RecordFailure || opener.Kind == history.Failure
+			if fails {
+				opened.Cause, opened.Failures = "failure_threshold", 1
+				state = func(generation uint32) model.State {
+					return model.State{Phase: model.Cooling, Generation: generation, Failures: 1}
+				}
+			}
+			period := func(generation uint32) model.Transition {
+				p := newPeriod(generation)
+				p.Failures = opened.Failures
+				return p
+			}
+			look := func(at int64, generation uint32) history.Operation {
+				return history.Operation{Thread: 1, Call: at, Return: at + 5, Kind: history.Snapshot, State: state(generation)}
+			}
+			do := func(final uint32, operations ...history.Operation) error {
+				told := []model.Transition{opened, period(4), period(5), period(6), period(7)}
+				return judged(in(model.Closed, 2), state(final), told[:final-2], append(operations, opener)...)
+			}
+			tripFor := history.Operation{Thread: 1, Call: 30, Return: 40, Kind: history.TripFor}
+			assert.NoError(t, do(5, look(20, 3), tripFor, look(50, 4), look(110, 5)))
+			assert.NoError(t, do(5, look(20, 3), tripFor, look(50, 4), look(60, 5)))
+			assert.NoError(t, do(4, look(20, 3), tripFor, look(110, 4)), "it need not")
+			assert.ErrorIs(t, do(5, tripFor, look(50, 4), look(110, 4)), history.ErrRefused, "after it has returned")
+			if fails { // of an opening that is a wait itself, more is accepted
+				assert.ErrorIs(t, do(5, look(20, 4), tripFor), history.ErrRefused, "before there was anything to extend")
+				assert.ErrorIs(t, do(6, tripFor), history.ErrRefused, "once for each shorter period")
+			}
+
+			again := history.Operation{Thread: 1, Call: 60, Return: 70, Kind: history.TripFor}
+			assert.NoError(t, do(7, tripFor, look(50, 5), again), "once for each, and there may be two")
+
+			later := tripFor
+			later.Call, later.Return = 101, 120
+			assert.ErrorIs(t, do(5, later), history.ErrRefused, "it has returned before there was one")
+			spent := history.Operation{Thread: 1, Call: 30, Return: 40, Kind: history.FailureRetryAfter, Spent: true}
+			assert.ErrorIs(t, do(5, spent, later), history.ErrRefused, "a spent permit starts no period")
+			tripFor.Thread = 0
+			tripFor.Call, tripFor.Return = 101, 120
+			assert.ErrorIs(t, do(5, tripFor), history.ErrRefused, "nobody extends its own")
+		})
+	}
+}
