@@ -26,8 +26,12 @@ type Breaker struct {
 	word   cell
 	params word.Params
 
-	sheds word.Word // of the words from MinCooling on, those at which Do turns calls away at once; 0 in a dry run
-	clock clock     // takes no space
+	// The largest word that may admit a call: word.MaxAdmitting, in a dry run word.MaxWord.
+	admitting word.Word
+
+	errOpen, errTooManyProbes error // what Do returns
+
+	clock clock // takes no space
 
 	// What follows is read only by a call that found something to change or was turned away.
 	self       *Breaker // the address of a breaker that New made, and of no copy
@@ -39,8 +43,6 @@ type Breaker struct {
 	syncHooks, asyncHooks *hooks // nil where there are none
 	subscriptions         pointer[[]*hooks]
 	onHookPanic           func(Transition, any)
-
-	errOpen, errTooManyProbes error // what Do returns
 
 	timer pointer[periodTimer] // of the newest period that has one, nil before the first
 }
@@ -56,7 +58,7 @@ func New(name string, opts ...Option) (*Breaker, error) {
 	}
 	b := &Breaker{
 		params:           c.params,
-		sheds:            word.CoolingWords,
+		admitting:        word.MaxAdmitting,
 		name:             name,
 		timing:           c.timing,
 		classify:         c.classify,
@@ -69,7 +71,7 @@ func New(name string, opts ...Option) (*Breaker, error) {
 	}
 	b.self = b
 	if c.dryRun {
-		b.sheds = 0
+		b.admitting = word.MaxWord
 	}
 	return b, nil
 }
@@ -94,6 +96,9 @@ func (b *Breaker) SlowThreshold() time.Duration { return b.timing.slow }
 //
 //go:noinline
 func (b *Breaker) allowSlow(w word.Word) bool {
+	if w > b.admitting {
+		return false
+	}
 	_, ok := b.admit(w)
 	return ok || b.dryRun()
 }
@@ -101,9 +106,6 @@ func (b *Breaker) allowSlow(w word.Word) bool {
 // admit asks for admission where the breaker is not closed. It returns the word that admitted the caller, or the one that
 // turned it away.
 func (b *Breaker) admit(w word.Word) (word.Word, bool) {
-	if w.Rejects() { // Next would find the same, less quickly
-		return w, false
-	}
 	old, next := b.post(w, word.Event{Kind: word.Allow}, detail{})
 	return next, next != old || old.Admits()
 }
@@ -181,7 +183,7 @@ func (b *Breaker) post(w word.Word, e word.Event, d detail) (old, next word.Word
 }
 
 // dryRun reports whether the breaker turns nobody away.
-func (b *Breaker) dryRun() bool { return b.sheds == 0 }
+func (b *Breaker) dryRun() bool { return b.admitting == word.MaxWord }
 
 // mustBeMade panics for a zero Breaker and for a copy, whose words decide nothing.
 func (b *Breaker) mustBeMade() {

@@ -100,7 +100,7 @@ func (p *Permit) Success() {
 func (b *Breaker) Do(fn func() error) error {
 	// LP: this load, if it turns the call away; here that is the common case, for what admits calls fn, and outweighs it.
 	// Stale: a record is turned away that would be a probe, as if the call had come a moment earlier.
-	if word.Word(b.word.Load())-word.MinCooling < b.sheds {
+	if word.Word(b.word.Load()) > b.admitting {
 		return b.errOpen
 	}
 	return b.do(fn)

@@ -157,7 +157,7 @@ func TestControl_RetryAfter(t *testing.T) {
 
 // However it is misused, a breaker stays a breaker: outcomes that nobody was admitted for, in every phase.
 func TestControl_OutcomesWithoutAdmissionAreBounded(t *testing.T) {
-	for phase := word.Closed; phase <= word.ForcedClosed; phase++ {
+	for phase := word.Closed; phase <= word.Cooling; phase++ {
 		for sequence := range 1 << 8 {
 			b, l := kept(t, atomicbreaker.WithFailureThreshold(3), atomicbreaker.WithHalfOpenMaxCalls(2),
 				atomicbreaker.WithSuccessThreshold(2))

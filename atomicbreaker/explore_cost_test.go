@@ -56,6 +56,10 @@ func TestExploreCost_Do(t *testing.T) {
 	accesses = 0
 	require.ErrorIs(t, b.Do(nil), ErrOpen)
 	require.Equal(t, 1, accesses)
+	b.ForceOpen()
+	accesses = 0
+	require.ErrorIs(t, b.Do(nil), ErrOpen)
+	require.Equal(t, 1, accesses)
 }
 
 // Success reads the word once on a healthy breaker, and not again in its slow half.

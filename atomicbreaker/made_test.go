@@ -89,8 +89,7 @@ func TestDo_NilPanicsAndDoesNotVote(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			for _, start := range []word.Word{
 				word.Make(word.Closed, 6, 2, 4, 0, 0), word.Make(word.Due, 6, 2, 5, 0, 0), word.Make(word.HalfOpen, 6, 2, 5, 0, 0),
-				word.Make(word.HalfOpen, 6, 2, 5, 1, 0), word.Make(word.ForcedOpen, 6, 2, 5, 0, 0),
-				word.Make(word.ForcedClosed, 6, 2, 5, 0, 0),
+				word.Make(word.HalfOpen, 6, 2, 5, 1, 0), word.Make(word.ForcedClosed, 6, 2, 5, 0, 0),
 			} {
 				b, l := kept(t)
 				b.Start(start)

@@ -54,9 +54,11 @@ type Permit struct {
 //go:noinline
 func (p *Permit) acquireSlow() bool {
 	b := p.breaker
-	if w, ok := b.admit(^p.pass); ok {
-		p.pass = ^w
-		return true
+	if w := ^p.pass; w <= b.admitting {
+		if admitted, ok := b.admit(w); ok {
+			p.pass = ^admitted
+			return true
+		}
 	}
 	*p = Permit{}
 	return b.dryRun()
@@ -72,7 +74,11 @@ func (p *Permit) Generation() uint32 {
 }
 
 // Failure reports that the call failed.
-func (p *Permit) Failure() { p.report(word.Failure, nil) }
+func (p *Permit) Failure() {
+	if p.pass != 0 { // report looks, too, but here a deferred Failure after a report costs no call
+		p.report(word.Failure, nil)
+	}
+}
 
 // Fail is [Permit.Failure] with the reason, which [Transition] carries if the report makes one. It
 // is for a caller that has judged err itself: neither the classifier nor the function of

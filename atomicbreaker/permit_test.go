@@ -103,7 +103,7 @@ func TestPermit_Reports(t *testing.T) {
 
 // A permit of another period, earlier or later, changes nothing in any phase; even where the generation has wrapped.
 func TestPermit_OfAnotherPeriodChangesNothing(t *testing.T) {
-	for phase := word.Closed; phase <= word.ForcedClosed; phase++ {
+	for phase := word.Closed; phase <= word.Cooling; phase++ {
 		for _, generation := range []uint32{0, 7, word.MaxGeneration} {
 			for _, off := range []int{-2, -1, 1, 2, 1 << 23} {
 				for name, report := range ways {

@@ -163,7 +163,7 @@ func TestRetryAfter_OfAProbeCountsAsAnAttempt(t *testing.T) {
 
 // A report of an earlier period can make an open period longer. In any other state it changes nothing.
 func TestRetryAfter_OfAnEarlierPeriod(t *testing.T) {
-	for phase := word.Closed; phase <= word.ForcedClosed; phase++ {
+	for phase := word.Closed; phase <= word.Cooling; phase++ {
 		synctest.Test(t, func(t *testing.T) {
 			b, l, _ := limited(t, 0)
 			calls := uint32(0)

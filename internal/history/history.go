@@ -60,7 +60,7 @@ func (h *History) Check() error {
 		}
 	}
 	for _, s := range []model.State{h.Start, h.Final} {
-		if s.Phase < model.Closed || s.Phase > model.ForcedClosed || s.Generation > maxGeneration {
+		if s.Phase < model.Closed || s.Phase > model.Cooling || s.Generation > maxGeneration {
 			return fmt.Errorf("%w: no breaker can be %s", ErrMalformed, describeState(s))
 		}
 	}

@@ -195,7 +195,7 @@ func toStateJSON(s model.State) stateJSON {
 }
 
 func (j stateJSON) state() (model.State, error) {
-	for p := model.Closed; p <= model.ForcedClosed; p++ {
+	for p := model.Closed; p <= model.Cooling; p++ {
 		if p.String() == j.Phase {
 			return model.State{
 				Phase: p, Generation: j.Generation, Attempt: j.Attempt, Failures: j.Failures, Calls: j.Calls,

@@ -53,11 +53,11 @@ type Phase int
 // The phases.
 const (
 	Closed       Phase = iota // admits, counts failures
-	Cooling                   // open, the recovery timeout is running
+	ForcedClosed              // admits until Reset or ForceOpen
 	Due                       // open, the recovery timeout is over
 	HalfOpen                  // admits a bounded number of probes
 	ForcedOpen                // rejects until Reset or ForceClosed
-	ForcedClosed              // admits until Reset or ForceOpen
+	Cooling                   // open, the recovery timeout is running
 )
 
 // String names the phase, Cooling and Due apart.

@@ -58,14 +58,15 @@ const (
 // only the latter lets the next caller through.
 type Phase uint8
 
-// The six phases. Closed is 0, so that the test for a healthy breaker is one mask.
+// The six phases, in the order of what a call meets: the first two admit it, the next two may, the
+// last two reject it. Closed is 0, so that the test for a healthy breaker is one mask.
 const (
 	Closed       Phase = iota // calls pass, failures are counted
-	Cooling                   // open, the recovery timeout is running
+	ForcedClosed              // held closed by an operator
 	Due                       // open, the recovery timeout is over: the next caller becomes a probe
 	HalfOpen                  // a bounded number of probes is in flight
 	ForcedOpen                // held open by an operator
-	ForcedClosed              // held closed by an operator
+	Cooling                   // open, the recovery timeout is running
 )
 
 // Make returns the word with the given fields; a value that does not fit loses its upper bits, or saturates where the
@@ -108,16 +109,19 @@ const (
 	// success changes nothing, whatever generation it comes from.
 	Unhealthy = phaseMask | failuresMask
 
-	// MinCooling is the smallest word of a cooling breaker, and CoolingWords how many there are.
-	MinCooling   = Word(Cooling) << phaseShift
-	CoolingWords = MaxClosed + 1
+	// MaxAdmitting is the largest word that may admit a call. A word above it rejects every call and
+	// does not change by it, whatever the limits are.
+	MaxAdmitting = Word(ForcedOpen)<<phaseShift - 1
+
+	// MaxWord is the word of all ones. No breaker has it (I5).
+	MaxWord = ^Word(0)
 )
 
 // Admits reports whether a call passes without changing the word.
 func (w Word) Admits() bool { return w.Phase() == Closed || w.Phase() == ForcedClosed }
 
 // Rejects reports whether a call is turned away without changing the word, whatever the limits are.
-func (w Word) Rejects() bool { return w.Phase() == Cooling || w.Phase() == ForcedOpen }
+func (w Word) Rejects() bool { return w > MaxAdmitting }
 
 // Open reports whether the breaker is open to its callers and not forced.
 func (w Word) Open() bool { return w.Phase() == Cooling || w.Phase() == Due }

@@ -73,7 +73,7 @@ func TestQuestions(t *testing.T) {
 		for _, w := range []Word{Word(0).withPhase(p), (^Word(0)).withPhase(p)} {
 			assert.Equal(t, p == Closed, w <= MaxClosed, "%x", w)
 			assert.Equal(t, p == Closed || p == ForcedClosed, w.Admits(), "%x", w)
-			assert.Equal(t, p == Cooling || p == ForcedOpen, w.Rejects(), "%x", w)
+			assert.Equal(t, p != HalfOpen && p != Due && !w.Admits(), w.Rejects(), "%x", w)
 			assert.Equal(t, p == Closed && w.Failures() == 0, w&Unhealthy == 0, "%x", w)
 		}
 	}
