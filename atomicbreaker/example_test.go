@@ -97,8 +97,8 @@ func ExampleWithOnTransition() {
 	// loki: half_open -> closed (probe_succeeded)
 }
 
-// A sink that fails now and then, and works again in between, never fails five times in a row. A
-// failure rate finds it out, and lets the few failures of a healthy sink pass.
+// A sink that fails now and then never fails five times in a row. A failure rate detects it, and
+// tolerates the few failures of a healthy sink.
 func ExampleWithFailureRate() {
 	breaker := atomicbreaker.MustNew("loki", atomicbreaker.WithFailureRate(0.1)) // the threshold is 100
 	until := func(every int) string {

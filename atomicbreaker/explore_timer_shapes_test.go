@@ -98,8 +98,9 @@ func two(x *explorer, c task) error {
 	return nil
 }
 
-// timedShapes keeps from the last two shapes, unless whole is set, the words in which a timer is
-// pending from the start: they alone have a hundred times the interleavings of the others.
+// timedShapes limits the second and the last shape to one configuration, unless whole is set. The last
+// shape also leaves out the words with a probe in flight or a stability timer pending: these alone
+// have a hundred times the interleavings of the others.
 func timedShapes() []timedShape {
 	all, words := timedConfigs(), timedWords(word.MaxGeneration)
 	few, waiting := all[3:], slices.DeleteFunc(slices.Clone(words), func(w word.Word) bool {

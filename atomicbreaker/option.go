@@ -190,8 +190,8 @@ func WithDryRun() Option {
 // call returns without waiting for it. f runs under no lock and may call any method of the breaker;
 // transitions that it makes are delivered after it returns.
 //
-// The goroutine that delivers goes on until nothing is left to deliver. So an f that is slower than
-// transitions come holds its caller without bound. Give such a function to [WithAsyncOnTransition].
+// The goroutine that delivers continues until nothing is left to deliver. If transitions arrive faster
+// than f returns, it holds its caller without bound: give such a function to [WithAsyncOnTransition].
 //
 // f must not log through the guarded logger: the handlers of log/slog and log hold a mutex while
 // they write, so f would wait for itself. [WithAsyncOnTransition] is for that, too.
@@ -209,8 +209,8 @@ func WithOnTransition(f func(Transition)) Option {
 
 // WithAsyncOnTransition adds a function that is called as one of [WithOnTransition], but on a
 // goroutine of its own, which ends when nothing is left to deliver. f may block, and may log
-// through the guarded logger. No call of the breaker waits for it, so if f is slower than
-// transitions come, the queue of transitions grows without bound.
+// through the guarded logger. No call of the breaker waits for it, so if transitions arrive faster
+// than f returns, their queue grows without bound.
 //
 // All functions of WithAsyncOnTransition share one goroutine, so one that blocks delays the others.
 // [Breaker.Subscribe] gives each function its own.

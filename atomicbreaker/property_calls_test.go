@@ -103,7 +103,7 @@ func (p *modelPair) drawError(t *rapid.T) error {
 // The last three are errors that name a time, of which two mean it.
 var pairErrorIndices = rapid.IntRange(0, len(pairErrors)+2)
 
-// drawHold draws how long the sink is to be left alone: one of the test's durations, or as long as it is anyway.
+// drawHold draws a time to leave the sink alone: one of the test's durations, or about the time left until a probe.
 func (p *modelPair) drawHold(t *rapid.T) time.Duration {
 	i := rapid.IntRange(0, len(p.holds)+1).Draw(t, "hold")
 	if i < len(p.holds) {

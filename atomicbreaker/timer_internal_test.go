@@ -147,7 +147,7 @@ func TestTimer_OneThatIsLateIsVoid(t *testing.T) {
 	})
 }
 
-// The stability timer starts again while there is something to forgive, and not for ever.
+// The stability timer restarts while attempts are left, and then stops.
 func TestTimer_StabilityEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := MustNew("sink", WithRecoveryTimeout(time.Second))

@@ -38,8 +38,8 @@ func drive(b *atomicbreaker.Breaker, each, during time.Duration, fails func(at t
 	return calls, away
 }
 
-// The sink is down for four hours, which takes the back-off to an hour. It is well again then, but
-// for one second in fifty minutes. An hour's rest for each such second would turn away most calls.
+// The sink is down for four hours, which raises the back-off to an hour. After that it fails for one
+// second every fifty minutes. An open hour for each such second would turn away most calls.
 func TestVirtualTime_ALongOutageIsForgivenSoon(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := atomicbreaker.MustNew("sink", atomicbreaker.WithBackoff(time.Hour))

@@ -82,7 +82,7 @@ func (w *Writer) Write(p []byte) (n int, err error) {
 // unreturned is the n of a primary that has not returned, and of none that has.
 const unreturned = math.MinInt
 
-// reject is Write where the breaker turned the record away, or a hook of it ended the goroutine.
+// reject is Write where the breaker turned the record away, or one of its hooks ended the goroutine.
 //
 //go:noinline
 func (w *Writer) reject(p []byte) (int, error) {

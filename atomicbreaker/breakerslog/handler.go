@@ -71,7 +71,7 @@ func (h *Handler) Handle(ctx context.Context, r slog.Record) (err error) {
 	defer func() {
 		switch {
 		case returned:
-		case !admitted: // a hook of the breaker ended the goroutine
+		case !admitted: // one of the breaker's hooks ended the goroutine
 			err = h.reject(ctx, &r)
 		default:
 			var v any

@@ -113,7 +113,7 @@ func (c *Core) Write(e zapcore.Entry, fields []zapcore.Field) (err error) {
 	defer func() {
 		switch {
 		case returned:
-		case !admitted: // a hook of the breaker ended the goroutine
+		case !admitted: // one of the breaker's hooks ended the goroutine
 			err = c.guard.Reject(entry{e, fields, c.fallback})
 		default:
 			err = c.guard.Unwound(entry{e, fields, c.fallback}, permit, recover())
