@@ -65,7 +65,7 @@ race: ## all tests under the race detector, the seed's concurrency tests ten tim
 .PHONY: explore
 explore: export EXPLORE := all
 explore: export RAPID_CHECKS ?= 100000
-explore: ## every interleaving of all small programs, not only of those in make test (40 minutes)
+explore: ## every interleaving of all small programs, not only of those in make test (hours)
 	$(call demand,^TestExplore,-tags explore,atomicbreaker)
 	$(call explore,0)
 

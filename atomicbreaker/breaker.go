@@ -19,7 +19,7 @@ import (
 //   - A call that changes the breaker happens before every call that sees the change. A call that changes nothing is a
 //     load: nothing is ordered after it.
 //   - No call waits for another one. A call that makes a transition may have to deliver it to the
-//     hooks of [WithOnTransition], and goes on as long as other calls bring more.
+//     hooks of [WithOnTransition], and continues while other calls make more.
 type Breaker struct {
 	// The word comes first, in an allocation of its own that New makes: on 32-bit platforms go.uber.org/atomic needs that
 	// for its alignment to 8 bytes.
@@ -31,7 +31,9 @@ type Breaker struct {
 
 	errOpen, errTooManyProbes error // what Do returns
 
-	clock clock // takes no space
+	// Both take no space. The second makes go vet report copies.
+	clock clock
+	_     noCopy
 
 	// What follows is read only by a call that found something to change or was turned away.
 	self       *Breaker // the address of a breaker that New made, and of no copy
@@ -46,6 +48,11 @@ type Breaker struct {
 
 	timer pointer[periodTimer] // of the newest period that has one, nil before the first
 }
+
+type noCopy struct{}
+
+func (*noCopy) Lock()   {}
+func (*noCopy) Unlock() {}
 
 // New returns a closed breaker called name, which appears in transitions and errors and need not be unique. Without
 // options it opens after 5 consecutive failures, admits one probe after 30 s and closes when that succeeds.
@@ -96,6 +103,7 @@ func (b *Breaker) SlowThreshold() time.Duration { return b.timing.slow }
 //
 //go:noinline
 func (b *Breaker) allowSlow(w word.Word) bool {
+	b.mustBeMade()
 	if w > b.admitting {
 		return false
 	}
@@ -128,7 +136,10 @@ func (b *Breaker) RecordFailure() {
 func (b *Breaker) State() State { return states[b.load().Phase()] }
 
 // Snapshot returns everything the breaker has counted, at one instant of the call.
-func (b *Breaker) Snapshot() Snapshot { return b.snapshot(b.load()) }
+func (b *Breaker) Snapshot() Snapshot {
+	b.mustBeMade()
+	return b.snapshot(b.load())
+}
 
 // Trip opens a closed or half-open breaker for the recovery timeout. In any other state it changes nothing.
 func (b *Breaker) Trip() { b.post(b.load(), word.Event{Kind: word.Trip}, detail{}) }

@@ -93,7 +93,7 @@ func (p *Permit) Success() {
 // breaker and costs no allocation.
 //
 // A panic in fn, or a [runtime.Goexit], counts as a failure and continues unchanged. A nil fn panics
-// before the call is admitted, and is no failure.
+// before the call is admitted, and is no failure; a call that is turned away returns its error.
 //
 // A call of Do inside fn, on the same breaker, asks for a second admission. While half-open with one
 // probe allowed, it is rejected; if fn then fails, the breaker never recovers. Guard each call once.

@@ -36,10 +36,11 @@
 //
 // # What it promises
 //
-// Every call takes effect at one instant (it is linearizable) and none waits for another: the package takes no lock, and
-// starts goroutines only to deliver transitions, none of which stays. On a healthy breaker Allow, RecordSuccess, TryAcquire and
-// Permit.Success are one load each. Nothing but a published transition and the start of a timer allocates. Transitions
-// are delivered to the hooks exactly once, in order, one at a time; a hook's panic goes no further than the hook.
+// Every call takes effect at one instant (it is linearizable) and none waits for another: the package
+// takes no lock, and starts goroutines only to deliver transitions, none of which stays. On a healthy
+// breaker Allow, RecordSuccess, TryAcquire and Permit.Success are one load each. Nothing but a
+// published transition and the start of a timer allocates. Transitions are delivered to the hooks
+// exactly once, in order, one at a time; a hook's panic goes no further than the hook.
 //
 // Timers are monotonic and never early. They may be late by the scheduler's latency, some 10 to 20 ms when every processor is
 // busy. The breaker is of one process, and knows of the sink only what is reported to it: it belongs below every buffer
@@ -47,7 +48,7 @@
 //
 // Guard each call once: a Do inside a Do of the same breaker asks for two probes, and with one allowed
 // the breaker never recovers. In tests, use a breaker either inside a [testing/synctest] bubble or
-// outside of it: one whose timers were started on the other side ends the program.
+// outside of it: a breaker used on both sides ends the program.
 //
 // CONCURRENCY.md, in the root of the module, is the contract in full: linearization points, orderings, invariants, and
 // the tests that stand for each.

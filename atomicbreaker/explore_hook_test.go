@@ -39,8 +39,8 @@ func newDeliveries(t interface{ Cleanup(f func()) }, s *scheduler) *deliveries {
 	return d
 }
 
-// saw tells the scheduler what an access to the queue returned. Who gets the right to deliver gets it by the counter, and
-// sees all that the deliverers before left.
+// saw tells the scheduler what an access to the queue returned. The counter passes the right to
+// deliver, and with it all that earlier deliverers left.
 func (d *deliveries) saw(v any) {
 	h := uint64(1)
 	switch v := v.(type) {

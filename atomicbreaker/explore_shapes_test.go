@@ -20,7 +20,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/word"
 )
 
-// whole says that every shape is explored from every word with the whole alphabet, which takes most of an hour. Without it the
+// whole says that every shape is explored from every word with the whole alphabet, which takes hours. Without it the
 // two larger shapes are explored with the short one, from the words of the last two configurations.
 var whole = os.Getenv("EXPLORE") == "all"
 

@@ -21,6 +21,8 @@ type timers struct {
 	clock   *virtualTime
 	records []*periodTimer // all that were installed in this run
 	makers  []uint64       // for each record, the thread that installed it and its number there
+	at      []time.Time    // for each record, when it was installed
+	early   error          // a timer that fired before its period was over
 	start   word.Word
 }
 
@@ -42,6 +44,7 @@ func newTimedExplorer(c model.Config, threads, fires int) *explorer {
 			maker++
 		}
 		t.records, t.makers = append(t.records, r), append(t.makers, maker)
+		t.at = append(t.at, epoch.Add(v.now))
 	}
 	return x
 }
@@ -49,7 +52,7 @@ func newTimedExplorer(c model.Config, threads, fires int) *explorer {
 // begin lets the period of w have the timer that it would have if the breaker had come there by itself.
 func (t *timers) begin(w word.Word) {
 	b := t.x.b
-	t.start, t.records, t.makers = w, t.records[:0], t.makers[:0]
+	t.start, t.records, t.makers, t.at, t.early = w, t.records[:0], t.makers[:0], t.at[:0], nil
 	t.clock.now, t.clock.timers = 0, nil
 	b.timer.value = nil
 	switch {
@@ -66,7 +69,10 @@ func (t *timers) begin(w word.Word) {
 func (t *timers) expire(timer *runtimeTimer) func() {
 	return func() {
 		c := t.x.callers[slices.Index(t.x.s.threads, t.x.s.running)]
-		e := timer.period.event
+		e, w := timer.period.event, word.Word(t.x.b.word.value)
+		if asked := t.demanded(e.Generation); timer.period.current(w) && asked.After(epoch.Add(t.clock.now)) {
+			t.early = fmt.Errorf("generation %d ends at %v, and %v was asked for", e.Generation, t.clock.now, asked.Sub(epoch))
+		}
 		timer.period.expire(timer.owner)
 		c.told(answer{}, func(m *model.Model, _ *uint32) answer {
 			m.Elapsed(e.Generation, int(e.Successes))
@@ -90,20 +96,71 @@ func (t *timers) wrong(o *outcome) error {
 	default:
 	}
 	switch {
+	case t.early != nil:
+		return t.early
 	case len(pending) > 1:
 		return fmt.Errorf("%d timers are pending: %v", len(pending), pending)
 	case len(pending) == 1 && pending[0].period != installed:
 		return fmt.Errorf("a timer is pending that nobody knows: %v", pending[0])
+	case waits && (len(pending) == 0 || !installed.current(w)):
+		return fmt.Errorf("nothing will end this period: %+v", stateOf(w))
+	case len(pending) == 1 && epoch.Add(pending[0].deadline).Before(installed.until):
+		return fmt.Errorf("the timer is early: %v, for %v", pending[0].deadline, installed.until.Sub(epoch))
 	case !waits:
 		return nil
-	case len(pending) == 0 || !installed.current(w):
-		return fmt.Errorf("nothing will end this period: %+v", stateOf(w))
-	case w.Phase() != word.Cooling:
+	}
+	if longest := t.longest(o, w); installed.until.After(longest) {
+		return fmt.Errorf("open until %v, and no longer than %v was asked for", installed.until.Sub(epoch), longest.Sub(epoch))
+	}
+	if w.Phase() != word.Cooling {
 		return nil
-	case epoch.Add(pending[0].deadline).Before(installed.until):
-		return fmt.Errorf("the timer is early: %v, for %v", pending[0].deadline, installed.until.Sub(epoch))
 	}
 	return t.shortened(o, w, installed.until)
+}
+
+// demanded returns the latest deadline that was asked for in a generation.
+func (t *timers) demanded(generation uint32) (latest time.Time) {
+	for _, r := range t.records {
+		if r.event.Generation == generation && r.until.After(latest) {
+			latest = r.until
+		}
+	}
+	return latest
+}
+
+// longest returns the latest deadline that the timer of w may have: what the period lasts by itself
+// from when the timer was installed, or a demand in the same period.
+func (t *timers) longest(o *outcome, w word.Word) (latest time.Time) {
+	timing := &t.x.b.timing
+	var lasts time.Duration
+	switch w.Phase() {
+	case word.Closed:
+		lasts = timing.stable()
+	case word.HalfOpen:
+		lasts = timing.probe
+	default:
+		lasts = timing.recovery
+		if n := len(o.told); n > 0 && o.told[n-1].Cause == CauseTripped.String() {
+			lasts = max(lasts, held(tripForTime))
+		}
+	}
+	for i, r := range t.records {
+		switch {
+		case !r.current(w):
+		case r.armed:
+			latest = later(latest, t.at[i].Add(lasts))
+		default:
+			latest = later(latest, r.until)
+		}
+	}
+	return latest
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // shortened reports a demand of the running outage, which has made the breaker cool in w until then,
@@ -159,7 +216,7 @@ func (x *explorer) mixTimers(h uint64) uint64 {
 		all += mix(one, uint64(r.fired.value))
 	}
 	for _, timer := range t.clock.timers {
-		all = mix(all, timer.hash())
+		all = mix(mix(all, timer.hash()), t.identity(timer.period))
 	}
 	return mix(h, all)
 }

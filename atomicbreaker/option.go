@@ -53,7 +53,7 @@ func WithFailureThreshold(n int) Option {
 // window and no clock, so a slow outage is not forgotten, and the calls of a sink that never fails
 // write nothing.
 //
-// If calls fail independently, with the default threshold of 100 and a rate up to 0.5:
+// If calls fail independently, with the default threshold of 100 and a rate of 0.01 to 0.5:
 //
 //   - Well below the rate the breaker opens by chance alone, and the chance is negligible: at a
 //     share of 0.8 × rate after more than 10^18 calls on average. Threshold 20 makes that 10^4 to
@@ -68,8 +68,8 @@ func WithFailureThreshold(n int) Option {
 // threshold. At a rate of 1 − 1/threshold or more, one success clears the count, as without a rate.
 //
 // The weights are integers. The share at which they balance differs from rate by at most 0.01 and
-// at most rate/10, and by less where the threshold leaves room. A failure weighs about
-// (1−rate)/rate, and threshold failures must fit 16 bits, or New returns an error. The default
+// at most rate/10, and by less where the threshold leaves room. Up to a rate of 0.5
+// a failure weighs about (1−rate)/rate, and threshold failures must fit 16 bits, or New returns an error. The default
 // threshold is 100 or the highest that fits. If less than 20 fit, at rates under about 0.0003, New
 // returns an error unless WithFailureThreshold is given.
 func WithFailureRate(rate float64) Option {
@@ -91,9 +91,9 @@ func WithRecoveryTimeout(d time.Duration) Option {
 
 // WithBackoff doubles the recovery timeout for each recovery that did not last, up to maximum: a
 // failed or unanswered probe, and a closing after which the breaker opened again before the sink was
-// stable. While the breaker stays closed, the count of such recoveries is halved after each plain
-// recovery timeout (at least 10 ms, plus jitter) at whose end no failure is counted. More than 0 and
-// no less than the recovery timeout; default: no back-off.
+// stable. While the breaker stays closed, each plain recovery timeout (at least 10 ms, plus jitter)
+// that ends without a counted failure halves that number. More than 0 and no less than the recovery
+// timeout; default: no back-off.
 func WithBackoff(maximum time.Duration) Option {
 	return func(c *config) {
 		c.check(maximum > 0, "WithBackoff(%v): want more than 0", maximum)
@@ -102,7 +102,8 @@ func WithBackoff(maximum time.Duration) Option {
 }
 
 // WithJitter lengthens each recovery timeout by a random share of it between 0 and fraction, after
-// the back-off's cap, so that breakers that opened together do not probe together. 0 or more and finite; default 0: no jitter.
+// the back-off's cap, so that breakers that opened together do not probe together. It lengthens the
+// stability timer of [WithBackoff] likewise. 0 or more and finite; default 0: no jitter.
 func WithJitter(fraction float64) Option {
 	return func(c *config) {
 		c.check(0 <= fraction && fraction <= math.MaxFloat64, "WithJitter(%v): want 0 or more, and finite", fraction)
@@ -152,7 +153,7 @@ func WithClassifier(f func(error) Outcome) Option {
 // such as the Retry-After header of a 429 or 503 response. [Permit.Report], [Breaker.Do] and [Call]
 // ask f about a non-nil error before the classifier, on the reporting goroutine. If f returns true and
 // a d above 0, the report opens the breaker for d as [Breaker.TripFor] does, and the classifier is
-// not asked; a probe answered so counts as a failed recovery. A report from an earlier period can make
+// not asked; a probe that fails this way counts as a failed recovery. A report from an earlier period can make
 // an open period longer, and nothing else. [Permit.Fail] does not ask f.
 func WithRetryAfter(f func(error) (d time.Duration, ok bool)) Option {
 	return func(c *config) {

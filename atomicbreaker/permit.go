@@ -22,12 +22,7 @@ const (
 var outcomeNames = [...]string{"success", "failure", "ignore"}
 
 // String returns "success", "failure" or "ignore".
-func (o Outcome) String() string {
-	if int(o) < len(outcomeNames) {
-		return outcomeNames[o]
-	}
-	return fmt.Sprintf("Outcome(%d)", uint8(o))
-}
+func (o Outcome) String() string { return nameOf("Outcome", outcomeNames[:], o) }
 
 // Permit is one admission, of the period in which it was given. Its first report counts and spends it, so that
 //
@@ -54,6 +49,7 @@ type Permit struct {
 //go:noinline
 func (p *Permit) acquireSlow() bool {
 	b := p.breaker
+	b.mustBeMade()
 	if w := ^p.pass; w <= b.admitting {
 		if admitted, ok := b.admit(w); ok {
 			p.pass = ^admitted

@@ -9,7 +9,9 @@ import (
 
 // Subscribe adds a function that is called as one of [WithAsyncOnTransition], beginning with the
 // next transition: each transition made after Subscribe returns is delivered to f exactly once, in
-// the order of the generations and one at a time, on a short-lived goroutine. It panics if f is nil.
+// the order of the generations and one at a time, on a short-lived goroutine. The first call of f may
+// begin before Subscribe returns, so an f that calls cancel needs to synchronize with the assignment
+// of it. Subscribe panics if f is nil.
 //
 // cancel ends the subscription. A transition made after cancel returns is not delivered, and
 // neither is one that is still queued; a call of f that has begun may still be running. Further

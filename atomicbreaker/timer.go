@@ -57,19 +57,14 @@ const maxSlack = time.Second
 
 // held returns how long TripFor(d) keeps the breaker open. The slack makes many answers that name
 // the same time, each a little later than the one before, one open period.
-func held(d time.Duration) time.Duration {
-	if slack := min(maxSlack, d/10); slack < math.MaxInt64-d {
-		return d + slack
-	}
-	return math.MaxInt64
-}
+func held(d time.Duration) time.Duration { return d + min(maxSlack, d/10) }
 
 // periodTimer is the time of one period: of a generation and, while half-open, of a number of
 // successes. Breaker.timer holds the newest one. It is either
 //
 //   - armed: the goroutine that began the period has put it there and starts a timer for it, or
-//   - a demand: TripFor met an open period whose timer was not known yet, and asks the goroutine
-//     that began it for at least this deadline.
+//   - a demand: TripFor met an open period whose timer was not known yet, and requires at
+//     least this deadline of the goroutine that began it.
 type periodTimer struct {
 	event word.Event // what the timer posts
 	until time.Time
@@ -177,6 +172,7 @@ func (t *periodTimer) expire(owner weak.Pointer[Breaker]) {
 // e is a TripFor, or a RetryAfter of a permit, which outside its own period only extends an open one.
 func (b *Breaker) openFor(d time.Duration, e word.Event, err error) {
 	b.mustBeMade()
+	d = min(d, math.MaxInt64-maxSlack) // the longest time has its slack too
 	for {
 		known := b.timer.Load()
 		w := b.load() // after the timer, as in start
@@ -236,5 +232,9 @@ func (b *Breaker) RetryAfter() time.Duration {
 	if t == nil || !t.current(w) {
 		return b.timing.plain(w.Attempt())
 	}
-	return max(0, t.until.Sub(b.clock.now()))
+	left := max(0, t.until.Sub(b.clock.now()))
+	if !t.armed {
+		return max(left, b.timing.plain(w.Attempt()))
+	}
+	return left
 }

@@ -3,7 +3,6 @@
 package atomicbreaker
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/sinkguard/go-atomicbreaker/internal/word"
@@ -24,32 +23,16 @@ const (
 var stateNames = [...]string{"closed", "open", "half_open", "forced_open", "forced_closed"}
 
 // String returns "closed", "open", "half_open", "forced_open" or "forced_closed".
-func (s State) String() string {
-	if int(s) < len(stateNames) {
-		return stateNames[s]
-	}
-	return fmt.Sprintf("State(%d)", uint8(s))
-}
+func (s State) String() string { return nameOf("State", stateNames[:], s) }
 
 // MarshalText implements [encoding.TextMarshaler] with the name that String returns. A value that is none of the five
 // is an error.
-func (s State) MarshalText() ([]byte, error) {
-	if int(s) < len(stateNames) {
-		return []byte(stateNames[s]), nil
-	}
-	return nil, fmt.Errorf("atomicbreaker: State(%d): want 0..%d", uint8(s), len(stateNames)-1)
-}
+func (s State) MarshalText() ([]byte, error) { return marshalName("State", stateNames[:], s) }
 
 // UnmarshalText implements [encoding.TextUnmarshaler]: it takes the names that String returns, and leaves s alone at
 // any other.
 func (s *State) UnmarshalText(text []byte) error {
-	for i, name := range stateNames {
-		if string(text) == name {
-			*s = State(i)
-			return nil
-		}
-	}
-	return fmt.Errorf("atomicbreaker: unknown state %q: want one of %q", text, stateNames)
+	return unmarshalName("state", stateNames[:], text, s)
 }
 
 // states maps a phase to its public state. The last two phases are reached by nothing; they admit nobody, so they are
@@ -80,32 +63,16 @@ var causeNames = [...]string{
 }
 
 // String returns the cause in the form of State's names, such as "failure_threshold" or "probe_timed_out".
-func (c Cause) String() string {
-	if int(c) < len(causeNames) {
-		return causeNames[c]
-	}
-	return fmt.Sprintf("Cause(%d)", uint8(c))
-}
+func (c Cause) String() string { return nameOf("Cause", causeNames[:], c) }
 
 // MarshalText implements [encoding.TextMarshaler] with the name that String returns. It rejects a
 // value that is none of the eight.
-func (c Cause) MarshalText() ([]byte, error) {
-	if int(c) < len(causeNames) {
-		return []byte(causeNames[c]), nil
-	}
-	return nil, fmt.Errorf("atomicbreaker: Cause(%d): want 0..%d", uint8(c), len(causeNames)-1)
-}
+func (c Cause) MarshalText() ([]byte, error) { return marshalName("Cause", causeNames[:], c) }
 
 // UnmarshalText implements [encoding.TextUnmarshaler]. It accepts the names that String returns, and
 // leaves c alone at any other.
 func (c *Cause) UnmarshalText(text []byte) error {
-	for i, name := range causeNames {
-		if string(text) == name {
-			*c = Cause(i)
-			return nil
-		}
-	}
-	return fmt.Errorf("atomicbreaker: unknown cause %q: want one of %q", text, causeNames)
+	return unmarshalName("cause", causeNames[:], text, c)
 }
 
 // causeOf says why event e led from the phase it met to another state.

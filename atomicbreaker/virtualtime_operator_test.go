@@ -194,6 +194,17 @@ func TestVirtualTime_HugeDurationsDoNotOverflow(t *testing.T) {
 			require.Equal(t, time.Second<<31, b.RetryAfter())
 		})
 	})
+	t.Run("TripFor, many times", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			b := atomicbreaker.MustNew("sink")
+			for range 100 {
+				b.TripFor(longest)
+				wait(time.Millisecond)
+			}
+			require.Equal(t, uint32(1), b.Snapshot().Generation, "one open period")
+			require.GreaterOrEqual(t, b.RetryAfter(), century)
+		})
+	})
 	t.Run("TripFor and probe timeout", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			b := atomicbreaker.MustNew("sink", atomicbreaker.WithProbeTimeout(longest))

@@ -75,10 +75,14 @@ func (m *Model) trip() {
 // extend starts a new period of an open breaker that lasts d and the slack, unless the running one
 // ends no earlier than d from now. A due breaker has no running period: it has ended.
 func (m *Model) extend(d time.Duration) {
-	if m.left() < d {
+	if m.left() < min(d, longestWait) {
 		m.coolFor(withSlack(d), causeTripped)
 	}
 }
+
+// longestWait leaves room for the slack: two waits of the largest Duration, one soon after the other,
+// are one open period like any others.
+const longestWait = math.MaxInt64 - time.Second
 
 // coolFor opens the breaker, or begins a new open period, for exactly d.
 func (m *Model) coolFor(d time.Duration, cause string) {
