@@ -79,8 +79,9 @@ func TestJudge_EitherWayIsSeen(t *testing.T) {
 	assert.ErrorIs(t, judged(in(model.Cooling, 3), final, told, spent), history.ErrRefused, "a spent permit extends nothing")
 }
 
-// An operation that opened the breaker may extend a shorter open period that another one has started, before it returns.
-func TestJudge_Extension(t *testing.T) {
+// An operation that opened the breaker makes no second transition, whatever another call starts
+// before it returns.
+func TestJudge_OpenerMakesOneTransition(t *testing.T) {
 	for _, opener := range []history.Operation{
 		{Kind: history.RecordFailure},
 		{Kind: history.Failure, Generation: 2},
@@ -91,13 +92,13 @@ func TestJudge_Extension(t *testing.T) {
 		t.Run(opener.Describe(), func(t *testing.T) {
 			opener.Call, opener.Return = 0, 100
 			opened := model.Transition{From: "closed", To: "open", Generation: 3, Cause: "tripped"}
-			state := func(generation uint32) model.State { return in(model.Cooling, generation) }
-			fails := opener.Kind == history.RecordFailure || opener.Kind == history.Failure
-			if fails {
+			if opener.Kind == history.RecordFailure || opener.Kind == history.Failure {
 				opened.Cause, opened.Failures = "failure_threshold", 1
-				state = func(generation uint32) model.State {
-					return model.State{Phase: model.Cooling, Generation: generation, Failures: 1}
-				}
+			}
+			state := func(generation uint32) model.State {
+				s := in(model.Cooling, generation)
+				s.Failures = opened.Failures
+				return s
 			}
 			period := func(generation uint32) model.Transition {
 				p := newPeriod(generation)
@@ -108,30 +109,18 @@ func TestJudge_Extension(t *testing.T) {
 				return history.Operation{Thread: 1, Call: at, Return: at + 5, Kind: history.Snapshot, State: state(generation)}
 			}
 			do := func(final uint32, operations ...history.Operation) error {
-				told := []model.Transition{opened, period(4), period(5), period(6), period(7)}
+				told := []model.Transition{opened, period(4), period(5), period(6)}
 				return judged(in(model.Closed, 2), state(final), told[:final-2], append(operations, opener)...)
 			}
 			tripFor := history.Operation{Thread: 1, Call: 30, Return: 40, Kind: history.TripFor}
-			assert.NoError(t, do(5, look(20, 3), tripFor, look(50, 4), look(110, 5)))
-			assert.NoError(t, do(5, look(20, 3), tripFor, look(50, 4), look(60, 5)))
-			assert.NoError(t, do(4, look(20, 3), tripFor, look(110, 4)), "it need not")
-			assert.ErrorIs(t, do(5, tripFor, look(50, 4), look(110, 4)), history.ErrRefused, "after it has returned")
-			if fails { // of an opening that is a wait itself, more is accepted
-				assert.ErrorIs(t, do(5, look(20, 4), tripFor), history.ErrRefused, "before there was anything to extend")
-				assert.ErrorIs(t, do(6, tripFor), history.ErrRefused, "once for each shorter period")
-			}
+			assert.NoError(t, do(3, look(20, 3), tripFor, look(50, 3)), "it is covered")
+			assert.NoError(t, do(4, look(20, 3), tripFor, look(50, 4)), "it extends")
+			assert.ErrorIs(t, do(5, look(20, 3), tripFor, look(50, 4)), history.ErrRefused, "one period each")
+			assert.ErrorIs(t, do(5, look(20, 3), tripFor, look(50, 4), look(60, 5)), history.ErrRefused, "and seen")
 
 			again := history.Operation{Thread: 1, Call: 60, Return: 70, Kind: history.TripFor}
-			assert.NoError(t, do(7, tripFor, look(50, 5), again), "once for each, and there may be two")
-
-			later := tripFor
-			later.Call, later.Return = 101, 120
-			assert.ErrorIs(t, do(5, later), history.ErrRefused, "it has returned before there was one")
-			spent := history.Operation{Thread: 1, Call: 30, Return: 40, Kind: history.FailureRetryAfter, Spent: true}
-			assert.ErrorIs(t, do(5, spent, later), history.ErrRefused, "a spent permit starts no period")
-			tripFor.Thread = 0
-			tripFor.Call, tripFor.Return = 101, 120
-			assert.ErrorIs(t, do(5, tripFor), history.ErrRefused, "nobody extends its own")
+			assert.NoError(t, do(5, look(20, 3), tripFor, look(50, 4), again))
+			assert.ErrorIs(t, do(6, look(20, 3), tripFor, again), history.ErrRefused, "one for each of two")
 		})
 	}
 }

@@ -47,7 +47,7 @@ func (h *History) Check() error {
 		}
 		last[o.Thread] = o.Return
 		switch o.Kind {
-		case Do, Word, Extension:
+		case Do, Word:
 			return bad("never recorded")
 		case DoAdmit:
 			doing[o.Thread] = doing[o.Thread] || o.Verdict == model.Admitted

@@ -107,7 +107,6 @@ func TestHistory_Malformed(t *testing.T) {
 		{`"do_success"`, `"do_something"`},
 		{`"do_success"`, `"do"`},
 		{`"do_success"`, `"word"`},
-		{`"do_success"`, `"extension"`},
 		{`"verdict": "admitted"`, `"verdict": "maybe"`},
 		{`"verdict": "admitted"`, `"verdict": "rejected: open"`},
 		{`"thread": 1`, `"thread": 4`},

@@ -63,11 +63,10 @@ func (h *History) checkTold() error {
 	return nil
 }
 
-// input is the history as porcupine wants it, with the extensions that may have been made, and with the final word as
-// one more operation after all others.
+// input is the history as porcupine wants it, with the final word as one more operation after all others.
 func (h *History) input() []porcupine.Operation {
 	end := int64(0)
-	all := append(h.inCallOrder(), h.extensions()...)
+	all := h.inCallOrder()
 	operations := make([]porcupine.Operation, 0, len(all)+1)
 	for _, o := range all {
 		end = max(end, o.Return+1)
@@ -98,12 +97,6 @@ func (h *History) specification(told bool) porcupine.Model {
 // step lets the model do what o did and returns the states that this can lead to: none if the model gives another answer.
 func (h *History) step(s state, o *Operation, told bool) []any {
 	after := make([]any, 0, 1)
-	if o.Kind == Extension {
-		after = append(after, s)
-		if !h.extended(s.breaker.Generation + 1) {
-			return after
-		}
-	}
 	for _, m := range h.models(s, o) {
 		next := s
 		if next.answer(m, o, h.Config) && (!told || h.published(m.Transitions())) {
@@ -163,7 +156,7 @@ func (s *state) answer(m *model.Model, o *Operation, c model.Config) bool {
 		m.Elapsed(o.Generation, o.Successes)
 	case Trip:
 		m.Trip()
-	case TripFor, Extension:
+	case TripFor:
 		m.TripFor(anyWait)
 	case Reset:
 		m.Reset()
@@ -238,7 +231,7 @@ func (h *History) explain(input []porcupine.Operation, timeout time.Duration) st
 	}
 	b.WriteString("left over:\n")
 	for _, p := range input {
-		if o := p.Input.(*Operation); o.Kind == Word || !placed[o] && o.Kind != Extension {
+		if o := p.Input.(*Operation); !placed[o] {
 			fmt.Fprintln(&b, o.line())
 		}
 	}

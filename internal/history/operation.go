@@ -20,8 +20,7 @@ import (
 // things, and each half has the shortest interval that is certain to hold its instant.
 type Kind uint8
 
-// The operations. Do stands in programs only, Word only in the final position of a history, Extension only in the
-// judge's search.
+// The operations. Do stands in programs only, Word only in the final position of a history.
 const (
 	Allow Kind = iota
 	TryAcquire
@@ -46,14 +45,13 @@ const (
 	State
 	Snapshot
 	RetryAfter
-	Word      // the whole word, when everybody has returned
-	Extension // what an operation that opened the breaker may do before it returns; see deadline.go
+	Word // the whole word, when everybody has returned
 )
 
 var kinds = [...]string{
 	"allow", "try_acquire", "success", "failure", "failure_retry_after", "cancel", "do", "do_admit", "do_success",
 	"do_failure", "do_failure_retry_after", "do_cancel", "record_success", "record_failure", "elapsed", "trip", "trip_for",
-	"reset", "force_open", "force_closed", "state", "snapshot", "retry_after", "word", "extension",
+	"reset", "force_open", "force_closed", "state", "snapshot", "retry_after", "word",
 }
 
 // String returns the name that stands in golden files, such as "try_acquire".
