@@ -20,6 +20,9 @@ import (
 //     load: nothing is ordered after it.
 //   - No call waits for another one. A call that makes a transition may have to deliver it to the
 //     hooks of [WithOnTransition], and continues while other calls make more.
+//
+// A breaker that the program no longer references is collected, even while one of its timers is
+// pending; hooks then hear no more of it.
 type Breaker struct {
 	// The word comes first, in an allocation of its own that New makes: on 32-bit platforms go.uber.org/atomic needs that
 	// for its alignment to 8 bytes.
