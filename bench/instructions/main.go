@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Instructions counts what a call executes, with valgrind's callgrind: unlike a time it is the same on every run, and on
-// a busy machine. It prints lines for benchstat.
+// a busy machine. It compares this library's counts with the recorded ones and with their limits, and exits with 1 if one
+// is too high. With -record it counts every implementation and prints lines for benchstat instead.
 //
-// The program runs itself under callgrind twice for each implementation, with fewer calls and with more; the difference
+// The program runs itself under callgrind with fewer calls and with more; the difference
 // is without what starting a Go program costs. That varies by some tens of thousands of instructions, so the calls are
 // many and the results whole numbers. (To collect in one function alone would be exact, but callgrind loses track of
 // where a goroutine is.) Callgrind counts what is executed, not how long the processor waits for it: a swap that fails
@@ -11,28 +12,51 @@
 package main
 
 import (
+	"bytes"
 	"errors"
+	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
-	"regexp"
+	"runtime"
 	"strconv"
 
 	"github.com/sinkguard/go-atomicbreaker/bench"
 )
 
-const fewer, more = 20_000, 220_000
+const (
+	usage = "usage: go run ./instructions [-record]\n\nCompares the instructions of a call with those in " + recordedFile +
+		".\n-record counts all implementations and prints the results, for that file."
 
-var states = []struct {
+	recordedFile = "results/instructions.txt"
+
+	// limitsFor is the architecture of the limits and of the recorded counts.
+	limitsFor = "amd64"
+
+	ours = "atomic"
+)
+
+// call is one kind of call.
+type call struct {
+	name     string
 	scenario bench.Scenario
-	keys     string
-}{
-	{bench.Pair, "state=healthy/call=pair"},
-	{bench.Permit, "state=healthy/call=permit"},
-	{bench.Do, "state=healthy/call=do"},
-	{bench.Reject, "state=open/call=pair"},
-	{bench.RejectPermit, "state=open/call=permit"},
-	{bench.RejectDo, "state=open/call=do"},
+	keys     string // of its benchmark
+	limit    int    // the most instructions that a call of ours may take
+}
+
+// benchmark returns the name under which the results of impl stand in the file.
+func (c call) benchmark(impl string) string {
+	return fmt.Sprintf("Instructions/impl=%s/%s-1", impl, c.keys)
+}
+
+var calls = []call{
+	{"healthy pair", bench.Pair, "state=healthy/call=pair", 16},
+	{"healthy permit", bench.Permit, "state=healthy/call=permit", 43},
+	{"healthy Do", bench.Do, "state=healthy/call=do", 108},
+	{"rejected pair", bench.Reject, "state=open/call=pair", 40},
+	{"rejected permit", bench.RejectPermit, "state=open/call=permit", 61},
+	{"rejected Do", bench.RejectDo, "state=open/call=do", 11},
 }
 
 // omitted are those whose calls run on several goroutines: under callgrind they take minutes, and what is counted is how
@@ -48,51 +72,92 @@ func main() {
 		bench.New(bench.Scenario(os.Args[1]), os.Args[2])(n)
 		return
 	}
-	if err := count(); err != nil {
+	record, err := parse(os.Args[1:])
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Println(usage)
+		return
+	case err != nil:
+	case record:
+		err = recordAll(os.Stdout)
+	default:
+		var ok bool
+		if ok, err = compareOurs(os.Stdout); err == nil && !ok {
+			os.Exit(1)
+		}
+	}
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "instructions:", err)
-		os.Exit(1)
+		os.Exit(2)
 	}
 }
 
-func count() error {
-	if err := bench.Header(os.Stdout, ".", "make instructions"); err != nil {
+func parse(args []string) (record bool, err error) {
+	flags := flag.NewFlagSet("instructions", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.BoolVar(&record, "record", false, "")
+	if err := flags.Parse(args); err != nil {
+		return false, err
+	}
+	if flags.NArg() > 0 {
+		return false, fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+	return record, nil
+}
+
+// recordAll prints the counts of all implementations.
+func recordAll(w io.Writer) error {
+	if err := bench.Header(w, ".", "make instructions RECORD=1"); err != nil {
 		return err
 	}
-	for _, s := range states {
+	for _, c := range calls {
 		for _, subject := range bench.Subjects {
-			if subject.Loops[s.scenario] == nil || omitted[subject.Name] {
+			if subject.Loops[c.scenario] == nil || omitted[subject.Name] {
 				continue
 			}
-			low, err := callgrind(s.scenario, subject.Name, fewer)
+			as := rough
+			if subject.Name == ours {
+				as = exact
+			}
+			n, err := as.count(c.scenario, subject.Name)
 			if err != nil {
 				return err
 			}
-			high, err := callgrind(s.scenario, subject.Name, more)
-			if err != nil {
+			if _, err := fmt.Fprintf(w, "Benchmark%s %d %d instructions/op\n", c.benchmark(subject.Name), as.calls, n); err != nil {
 				return err
 			}
-			fmt.Printf("BenchmarkInstructions/impl=%s/%s-1 %d %.0f instructions/op\n", subject.Name, s.keys, more-fewer,
-				float64(high-low)/(more-fewer))
 		}
 	}
 	return nil
 }
 
-var collected = regexp.MustCompile(`Collected : (\d+)`)
-
-// callgrind returns the instructions of the whole program. It loses its footing at the signals by which the runtime preempts
-// goroutines, so there are none.
-func callgrind(s bench.Scenario, impl string, n int) (int, error) {
-	self, err := os.Executable()
+// compareOurs reports whether no count of ours is too high. It skips the comparison where counting
+// is impossible or the limits do not apply.
+func compareOurs(w io.Writer) (ok bool, err error) {
+	var reason string
+	if _, err := exec.LookPath("valgrind"); err != nil {
+		reason = "valgrind is not installed"
+	}
+	if runtime.GOARCH != limitsFor {
+		reason = fmt.Sprintf("the counts are for %s, this is %s", limitsFor, runtime.GOARCH)
+	}
+	if reason != "" {
+		_, err := fmt.Fprintln(w, "instructions: skipped:", reason)
+		return true, err
+	}
+	text, err := os.ReadFile(recordedFile)
 	if err != nil {
-		return 0, err
+		return false, err
 	}
-	cmd := exec.Command("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", self, string(s), impl, strconv.Itoa(n))
-	cmd.Env = append(os.Environ(), "GODEBUG=asyncpreemptoff=1", "GOMAXPROCS=1", "GOGC=off")
-	out, err := cmd.CombinedOutput()
-	m := collected.FindSubmatch(out)
-	if err != nil || m == nil {
-		return 0, fmt.Errorf("%s by %s: %w\n%s", s, impl, errors.Join(err, errors.New("nothing collected")), out)
+	then, err := read(bytes.NewReader(text))
+	if err != nil {
+		return false, err
 	}
-	return strconv.Atoi(string(m[1]))
+	now := counts{toolchain: runtime.Version(), ours: map[string]int{}}
+	for _, c := range calls {
+		if now.ours[c.name], err = exact.count(c.scenario, ours); err != nil {
+			return false, err
+		}
+	}
+	return compare(w, now, then) == 0, nil
 }

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+
+	"golang.org/x/perf/benchfmt"
+)
+
+// counts are the instructions of our calls by the name of the call.
+type counts struct {
+	toolchain string
+	ours      map[string]int
+}
+
+// read reads what recordAll has written. A call that is missing in the file is missing in the result.
+func read(r io.Reader) (counts, error) {
+	c := counts{ours: map[string]int{}}
+	names := map[string]string{}
+	for _, kind := range calls {
+		names[kind.benchmark(ours)] = kind.name
+	}
+	reader := benchfmt.NewReader(r, recordedFile)
+	for reader.Scan() {
+		switch line := reader.Result().(type) {
+		case *benchfmt.SyntaxError:
+			return counts{}, line
+		case *benchfmt.Result:
+			c.toolchain = line.GetConfig("toolchain")
+			n, ok := line.Value("instructions/op")
+			if name := names[string(line.Name.Full())]; ok && name != "" {
+				c.ours[name] = int(n)
+			}
+		}
+	}
+	if err := reader.Err(); err != nil {
+		return counts{}, err
+	}
+	if c.toolchain == "" {
+		return counts{}, fmt.Errorf("%s: no results, or no toolchain in the header", recordedFile)
+	}
+	return c, nil
+}
+
+const row = "%-16s %8s %8s %6s  %s\n"
+
+// compare prints one line for each count and returns how many are too high. Another compiler makes
+// other instructions, so the recorded counts judge only the toolchain that they were recorded with.
+func compare(w io.Writer, now, then counts) (short int) {
+	same := now.toolchain == then.toolchain
+	if !same {
+		printf(w, "The counts were recorded with %s. This is %s, so only the limits judge.\n", then.toolchain, now.toolchain)
+	}
+	printf(w, row, "", "measured", "recorded", "limit", now.toolchain)
+	for _, c := range calls {
+		n := now.ours[c.name]
+		was, recorded := then.ours[c.name]
+		verdict, ok := judge(n, was, c.limit, same, recorded)
+		if !ok {
+			short++
+		}
+		before := "-"
+		if recorded {
+			before = strconv.Itoa(was)
+		}
+		printf(w, row, c.name, strconv.Itoa(n), before, strconv.Itoa(c.limit), verdict)
+	}
+	if short > 0 {
+		printf(w, "%d too high or not recorded; make instructions RECORD=1 records new counts\n", short)
+	}
+	return short
+}
+
+// judge says what n instructions are where was is the recorded count. same means that both come from
+// the same toolchain, recorded that there is a recorded count.
+func judge(n, was, limit int, same, recorded bool) (verdict string, ok bool) {
+	switch {
+	case n > limit:
+		return "over the limit", false
+	case !same:
+		return "ok", true
+	case !recorded:
+		return "not recorded", false
+	case n > was:
+		return "grew", false
+	case n < was:
+		return "ok, shrank", true
+	}
+	return "ok", true
+}
+
+func printf(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }

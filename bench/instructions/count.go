@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"regexp"
+	"strconv"
+
+	"github.com/sinkguard/go-atomicbreaker/bench"
+)
+
+// precision is how a call is counted. What varies between runs only adds instructions: most of it are
+// the runtime's own threads, which do more the longer a run takes.
+type precision struct {
+	calls int // between the run with fewer and the run with more
+	runs  int // of each; the one with the fewest instructions counts
+}
+
+const fewer = 20_000
+
+var (
+	rough = precision{200_000, 1}
+	exact = precision{500_000, 3} // these counts are judged
+)
+
+// count returns the instructions of one call.
+func (p precision) count(s bench.Scenario, impl string) (int, error) {
+	low, err := p.least(s, impl, fewer)
+	if err != nil {
+		return 0, err
+	}
+	high, err := p.least(s, impl, fewer+p.calls)
+	if err != nil {
+		return 0, err
+	}
+	return whole(float64(high-low) / float64(p.calls)), nil
+}
+
+// whole returns the number of instructions, which is whole, of which n is a measurement. It is up to
+// three quarters too high, from the run with more calls, or a quarter too low, from the other.
+func whole(n float64) int { return int(math.Floor(n + 0.25)) }
+
+func (p precision) least(s bench.Scenario, impl string, n int) (int, error) {
+	least := math.MaxInt
+	for range p.runs {
+		collected, err := callgrind(s, impl, n)
+		if err != nil {
+			return 0, err
+		}
+		least = min(least, collected)
+	}
+	return least, nil
+}
+
+var collected = regexp.MustCompile(`Collected : (\d+)`)
+
+// callgrind returns the instructions of the whole program. It loses its footing at the signals by which the runtime preempts
+// goroutines, so there are none.
+func callgrind(s bench.Scenario, impl string, n int) (int, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return 0, err
+	}
+	cmd := exec.Command("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", self, string(s), impl, strconv.Itoa(n))
+	cmd.Env = append(os.Environ(), "GODEBUG=asyncpreemptoff=1", "GOMAXPROCS=1", "GOGC=off")
+	out, err := cmd.CombinedOutput()
+	m := collected.FindSubmatch(out)
+	if err != nil || m == nil {
+		return 0, fmt.Errorf("%s by %s: %w\n%s", s, impl, errors.Join(err, errors.New("nothing collected")), out)
+	}
+	return strconv.Atoi(string(m[1]))
+}
