@@ -187,7 +187,7 @@ type detail struct {
 func (b *Breaker) post(w word.Word, e word.Event, d detail) (old, next word.Word) {
 	b.mustBeMade()
 	old, next = b.apply(w, e)
-	if next != old {
+	if next != old && old|next > word.MaxClosed { // what changes a closed breaker and leaves it closed causes nothing
 		b.arm(old, next, e.Kind, d.hold)
 		if next.Generation() != old.Generation() {
 			b.publish(old, next, e.Kind, d.err)

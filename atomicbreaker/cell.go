@@ -25,14 +25,25 @@ func (b *Breaker) load() word.Word {
 // nothing but the word that it replaces: a word that went away and came back is the same breaker.
 func (b *Breaker) apply(from word.Word, e word.Event) (old, next word.Word) {
 	for old = from; ; old = b.load() {
-		next = word.Next(old, e, &b.params)
+		if next = old.Counted(e, &b.params); next == old {
+			next = word.Next(old, e, &b.params)
+		}
 		// LP: the swap, if it succeeds; if nothing changes, the load that returned old.
 		// HB: a successful swap orders this call after all swaps before it, and before every load that sees its word. An
 		// unchanged word is a load: nothing is ordered after it.
-		// Stale: a word that is no longer old fails the swap, and Next is asked again.
+		// Stale: a word that is no longer old fails the swap, and after a pause Next is asked again.
 		if next == old || b.word.CompareAndSwap(uint64(old), uint64(next)) {
 			return old, next
 		}
+		pause()
+	}
+}
+
+// pause takes about half a microsecond and does nothing. Meanwhile the goroutine whose swap succeeded
+// makes its next calls without losing the word's cache line. With a much shorter pause the line moves
+// between the processors at almost every call.
+func pause() {
+	for range 2048 {
 	}
 }
 

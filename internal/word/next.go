@@ -46,8 +46,9 @@ type Params struct {
 	DueAtOnce        bool   // the recovery timeout is 0: opening skips Cooling, closing clears attempt
 }
 
-// Next returns the word that follows w when e happens. It is total (any word, any event, no panic) and it is the only
-// place where a word comes from. "Nothing changes" is the same word: the caller then writes nothing.
+// Next returns the word that follows w when e happens. It is total (any word, any event, no panic). It and its part
+// Counted are the only places where a word comes from. "Nothing changes" is the same word: the caller then writes
+// nothing.
 //
 // What an event did can be read off the pair (w, Next(w)), so there is no second result:
 //   - the generations differ: a transition, to be published once by the one whose swap it was (I2, I6);
@@ -81,6 +82,18 @@ func Next(w Word, e Event, p *Params) Word {
 		return w.force(ForcedClosed)
 	}
 	return w
+}
+
+// Counted is the part of [Next] that a storm of failures asks for, short enough to be inlined: where e
+// is a failure that a closed breaker only counts, it returns the next word. Otherwise it returns w.
+func (w Word) Counted(e Event, p *Params) Word {
+	if e.Kind != Failure || w > MaxClosed || e.Bound && e.Generation != w.Generation() {
+		return w
+	}
+	if w.Failures()+p.FailureWeight >= p.FailureLimit {
+		return w
+	}
+	return w + Word(p.FailureWeight)<<failuresShift // below the limit, so it fits the field (I4)
 }
 
 // enter is the one way into another public state, and into a new open period: the generation goes up by one, and the

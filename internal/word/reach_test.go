@@ -88,6 +88,14 @@ func reach(t *testing.T, p *word.Params, c model.Config, start word.Word, edges 
 				require.Failf(t, "the word and the model differ", "from %+v by %s of generation %d\nthe word goes to %+v\nthe model to %+v",
 					state(from), s.name, generation, state(next), m.State())
 			}
+			counted := from
+			if s.kind == word.Failure && from.Phase() == word.Closed && next.Phase() == word.Closed {
+				counted = next
+			}
+			if from.Counted(e, p) != counted {
+				require.Failf(t, "Counted and Next differ", "from %+v by %s of generation %d\nNext goes to %+v\nCounted to %+v",
+					state(from), s.name, generation, state(next), state(from.Counted(e, p)))
+			}
 			published := m.Transitions()
 			if (len(published) == 1) != (next.Generation() != from.Generation()) {
 				require.Failf(t, "a transition is a new generation", "from %+v by %s to %+v, published %v",

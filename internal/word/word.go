@@ -3,7 +3,7 @@
 // Package word holds what a circuit breaker is, in one uint64, and the one function that says how it changes.
 //
 // Everything here is pure: values go in, values come out. The atomic that stores a Word, the timers and the hooks live
-// in package atomicbreaker, which never computes a word but by [Next]. Invariants cited as I1, I2, … are numbered in
+// in package atomicbreaker, which never computes a word but by [Next] and its part [Word.Counted]. Invariants cited as I1, I2, … are numbered in
 // CONCURRENCY.md.
 package word
 
