@@ -5,7 +5,7 @@ package breakerio
 import (
 	"time"
 
-	"github.com/sinkguard/go-atomicbreaker/internal/guard"
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/guard"
 )
 
 // Option sets one thing of a [Writer]. Of an option given twice the last counts; a nil function is as if not given.

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
-	"github.com/sinkguard/go-atomicbreaker/internal/guard"
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/guard"
 )
 
 // Writer is an io.Writer that takes each record to the primary if the breaker admits it and the primary takes it, and to the

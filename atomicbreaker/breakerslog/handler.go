@@ -10,7 +10,7 @@ import (
 
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
-	"github.com/sinkguard/go-atomicbreaker/internal/guard"
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/guard"
 )
 
 // errDisabled is the answer of a fallback that is not enabled for a record.

@@ -7,7 +7,7 @@ import (
 	"log/slog"
 
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
-	"github.com/sinkguard/go-atomicbreaker/internal/guard"
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/guard"
 )
 
 // Option sets one thing of a [Handler]. Of an option given twice the last counts; a nil function is as if not given.

@@ -12,7 +12,7 @@ import (
 
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
-	"github.com/sinkguard/go-atomicbreaker/internal/guard"
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/guard"
 )
 
 // levelWriter has one [breakerio.Writer] for records without a level and one per level, which differ only in the level
