@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"sync"
 	"time"
@@ -17,9 +18,9 @@ import (
 // CloseTimeout is how long Close waits.
 const CloseTimeout = 5 * time.Second
 
-// fallbackGrace is how long Shutdown still waits for the fallback when its context has ended while the
-// primary was closing.
-const fallbackGrace = 100 * time.Millisecond
+// grace is what a side still has that could not start before the context ended: the primary if that was
+// before Shutdown, and the fallback if the primary was closing until then.
+const grace = 100 * time.Millisecond
 
 // ending is the end of a guard.
 type ending struct {
@@ -40,7 +41,7 @@ func (g *Guard[R]) Refusal() error { return g.refusal }
 // Shutdown refuses new records from now on, calls the two functions, which close the primary and then
 // the fallback, and returns their errors. The fallback is closed when the primary is closed, when ctx
 // ends, or, if ctx cannot end, after CloseTimeout. What is not done when ctx ends goes on by itself, and
-// the error says so; a fallback that could not start before has another 100 ms.
+// the error says so; a side that could not start before has another 100 ms.
 //
 // Later calls wait for the first, and the functions are called once.
 func (g *Guard[R]) Shutdown(ctx context.Context, primary, fallback func() error) error {
@@ -54,11 +55,11 @@ func (g *Guard[R]) Shutdown(ctx context.Context, primary, fallback func() error)
 	select {
 	case <-e.all:
 	case <-ctx.Done():
-		grace := time.NewTimer(fallbackGrace)
-		defer grace.Stop()
+		last := time.NewTimer(2 * grace)
+		defer last.Stop()
 		select {
 		case <-e.fallbackDone:
-		case <-grace.C:
+		case <-last.C:
 			return fmt.Errorf("%s: %q: primary and fallback still closing: %w", g.options.Adapter, g.breaker.Name(), ctx.Err())
 		}
 		select {
@@ -73,11 +74,15 @@ func (g *Guard[R]) Shutdown(ctx context.Context, primary, fallback func() error)
 
 func (e *ending) run(ctx context.Context, primary, fallback func() error) {
 	defer close(e.all)
-	bound := time.NewTimer(CloseTimeout)
-	defer bound.Stop()
-	if ctx.Done() != nil {
-		bound.Stop()
+	ended, limit := ctx.Done(), time.Duration(math.MaxInt64)
+	switch {
+	case ended == nil:
+		limit = CloseTimeout
+	case ctx.Err() != nil:
+		ended, limit = nil, grace
 	}
+	bound := time.NewTimer(limit)
+	defer bound.Stop()
 	closed := make(chan struct{})
 	go func() {
 		defer close(closed)
@@ -85,7 +90,7 @@ func (e *ending) run(ctx context.Context, primary, fallback func() error) {
 	}()
 	select {
 	case <-closed:
-	case <-ctx.Done():
+	case <-ended:
 	case <-bound.C:
 	}
 	func() {
