@@ -21,6 +21,7 @@ func (w *Writer) probeAsynchronously() {
 		panic("breakerio: WithAsyncProbes needs a *Lane as primary")
 	}
 	w.prober, _ = any(lane).(prober)
+	w.guard.Disquiet()
 }
 
 // probe makes a probe of a copy of p, if permit is a probe's. It reports whether p itself goes to the

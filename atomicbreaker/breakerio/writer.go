@@ -5,7 +5,6 @@ package breakerio
 import (
 	"context"
 	"io"
-	"math"
 	"sync/atomic"
 	"time"
 
@@ -27,7 +26,8 @@ import (
 type Writer struct {
 	breaker           *atomicbreaker.Breaker
 	primary, fallback io.Writer
-	guard             *guard.Bytes
+	guard             *guard.Guard[guard.Chunk] // that of bytes
+	bytes             *guard.Bytes
 	prober            prober        // nil without WithAsyncProbes
 	late              atomic.Uint64 // without those that the primary counts itself
 }
@@ -42,7 +42,7 @@ func NewWriter(b *atomicbreaker.Breaker, primary, fallback io.Writer, opts ...Op
 		panic("breakerio: NewWriter needs a breaker and a primary")
 	}
 	g, o := guard.NewBytes(b, primary, fallback, opts)
-	w := &Writer{breaker: b, primary: primary, fallback: fallback, guard: g}
+	w := &Writer{breaker: b, primary: primary, fallback: fallback, guard: g.Guard, bytes: g}
 	if o.AsyncProbes {
 		w.probeAsynchronously()
 	}
@@ -62,54 +62,77 @@ func NewWriter(b *atomicbreaker.Breaker, primary, fallback io.Writer, opts ...Op
 // panic is recovered (see [WithRepanic]) and p goes to the fallback. If the primary calls [runtime.Goexit], p
 // goes to the fallback before the goroutine ends.
 func (w *Writer) Write(p []byte) (n int, err error) {
-	quiet := w.guard.Quiet() && w.prober == nil
-	if !quiet && w.guard.Closed() {
-		return 0, w.guard.Refusal()
+	if !w.guard.Quiet() {
+		return w.writeUnquiet(p)
 	}
-	// One deferred function, which all paths share, with nothing in it that a healthy write does not need: a record whose
-	// sink panics cannot be recovered without one, and it is the larger part of what this method costs.
-	// The breaker is asked below it, because a hook that ends the goroutine there must not lose the record either.
+	// The deferred function keeps the record of a sink that panics. The breaker is asked below it, because a hook that ends
+	// the goroutine there must not lose the record either.
 	var permit atomicbreaker.Permit
-	var start time.Time
-	admitted := false
-	n = unreturned
+	returned, admitted := false, false
 	defer func() {
-		if n >= len(p) && err == nil {
-			n = len(p)
-			w.guard.Succeed(&permit, start)
-			if w.guard.Troubled() {
-				w.guard.Taken()
+		if !returned {
+			var v any
+			if admitted && !w.bytes.Repanic() {
+				v = recover()
 			}
-			return
+			n, err = w.unwound(p, permit, admitted, v)
 		}
-		if !admitted {
-			n, err = w.reject(p)
-			return
-		}
-		var v any
-		if n == unreturned && !w.guard.Repanic() {
-			v = recover()
-		}
-		n, err = w.fail(p, permit, n, err, v)
 	}()
 	if permit, admitted = w.breaker.TryAcquire(); !admitted {
-		return unreturned, nil
+		returned = true
+		return w.reject(p)
 	}
-	start = w.guard.Start()
-	if !quiet {
-		if w.prober != nil && w.probe(p, &permit) {
-			admitted = false
-			return unreturned, nil
-		}
-		return w.guard.WritePrimary(w.primary, p)
+	n, err = w.primary.Write(p)
+	returned = true
+	if n < len(p) || err != nil {
+		return w.bytes.FailBytes(p, w.fallback, permit, n, err)
 	}
-	return w.primary.Write(p)
+	if !w.guard.Quiet() {
+		w.bytes.Finish(&permit, time.Time{})
+		return len(p), nil
+	}
+	permit.Success()
+	return len(p), nil
 }
 
-// unreturned is the n of a primary that has not returned, and of none that has.
-const unreturned = math.MinInt
+// writeUnquiet is Write with everything that a healthy write needs not look for: the writer is closed, a sink ends in the
+// middle of a line, an outage is under way, the breaker has a slow threshold, or probes are asynchronous.
+//
+//go:noinline
+func (w *Writer) writeUnquiet(p []byte) (n int, err error) {
+	if w.guard.Closed() {
+		return 0, w.guard.Refusal()
+	}
+	var permit atomicbreaker.Permit
+	returned, admitted := false, false
+	defer func() {
+		if !returned {
+			var v any
+			if admitted && !w.bytes.Repanic() {
+				v = recover()
+			}
+			n, err = w.unwound(p, permit, admitted, v)
+		}
+	}()
+	if permit, admitted = w.breaker.TryAcquire(); !admitted {
+		returned = true
+		return w.reject(p)
+	}
+	if w.prober != nil && w.probe(p, &permit) {
+		returned = true
+		return w.reject(p)
+	}
+	start := w.guard.Start()
+	n, err = w.bytes.WritePrimary(w.primary, p)
+	returned = true
+	if n < len(p) || err != nil {
+		return w.bytes.FailBytes(p, w.fallback, permit, n, err)
+	}
+	w.bytes.Finish(&permit, start)
+	return len(p), nil
+}
 
-// reject is Write where the breaker turned p away, or a hook of it ended the goroutine.
+// reject diverts what the breaker turned away.
 //
 //go:noinline
 func (w *Writer) reject(p []byte) (int, error) {
@@ -117,16 +140,16 @@ func (w *Writer) reject(p []byte) (int, error) {
 	return guard.Written(p, n, err)
 }
 
-// fail is Write where the primary took n bytes of p and returned err; or, if n is unreturned, panicked with v or ended the
-// goroutine.
+// unwound diverts p where the primary panicked with v or ended the goroutine, or where a hook of the breaker ended it before
+// p was admitted.
 //
 //go:noinline
-func (w *Writer) fail(p []byte, permit atomicbreaker.Permit, n int, err error, v any) (int, error) {
-	if n == unreturned {
-		n, err = w.guard.Unwound(guard.Chunk{P: p, Fallback: w.fallback}, permit, v)
-		return guard.Written(p, n, err)
+func (w *Writer) unwound(p []byte, permit atomicbreaker.Permit, admitted bool, v any) (int, error) {
+	if !admitted {
+		return w.reject(p)
 	}
-	return w.guard.FailBytes(p, w.fallback, permit, n, err)
+	n, err := w.guard.Unwound(guard.Chunk{P: p, Fallback: w.fallback}, permit, v)
+	return guard.Written(p, n, err)
 }
 
 // busy hands p to the fallback without asking the breaker. It is for a queue above w that is full.
@@ -142,7 +165,7 @@ func (w *Writer) busy(p []byte) (int, error) {
 func (w *Writer) countLate() { w.late.Add(1) }
 
 // serialize makes w call its fallback from one goroutine at a time. Call it before the first write.
-func (w *Writer) serialize() { w.guard.Serialize() }
+func (w *Writer) serialize() { w.bytes.Serialize() }
 
 // Sync calls the Sync method of the fallback and, while the breaker is closed, that of the primary, and joins their
 // errors. Where there is no Sync method, Sync calls Flush, if there is one. An error does not vote: a terminal's Sync
@@ -150,7 +173,7 @@ func (w *Writer) serialize() { w.guard.Serialize() }
 func (w *Writer) Sync() error {
 	return w.guard.Sync(
 		func() error { return syncIt(w.primary) },
-		func() error { return w.guard.Exclude(func() error { return syncIt(w.fallback) }) },
+		func() error { return w.bytes.Exclude(func() error { return syncIt(w.fallback) }) },
 	)
 }
 
@@ -166,7 +189,7 @@ func (w *Writer) Sync() error {
 func (w *Writer) Shutdown(ctx context.Context) error {
 	return w.guard.Shutdown(ctx,
 		func() error { return closeIt(w.primary) },
-		func() error { return w.guard.Exclude(func() error { return closeIt(w.fallback) }) },
+		func() error { return w.bytes.Exclude(func() error { return closeIt(w.fallback) }) },
 	)
 }
 

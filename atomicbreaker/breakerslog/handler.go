@@ -111,9 +111,6 @@ func (h *Handler) Handle(ctx context.Context, r slog.Record) (err error) {
 		return h.fail(ctx, &r, permit, err)
 	}
 	h.guard.Succeed(&permit, start)
-	if h.guard.Troubled() {
-		h.guard.Taken()
-	}
 	return nil
 }
 

@@ -149,9 +149,6 @@ func (c *Core) Write(e zapcore.Entry, fields []zapcore.Field) (err error) {
 		return err
 	}
 	c.guard.Succeed(&permit, start)
-	if c.guard.Troubled() {
-		c.guard.Taken()
-	}
 	return nil
 }
 

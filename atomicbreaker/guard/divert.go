@@ -54,10 +54,7 @@ func (g *Guard[R]) fail(r R, permit atomicbreaker.Permit, cause error, votes boo
 // Settle reports the outcome of a record that is in the fallback already: an asynchronous probe's.
 func (g *Guard[R]) Settle(permit atomicbreaker.Permit, start time.Time, err error) {
 	if err == nil {
-		g.Succeed(&permit, start)
-		if g.Troubled() {
-			g.Taken()
-		}
+		g.Finish(&permit, start)
 		return
 	}
 	d := diversion{cause: err, period: permit.Generation()}

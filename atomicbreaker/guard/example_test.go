@@ -69,9 +69,6 @@ func (g *Guarded) Send(e Event) (err error) {
 		return err
 	}
 	g.guard.Succeed(&permit, start)
-	if g.guard.Troubled() {
-		g.guard.Taken()
-	}
 	return nil
 }
 

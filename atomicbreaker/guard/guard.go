@@ -15,9 +15,6 @@
 //	start := g.Start()
 //	// The primary takes the record: otherwise Fail, or Unwound in a deferred function.
 //	g.Succeed(&permit, start)
-//	if g.Troubled() {
-//		g.Taken()
-//	}
 //
 // Ask the breaker below the deferred function, and let that call Reject if nothing was admitted: a
 // hook of the breaker may end the goroutine.
@@ -76,6 +73,8 @@ const (
 	flagClosed       uint32 = 1 << iota
 	flagPrimaryTorn         // the primary ends in the middle of a line
 	flagFallbackTorn        // the fallback does
+	flagOutage              // an outage is under way
+	flagAlways              // there is a slow threshold, or the adapter wants it so
 )
 
 // New returns the guard of a breaker. fallback hands a record to the fallback and returns, besides the
@@ -91,7 +90,10 @@ func New[R any](
 		rejected: newRejections(o.Adapter, b.Name()),
 		reporter: reporter{adapter: o.Adapter, name: b.Name(), mute: o.StderrIsSink},
 	}
-	g.trouble.init(b, func(over Outage) {
+	if g.slow > 0 {
+		g.Disquiet()
+	}
+	g.trouble.init(b, &g.flags, func(over Outage) {
 		if f := o.OnOutage; f != nil {
 			g.call("OnOutage", func() { f(over) })
 		}
@@ -107,38 +109,46 @@ func (g *Guard[R]) Start() (start time.Time) {
 	return start
 }
 
-// Succeed reports that the primary took a record. A primary that was slow has failed, and the record
-// stays where it is.
+// Succeed reports that the primary took a record, and ends the outage under way if the breaker is closed
+// then. A primary that was slow has failed, and the record stays where it is.
 func (g *Guard[R]) Succeed(permit *atomicbreaker.Permit, start time.Time) {
-	if g.slow > 0 || g.flags.Load() != 0 {
-		g.succeedSlowly(permit, start)
+	if g.Quiet() {
+		permit.Success()
 		return
 	}
-	permit.Success()
+	g.Finish(permit, start)
 }
 
+// Finish is Succeed for an adapter that has found the guard not quiet.
+//
 //go:noinline
-func (g *Guard[R]) succeedSlowly(permit *atomicbreaker.Permit, start time.Time) {
+func (g *Guard[R]) Finish(permit *atomicbreaker.Permit, start time.Time) {
 	if g.Closed() {
 		permit.Cancel()
 		return
 	}
-	if g.slow > 0 {
-		if took := time.Since(start); took > g.slow {
-			g.counts.slow.Add(1)
-			permit.Fail(fmt.Errorf("%w: took %v, over %v", atomicbreaker.ErrSlow, took, g.slow))
-			return
-		}
+	if took := g.took(start); took > g.slow {
+		g.counts.slow.Add(1)
+		permit.Fail(fmt.Errorf("%w: took %v, over %v", atomicbreaker.ErrSlow, took, g.slow))
+	} else {
+		permit.Success()
 	}
-	permit.Success()
+	g.trouble.taken()
 }
 
-// Troubled says whether Taken has anything to do. It is one load.
-func (g *Guard[R]) Troubled() bool { return g.trouble.current.Load() != nil }
+func (g *Guard[R]) took(start time.Time) time.Duration {
+	if g.slow == 0 || start.IsZero() {
+		return 0
+	}
+	return time.Since(start)
+}
 
-// Taken ends the outage under way if the breaker is closed. Call it after the primary took a record
-// and the permit was reported.
-func (g *Guard[R]) Taken() { g.trouble.taken() }
+// Quiet says that nothing is out of the ordinary: the guard is not closed, no outage is under way, no
+// sink ends in the middle of a line, and the breaker has no slow threshold. It is one load.
+func (g *Guard[R]) Quiet() bool { return g.flags.Load() == 0 }
+
+// Disquiet makes Quiet false for good, for an adapter that always has something to look for.
+func (g *Guard[R]) Disquiet() { g.flags.Or(flagAlways) }
 
 // Repanic says whether a panic goes on once the record is in the fallback.
 func (g *Guard[R]) Repanic() bool { return g.options.Repanic }

@@ -62,14 +62,15 @@ const generations = 1<<24 - 1
 type tracker struct {
 	breaker  *atomicbreaker.Breaker
 	onOutage func(Outage)
+	flags    *atomic.Uint32 // the guard's; they say whether current is set
 
 	current atomic.Pointer[outage]
 	settled atomic.Uint32 // the generation that ended the last real outage
 	outages atomic.Uint64 // reported
 }
 
-func (t *tracker) init(b *atomicbreaker.Breaker, onOutage func(Outage)) {
-	t.breaker, t.onOutage = b, onOutage
+func (t *tracker) init(b *atomicbreaker.Breaker, flags *atomic.Uint32, onOutage func(Outage)) {
+	t.breaker, t.flags, t.onOutage = b, flags, onOutage
 	t.settled.Store(noGeneration)
 }
 
@@ -104,6 +105,7 @@ func (t *tracker) join(period uint32) *outage {
 			begun.entered.Store(1)
 		}
 		if t.current.CompareAndSwap(o, begun) {
+			t.flags.Or(flagOutage)
 			return begun
 		}
 	}
@@ -144,6 +146,10 @@ func (t *tracker) taken() {
 			o.duration = time.Since(o.began)
 			o.total.Store(entered + 1)
 			t.current.CompareAndSwap(o, nil)
+			t.flags.And(^flagOutage)
+			if t.current.Load() != nil { // begun meanwhile: its flag may be the one that was cleared
+				t.flags.Or(flagOutage)
+			}
 			t.leave(o, false)
 			return
 		}

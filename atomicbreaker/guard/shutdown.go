@@ -32,9 +32,6 @@ type ending struct {
 // Closed says whether Shutdown has been called. It is one load.
 func (g *Guard[R]) Closed() bool { return g.flags.Load()&flagClosed != 0 }
 
-// Quiet says that the guard is not closed and no sink ends in the middle of a line. It is one load.
-func (g *Guard[R]) Quiet() bool { return g.flags.Load() == 0 }
-
 // Refusal returns the error of a write after Shutdown. It matches [fs.ErrClosed].
 func (g *Guard[R]) Refusal() error { return g.refusal }
 
