@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"reflect"
 	"slices"
+	"time"
 
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
@@ -79,38 +80,70 @@ func (h *Handler) Enabled(ctx context.Context, level slog.Level) bool {
 // A context that has ended does not keep the record from being written: the handlers get [context.WithoutCancel] of it. If
 // ctx ends during the call, an error of the primary does not vote.
 func (h *Handler) Handle(ctx context.Context, r slog.Record) (err error) {
-	if h.guard.Closed() {
-		return h.guard.Refusal()
+	if !h.guard.Quiet() || ctx.Err() != nil {
+		return h.handleUnquiet(ctx, &r)
 	}
 	var permit atomicbreaker.Permit
 	returned, admitted := false, false
 	defer func() {
-		switch {
-		case returned:
-		case !admitted: // a hook of the breaker ended the goroutine
-			err = h.reject(ctx, &r)
-		default:
+		if !returned {
 			var v any
-			if !h.guard.Repanic() {
+			if admitted && !h.guard.Repanic() {
 				v = recover()
 			}
-			err = h.unwound(ctx, &r, permit, v)
+			err = h.unwound(ctx, &r, permit, admitted, v)
 		}
 	}()
 	if permit, admitted = h.breaker.TryAcquire(); !admitted {
 		returned = true
 		return h.reject(ctx, &r)
 	}
-	if ctx.Err() != nil {
-		ctx = context.WithoutCancel(ctx)
-	}
-	start := h.guard.Start()
 	err = h.primary.Handle(ctx, r.Clone())
 	returned = true
 	if err != nil {
 		return h.fail(ctx, &r, permit, err)
 	}
-	h.guard.Succeed(&permit, start)
+	if !h.guard.Quiet() {
+		h.guard.Finish(&permit, time.Time{})
+		return nil
+	}
+	permit.Success()
+	return nil
+}
+
+// handleUnquiet is Handle where the handler is closed, an outage is under way, the breaker has a slow threshold, or ctx has
+// ended.
+//
+//go:noinline
+func (h *Handler) handleUnquiet(ctx context.Context, r *slog.Record) (err error) {
+	if h.guard.Closed() {
+		return h.guard.Refusal()
+	}
+	if ctx.Err() != nil {
+		ctx = context.WithoutCancel(ctx)
+	}
+	var permit atomicbreaker.Permit
+	returned, admitted := false, false
+	defer func() {
+		if !returned {
+			var v any
+			if admitted && !h.guard.Repanic() {
+				v = recover()
+			}
+			err = h.unwound(ctx, r, permit, admitted, v)
+		}
+	}()
+	if permit, admitted = h.breaker.TryAcquire(); !admitted {
+		returned = true
+		return h.reject(ctx, r)
+	}
+	start := h.guard.Start()
+	err = h.primary.Handle(ctx, r.Clone())
+	returned = true
+	if err != nil {
+		return h.fail(ctx, r, permit, err)
+	}
+	h.guard.Finish(&permit, start)
 	return nil
 }
 
@@ -123,7 +156,10 @@ func (h *Handler) reject(ctx context.Context, r *slog.Record) error {
 }
 
 //go:noinline
-func (h *Handler) unwound(ctx context.Context, r *slog.Record, permit atomicbreaker.Permit, v any) error {
+func (h *Handler) unwound(ctx context.Context, r *slog.Record, permit atomicbreaker.Permit, admitted bool, v any) error {
+	if !admitted { // a hook of the breaker ended the goroutine
+		return h.reject(ctx, r)
+	}
 	_, err := h.guard.Unwound(record{ctx, *r, h.fallback}, permit, v)
 	return err
 }

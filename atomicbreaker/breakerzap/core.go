@@ -6,6 +6,7 @@ import (
 	"context"
 	"reflect"
 	"slices"
+	"time"
 
 	"go.uber.org/zap/zapcore"
 
@@ -118,7 +119,8 @@ func (c *Core) Check(e zapcore.Entry, ce *zapcore.CheckedEntry) *zapcore.Checked
 // [atomicbreaker.ErrRejected] if the breaker turned the entry away. After [Core.Close] it is [fs.ErrClosed], and neither
 // gets the entry.
 func (c *Core) Write(e zapcore.Entry, fields []zapcore.Field) (err error) {
-	if c.guard.Closed() {
+	quiet := c.guard.Quiet()
+	if !quiet && c.guard.Closed() {
 		return c.guard.Refusal()
 	}
 	var permit atomicbreaker.Permit
@@ -141,14 +143,21 @@ func (c *Core) Write(e zapcore.Entry, fields []zapcore.Field) (err error) {
 		_, err = c.guard.Reject(entry{e, fields, c.fallback})
 		return err
 	}
-	start := c.guard.Start()
+	var start time.Time
+	if !quiet {
+		start = c.guard.Start()
+	}
 	err = c.primary.Write(e, fields)
 	returned = true
 	if err != nil {
 		_, err = c.guard.Fail(entry{e, fields, c.fallback}, permit, err)
 		return err
 	}
-	c.guard.Succeed(&permit, start)
+	if !c.guard.Quiet() {
+		c.guard.Finish(&permit, start)
+		return nil
+	}
+	permit.Success()
 	return nil
 }
 

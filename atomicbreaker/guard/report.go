@@ -22,7 +22,7 @@ type reporter struct {
 	mu           sync.Mutex
 	losses       uint64 // not written yet
 	panics       uint64
-	last         error  // the newest of them
+	last         error // the newest of them
 	intervalEnds *time.Timer
 }
 
