@@ -98,7 +98,7 @@ func TestShutdown_WithoutDeadline(t *testing.T) {
 		time.Sleep(5*time.Second - 1)
 		synctest.Wait()
 		require.Equal(t, []string{"begin primary"}, drain(did))
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		require.Equal(t, []string{"begin fallback", "end fallback"}, drain(did))
 		close(release)

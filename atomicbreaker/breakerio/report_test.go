@@ -25,10 +25,10 @@ func stderr(t *testing.T) func() string {
 	t.Helper()
 	file, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
 	require.NoError(t, err)
-	real := os.Stderr
+	before := os.Stderr
 	os.Stderr = file
 	t.Cleanup(func() {
-		os.Stderr = real
+		os.Stderr = before
 		_ = file.Close()
 	})
 	return func() string {
@@ -96,7 +96,7 @@ func TestWriter_ReportsLossesOnStderr(t *testing.T) {
 		time.Sleep(10*time.Second - 1)
 		synctest.Wait()
 		require.Equal(t, first, written())
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		second := `breakerio: "loki": lost 999 writes: primary: rejected, breaker is open; fallback: no space left on device` + "\n"
 		require.Equal(t, first+second, written())

@@ -59,7 +59,7 @@ func TestHandler_EndedContext(t *testing.T) {
 func TestHandler_ContextEndsDuringTheCall(t *testing.T) {
 	b := breaker()
 	var cancel context.CancelFunc
-	h := breakerslog.NewHandler(b, handlerFunc(func(ctx context.Context, _ slog.Record) error {
+	h := breakerslog.NewHandler(b, handlerFunc(func(context.Context, slog.Record) error {
 		cancel()
 		return errors.New("write: i/o timeout")
 	}), handlerFunc(respectsContext))
