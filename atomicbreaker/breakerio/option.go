@@ -51,6 +51,7 @@ type Stats struct {
 	Lost     uint64 // records that neither took
 	Torn     uint64 // records of which the primary took a part before it failed; the fallback got them whole
 	Outages  uint64 // outages that are over
+	Late     uint64 // writes whose records are in the fallback although the primary may still take them
 }
 
 // Outage is one outage, as [WithOnOutage] gets it: the time from the first record that the primary did not take to the

@@ -37,7 +37,7 @@ type Options struct {
 }
 
 // Stats counts what the primary did not take.
-type Stats struct{ Fallback, Lost, Torn, Outages uint64 }
+type Stats struct{ Fallback, Lost, Torn, Outages, Late uint64 }
 
 // errUnwound stands for the error of a sink that did not return.
 var errUnwound = errors.New("the sink panicked or called runtime.Goexit")
@@ -53,8 +53,8 @@ type Guard[R any] struct {
 	rejected error // stands for the primary's error where the primary was not asked
 	nowhere  error // both errors, where there is no fallback either
 
-	trouble              tracker
-	diverted, lost, torn atomic.Uint64
+	trouble                    tracker
+	diverted, lost, torn, late atomic.Uint64
 }
 
 // New returns the guard of a breaker. fallback hands a record to the fallback; onLost may be nil.
@@ -70,7 +70,7 @@ func New[R any](b *atomicbreaker.Breaker, o Options, fallback func(R) error, onL
 
 // Stats returns the counts so far.
 func (g *Guard[R]) Stats() Stats {
-	return Stats{g.diverted.Load(), g.lost.Load(), g.torn.Load(), g.trouble.outages.Load()}
+	return Stats{g.diverted.Load(), g.lost.Load(), g.torn.Load(), g.trouble.outages.Load(), g.late.Load()}
 }
 
 // Start returns when the primary was called, or the zero time if nobody needs to know.
