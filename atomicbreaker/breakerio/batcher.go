@@ -199,10 +199,8 @@ func (b *Batcher) overflow(p []byte, size int) (int, error) {
 	frame := frames.Get().(*[]byte)
 	defer frames.Put(frame)
 	*frame = append(append((*frame)[:0], p...), '\n')
-	if _, err := b.writer.busy(*frame); err != nil {
-		return 0, err
-	}
-	return len(p), nil
+	n, err := b.writer.busy(*frame)
+	return min(n, len(p)), err
 }
 
 // seal moves filling, if there is one, to the queue.

@@ -78,18 +78,18 @@ func (p *pool) trim() {
 	p.peak = p.used
 }
 
-// spare is the fallback of a Writer under a Batcher. It takes a batch at most once: when Shutdown gave
+// spare is the fallback of a Writer under a Batcher. It is asked once to take a batch: when Shutdown gave
 // up waiting and wrote the batch in flight to the fallback, a primary that fails after all must not
-// bring it there again, nor count it as lost because the fallback has been closed since.
+// bring it there again, nor report it lost because the fallback has been closed since.
 //
-// The Writer calls it from one goroutine at a time. The mutex is held for the comparison alone, so that
-// a fallback that hangs does not hold up batches that the primary takes.
+// The mutex is held for the comparison alone, so that a fallback that hangs does not hold up batches
+// that the primary takes.
 type spare struct {
 	io.Writer
 
 	mu     sync.Mutex
 	flying []byte // the batch in flight
-	taken  bool   // this fallback has it, or what the primary did not take of it
+	asked  bool   // to take it, or what the primary did not take of it
 }
 
 // spareOf puts a spare in the place of w's fallback.
@@ -109,29 +109,26 @@ func (s *spare) begin(batch []byte) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.flying, s.taken = batch, false
+	s.flying, s.asked = batch, false
 }
 
-// Write writes p, unless it is of a batch that the fallback has.
+// Write writes p, unless it is of a batch that the fallback has been asked to take.
 func (s *spare) Write(p []byte) (int, error) {
-	flies, taken := s.look(p)
-	if taken {
+	if s.again(p) {
 		return len(p), nil
 	}
-	n, err := s.Writer.Write(p)
-	if flies && err == nil && n == len(p) {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.taken = within(p, s.flying)
-	}
-	return n, err
+	return s.Writer.Write(p)
 }
 
-func (s *spare) look(p []byte) (flies, taken bool) {
+func (s *spare) again(p []byte) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	flies = within(p, s.flying)
-	return flies, flies && s.taken
+	if !within(p, s.flying) {
+		return false
+	}
+	again := s.asked
+	s.asked = true
+	return again
 }
 
 // within reports whether p is the end of a slice that was cut from whole.
@@ -140,27 +137,8 @@ func within(p, whole []byte) bool {
 	return len(p) > 0 && from >= 0 && from < len(whole) && &whole[from] == &p[0]
 }
 
-// Sync, Flush, Close and Fd are the fallback's, where it has them.
+// Sync syncs the fallback.
+func (s *spare) Sync() error { return syncIt(s.Writer) }
 
-func (s *spare) Sync() error {
-	if f, ok := s.Writer.(interface{ Sync() error }); ok {
-		return f.Sync()
-	}
-	return s.Flush()
-}
-
-func (s *spare) Flush() error {
-	if f, ok := s.Writer.(interface{ Flush() error }); ok {
-		return f.Flush()
-	}
-	return nil
-}
-
+// Close closes the fallback.
 func (s *spare) Close() error { return closeIt(s.Writer) }
-
-func (s *spare) Fd() uintptr {
-	if f, ok := s.Writer.(interface{ Fd() uintptr }); ok {
-		return f.Fd()
-	}
-	return ^uintptr(0)
-}

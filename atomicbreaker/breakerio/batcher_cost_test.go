@@ -21,7 +21,7 @@ var record200 = append(bytes.Repeat([]byte("x"), 199), '\n')
 func TestBatcher_NothingAllocates(t *testing.T) {
 	skipUnderRace(t)
 	t.Run("accepted", func(t *testing.T) {
-		b := breakerio.NewBatcher(breakerio.NewWriter(breaker(), take{}, take{}), breakerio.WithBatchBytes(4<<10))
+		b := breakerio.NewBatcher(breakerio.NewWriter(breaker(), take{}, take{}), breakerio.WithBatchBytes(4<<10), breakerio.WithMaxBytes(64<<10))
 		defer func() { require.NoError(t, b.Close()) }()
 		fill := func() {
 			for range 100 {
