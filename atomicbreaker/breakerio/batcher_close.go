@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"time"
 )
 
 // Close is Shutdown with 5 s.
@@ -20,8 +21,8 @@ func (b *Batcher) Close() error {
 //
 // If ctx ends before the sink has taken everything, the batches that wait and then the one that is being
 // written go to the fallback before it is closed. The latter counts as late in [Stats], because the sink
-// may still take it. Shutdown waits up to a second more for that, and returns an error; what is not
-// done by then goes on by itself. A second Shutdown returns [fs.ErrClosed].
+// may still take it. Shutdown returns an error then. It waits up to a second longer than ctx for the
+// fallback; what is not done by then goes on by itself. A second Shutdown returns [fs.ErrClosed].
 func (b *Batcher) Shutdown(ctx context.Context) error {
 	b.mu.Lock()
 	if b.closed {
@@ -41,27 +42,22 @@ func (b *Batcher) Shutdown(ctx context.Context) error {
 	}
 	b.mu.Unlock()
 
-	err, gaveUp := patience(ctx, settled)
-	limit := ctx
+	err, gaveUp := patience(ctx, 0, settled)
 	if gaveUp {
 		err = b.errorf("shutdown: %w", err)
 	}
-	if ctx.Err() != nil {
-		var cancel context.CancelFunc
-		limit, cancel = context.WithTimeout(context.WithoutCancel(ctx), grace)
-		defer cancel()
-	}
 	ended := make(chan error, 1)
-	go b.end(limit, gaveUp, ended)
-	more, overdue := patience(limit, ended)
+	go b.end(ctx, gaveUp, ended)
+	more, overdue := patience(ctx, grace, ended)
 	if overdue {
-		more = b.errorf("shutdown: %w", more)
+		more = b.errorf("shutdown: fallback: %w", more)
 	}
 	return errors.Join(err, more)
 }
 
-// patience waits for a result, or until ctx ends. A result that is there wins.
-func patience(ctx context.Context, result chan error) (err error, gaveUp bool) {
+// patience waits for a result, until ctx has ended and a grace period is over. A result that is there
+// wins.
+func patience(ctx context.Context, grace time.Duration, result chan error) (err error, gaveUp bool) {
 	select {
 	case err = <-result:
 		return err, false
@@ -71,11 +67,19 @@ func patience(ctx context.Context, result chan error) (err error, gaveUp bool) {
 	case err = <-result:
 		return err, false
 	case <-ctx.Done():
+	}
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case err = <-result:
+		return err, false
+	case <-timer.C:
 		return ctx.Err(), true
 	}
 }
 
-// end is what Shutdown does once the batches are written or given up.
+// end is what Shutdown does once the batches are written or given up. It has time left for the Writer
+// even if ctx has ended, so that a primary that closes at once closes before the fallback.
 func (b *Batcher) end(ctx context.Context, gaveUp bool, ended chan error) {
 	var err error
 	defer func() {
@@ -86,6 +90,11 @@ func (b *Batcher) end(ctx context.Context, gaveUp bool, ended chan error) {
 		b.abandon()
 	}
 	b.overflows.Wait()
+	if ctx.Err() != nil {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), grace/2)
+		defer cancel()
+	}
 	err = errUnwound
 	err = b.writer.Shutdown(ctx)
 }

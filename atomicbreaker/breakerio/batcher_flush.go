@@ -14,7 +14,7 @@ import (
 // settleTimeout is how long Sync waits, and Close for the primary.
 const settleTimeout = 5 * time.Second
 
-// grace is how long Shutdown waits for the fallback after its context has ended.
+// grace is how long Shutdown still waits for the fallback when its context has ended.
 const grace = time.Second
 
 // errUnwound is the outcome of a Sync or Shutdown of the Writer that did not return.
