@@ -42,13 +42,13 @@ func (b *Batcher) Shutdown(ctx context.Context) error {
 	}
 	b.mu.Unlock()
 
-	err, gaveUp := patience(ctx, 0, settled)
+	gaveUp, err := patience(ctx, 0, settled)
 	if gaveUp {
 		err = b.errorf("shutdown: %w", err)
 	}
 	ended := make(chan error, 1)
 	go b.end(ctx, gaveUp, ended)
-	more, overdue := patience(ctx, grace, ended)
+	overdue, more := patience(ctx, grace, ended)
 	if overdue {
 		more = b.errorf("shutdown: fallback: %w", more)
 	}
@@ -57,24 +57,24 @@ func (b *Batcher) Shutdown(ctx context.Context) error {
 
 // patience waits for a result, until ctx has ended and a grace period is over. A result that is there
 // wins.
-func patience(ctx context.Context, grace time.Duration, result chan error) (err error, gaveUp bool) {
+func patience(ctx context.Context, grace time.Duration, result chan error) (gaveUp bool, err error) {
 	select {
-	case err = <-result:
-		return err, false
+	case err := <-result:
+		return false, err
 	default:
 	}
 	select {
-	case err = <-result:
-		return err, false
+	case err := <-result:
+		return false, err
 	case <-ctx.Done():
 	}
 	timer := time.NewTimer(grace)
 	defer timer.Stop()
 	select {
-	case err = <-result:
-		return err, false
+	case err := <-result:
+		return false, err
 	case <-timer.C:
-		return ctx.Err(), true
+		return true, ctx.Err()
 	}
 }
 

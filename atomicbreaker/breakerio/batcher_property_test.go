@@ -200,7 +200,7 @@ func (p batchPlan) run() []string {
 	}
 	sink := &scripted{ledger: l, taken: l.primary, script: p.primary, primary: true}
 	fallback := &scripted{ledger: l, taken: l.fallback, script: p.fallback}
-	opts := []breakerio.Option{breakerio.WithOnLost(func(gone []byte, err error) {
+	opts := []breakerio.Option{breakerio.WithOnLost(func(gone []byte, _ error) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		for _, record := range whole(gone) {
@@ -345,7 +345,7 @@ func (p batchPlan) judge(l *ledger, b *breakerio.Batcher, w *breakerio.Writer) {
 	if stats.Records+stats.Overflowed != uint64(len(l.accepted)) || stats.Waiting != 0 {
 		l.complain("%d records were accepted: %+v", len(l.accepted), stats)
 	}
-	if late := w.Stats().Late; late > 1 {
+	if late := w.Stats().Late; late > 1 && !p.lane { // the lane counts its own
 		l.complain("%d batches were in flight at once", late)
 	}
 }

@@ -5,7 +5,6 @@ package breakerio_test
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -353,7 +352,7 @@ func TestBatcher_CloseWaitsForOverflows(t *testing.T) {
 			early.Store(closed.Load())
 		}, close: func() { closed.Store(true) }}
 		b := breakerio.NewBatcher(breakerio.NewWriter(breaker(), take{}, fallback), breakerio.WithMaxBytes(1))
-		go say(t, b, "too large")
+		go func() { _, _ = io.WriteString(b, "too large") }()
 		synctest.Wait()
 		require.NoError(t, b.Close())
 		require.True(t, closed.Load())
@@ -420,6 +419,6 @@ func TestBatcher_OverflowIsLost(t *testing.T) {
 	for _, record := range []string{"record", "record\n"} {
 		n, err := io.WriteString(b, record)
 		require.Zero(t, n)
-		require.True(t, errors.Is(err, breakerio.ErrBusy), err)
+		require.ErrorIs(t, err, breakerio.ErrBusy)
 	}
 }
