@@ -22,11 +22,11 @@ const (
 // batcherSubject has a Batcher above the guarded sink. bufioSubject has what people use: a bufio.Writer of the same size
 // under a mutex, which loses what the sink refuses, and waits for it. paceSubject takes the time that a record may take.
 var (
-	batcherSubject = Subject{"batcher", batchLoops(func() io.Writer {
+	batcherSubject = Subject{"batcher", merge(batchLoops(func() io.Writer {
 		return breakerio.NewBatcher(breakerio.NewWriter(atomicNew(usual), nowhere{}, nowhere{}))
-	})}
+	}), map[Scenario]func() Loop{SlogProcess: guardedLoop})}
 	bufioSubject = Subject{"bufio", batchLoops(func() io.Writer {
-		return &lockedWriter{w: bufio.NewWriterSize(nowhere{}, 256<<10)}
+		return &lockedWriter{w: bufio.NewWriterSize(nowhere{}, batchSize)}
 	})}
 	paceSubject = Subject{"pace", map[Scenario]func() Loop{
 		BatchRecord:   func() Loop { return paceLoop(100 * time.Nanosecond) },      // 10^7 records a second

@@ -69,6 +69,7 @@ var goals = []goal{
 	{"breakerslog.Handler / the bare JSON handler", side{bench.LogRecord, "breakerslog"}, sides(bench.LogRecord, "bare"), 1.05, 1},
 
 	{"slog through a Batcher / into bufio under a mutex", side{bench.SlogBatch, "batcher"}, sides(bench.SlogBatch, "bufio"), 1.1, 1},
+	{"slog to a process through a Batcher / no breaker", side{bench.SlogProcess, "batcher"}, sides(bench.SlogProcess, "plain"), 1.05, 1},
 	{"Batcher, 200 bytes / a pace of 10^7 a second", side{bench.BatchRecord, "batcher"}, sides(bench.BatchRecord, "pace"), 1, 1},
 	{"  the same / into bufio under a mutex", side{bench.BatchRecord, "batcher"}, sides(bench.BatchRecord, "bufio"), 0, 1},
 	{"Batcher, 64 goroutines / 5 × 10^6 a second", side{bench.BatchRecord64, "batcher"}, sides(bench.BatchRecord64, "pace"), 1, 64},
