@@ -108,7 +108,7 @@ func TestReal_DiskThatFillsUp(t *testing.T) {
 	cut := strings.Count(string(primary), "<") - whole
 	require.Equal(t, 1, cut, "the disk was full in the middle of one record")
 	require.Greater(t, whole, 10)
-	require.Equal(t, fmt.Sprintf("closed {Fallback:%d Lost:0 Torn:%d Outages:1}", diskRecords-whole, cut), told.String())
+	require.Equal(t, fmt.Sprintf("closed {Fallback:%d Lost:0 Torn:%d Outages:1 Late:0}", diskRecords-whole, cut), told.String())
 }
 
 const stdoutRecords = 10
@@ -170,7 +170,7 @@ func TestReal_StdoutWithoutReader(t *testing.T) {
 			for i := range stdoutRecords {
 				require.Contains(t, string(fallback), fmt.Sprintf(`"n":%d}`, stdoutRecords+i))
 			}
-			require.Equal(t, "{Fallback:10 Lost:0 Torn:0 Outages:0}", told.String())
+			require.Equal(t, "{Fallback:10 Lost:0 Torn:0 Outages:0 Late:0}", told.String())
 		})
 	}
 }
