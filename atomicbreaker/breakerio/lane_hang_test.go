@@ -180,13 +180,54 @@ func TestLane_CloseOnHang(t *testing.T) {
 	})
 }
 
-// A Lane that nobody holds any more ends its goroutines, those that are stuck when the sink returns.
+// stubborn is a valve whose Abort hangs too.
+type stubborn struct {
+	*valve
+	aborts chan struct{}
+}
+
+func (s stubborn) Abort() { s.aborts <- struct{}{} }
+
+// An abort that hangs keeps one goroutine, however often the sink hangs.
+func TestLane_AbortHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sink := stubborn{newValve(), make(chan struct{})}
+		lane := breakerio.NewLane(sink, time.Second, breakerio.WithCloseOnHang())
+		_, err := io.WriteString(lane, "1")
+		require.ErrorIs(t, err, breakerio.ErrHung)
+		before := goroutines.Count(goroutines.Bubble)
+		for range 3 {
+			sink.open()
+			synctest.Wait()
+			sink.mu.Lock()
+			sink.opened = make(chan struct{})
+			sink.mu.Unlock()
+			_, err = io.WriteString(lane, "2")
+			require.ErrorIs(t, err, breakerio.ErrHung)
+		}
+		synctest.Wait()
+		require.Equal(t, before, goroutines.Count(goroutines.Bubble))
+		<-sink.aborts
+		sink.open()
+		require.ErrorIs(t, lane.Close(), breakerio.ErrHung)
+	})
+}
+
+// openValve is a valve that must not be closed.
+type openValve struct {
+	*valve
+	t *testing.T
+}
+
+func (v openValve) Close() error { v.t.Error("the lane closed that outlives it"); return nil }
+
+// A Lane that nobody holds any more ends its goroutines, those that are stuck when the sink returns. The sink stays open.
 func TestLane_Dropped(t *testing.T) {
 	const worker = "breakerio.(*slot).run"
 	before := goroutines.Count(worker)
 	sink := newValve()
 	func() {
-		lane := breakerio.NewLane(sink, time.Millisecond, breakerio.WithWidth(2))
+		lane := breakerio.NewLane(openValve{sink, t}, time.Millisecond, breakerio.WithWidth(2))
 		_, err := io.WriteString(lane, "x")
 		require.ErrorIs(t, err, breakerio.ErrHung)
 		require.NoError(t, lane.Sync())
