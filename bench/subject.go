@@ -63,7 +63,7 @@ type Subject struct {
 var Subjects = []Subject{
 	ours, timerSubject, adapterSubject, handlerSubject, mutexGuarded, rwmutexSubject, unpackedSubject,
 	gobreakerSubject, failsafeSubject, eapacheSubject, rubyistSubject, gozeroSubject, hystrixSubject, handySubject,
-	loadSubject, handSubject, clockSubject, bareSubject, unsafeSubject, permitSubject,
+	loadSubject, handSubject, clockSubject, bareSubject, unsafeSubject, permitSubject, handoffSubject,
 }
 
 // New sets the scene for an implementation; nil where there is none.

@@ -166,7 +166,7 @@ func TestLane_CloseOnHang(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		require.ErrorIs(t, lane.Close(), breakerio.ErrHung)
-		sink.valve.open()
+		sink.open()
 		synctest.Wait()
 		require.Equal(t, 1, sink.aborts)
 	})

@@ -219,4 +219,3 @@ func TestLane_CloseWhileAWriteHangs(t *testing.T) {
 		require.Equal(t, "1", sink.String())
 	})
 }
-

@@ -196,7 +196,7 @@ func (l *lane) giveUp(s *slot, k *call) error {
 // leave counts a slot that does not run any more. The caller holds mu.
 func (l *lane) leave() {
 	l.running--
-	if l.closed && l.running == 0 && !l.dropped {
+	if l.closed && l.running == 0 {
 		close(l.quiet)
 	}
 }

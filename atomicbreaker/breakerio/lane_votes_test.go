@@ -112,6 +112,7 @@ func TestLane_ManyCallersOfAHealthySink(t *testing.T) {
 func TestLane_Width(t *testing.T) {
 	const callers, records, each = 64, 20, 5 * time.Millisecond
 	run := func(t *testing.T, w io.Writer) time.Duration {
+		t.Helper()
 		var wg sync.WaitGroup
 		began := time.Now()
 		for range callers {

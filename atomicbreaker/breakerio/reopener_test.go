@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -110,6 +111,36 @@ func TestReopener_OpensAnewAfterAnyError(t *testing.T) {
 			require.ErrorIs(t, r.Close(), fs.ErrClosed)
 		})
 	}
+}
+
+// Writes that come while another one ends its connection get the next connection, and not that error.
+func TestReopener_ManyWriters(t *testing.T) {
+	var failed, refused atomic.Int64
+	r := breakerio.NewReopener(func(context.Context) (io.WriteCloser, error) {
+		c := newFakeConn()
+		writes := 0
+		c.write = func(p []byte) (int, error) {
+			if writes++; writes == 3 {
+				failed.Add(1)
+				return 0, errDown
+			}
+			return len(p), nil
+		}
+		return c, nil
+	})
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 1000 {
+				if _, err := io.WriteString(r, "x"); err != nil {
+					refused.Add(1)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	require.Equal(t, int64(8000/3), failed.Load())
+	require.Equal(t, failed.Load(), refused.Load())
 }
 
 func TestReopener_PanicAndGoexit(t *testing.T) {
