@@ -32,8 +32,8 @@ func laneLoops() map[Scenario]func() Loop {
 	}
 }
 
-// handoffSubject is the least that a Lane could cost: the record is copied, and two channels carry the turn and the
-// result. It has no timeout.
+// handoffSubject is the least that a Lane could cost: the record is copied, and two channels carry
+// the turn and the result. It has no timeout.
 var handoffSubject = Subject{"handoff", map[Scenario]func() Loop{
 	LaneRecord: func() Loop { return writeLoop(newHandoff()) },
 }}

@@ -17,8 +17,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 )
 
-// collector is a TCP server that acknowledges each line with one byte. It keeps its lines when it is killed and started
-// again.
+// collector is a TCP server that acknowledges each line with one byte. It keeps its lines when it
+// is killed and started again.
 type collector struct {
 	mu       sync.Mutex
 	address  string
@@ -80,8 +80,8 @@ func (c *collector) dial(ctx context.Context) (io.WriteCloser, error) {
 	return acknowledged{conn}, nil
 }
 
-// acknowledged is a connection whose Write succeeds when the peer has the line. A TCP connection alone reports only that
-// the kernel has it.
+// acknowledged is a connection whose Write succeeds when the peer has the line. A TCP connection
+// alone reports only that the kernel has it.
 type acknowledged struct{ net.Conn }
 
 func (c acknowledged) Write(p []byte) (int, error) {

@@ -9,28 +9,34 @@ import (
 	"time"
 )
 
-// The errors that a [Lane] returns for a record that its sink did not take. Test for them with errors.Is. In both cases
-// the record belongs to the fallback.
+// The errors that a [Lane] returns for a record that its sink did not take. Test for them with
+// errors.Is. In both cases the record belongs to the fallback.
 var (
-	// ErrHung means that the sink hangs: it did not answer within the timeout. It is a failure of the sink.
+	// ErrHung means that the sink hangs: it did not answer within the timeout. It is a failure of
+	// the sink.
 	ErrHung = errors.New("breakerio: the sink hangs")
 
-	// ErrBusy means that the record did not get its turn. It says nothing about the sink, which may be healthy and have
-	// more callers than it can serve.
+	// ErrBusy means that the record did not get its turn, or that it met a hang that ErrHung has
+	// already reported. It is not a failure: the sink may be healthy and have more callers than it
+	// can serve.
 	ErrBusy = errors.New("breakerio: the sink is busy")
 )
 
-// Lane is an io.Writer in front of a sink that may hang. It calls the sink on goroutines of its own, so that no caller
-// waits longer than a timeout. It is meant as the primary of a [Writer]. [NewLane] makes a Lane and Close ends it.
+// Lane is an io.Writer in front of a sink that may hang. It calls the sink on goroutines of its
+// own, so that no caller waits longer than a timeout. It is meant as the primary of a [Writer].
+// [NewLane] makes a Lane and Close ends it.
 //
-//   - Any goroutine may call any method at any time. The sink sees one call at a time, or as many as [WithWidth] allows.
-//   - Write waits at most the timeout for its turn, and then at most the timeout for the sink. It returns what the sink
-//     returned, [ErrHung], or [ErrBusy].
-//   - A Lane returns ErrHung from Write at most once per timeout, so a hang of k timeouts is at most k failures,
-//     however many goroutines log. While every slot is stuck, all other writes return ErrBusy without waiting.
-//   - A write that is stuck keeps one goroutine and one copy of a record, and reduces the width by one until the sink
-//     returns. It then counts as [Lane.Late], because the record may be in the fallback as well. If the sink took only a
-//     part of a line, the lane ends that line before it writes the next record.
+//   - Any goroutine may call any method at any time. The sink sees one call at a time, or as many
+//     as [WithWidth] allows.
+//   - Write waits at most the timeout for its turn, and then at most the timeout for the sink. It
+//     returns what the sink returned, [ErrHung], or [ErrBusy].
+//   - A Lane returns ErrHung from Write at most once per timeout, so a hang of k timeouts is at
+//     most k failures, however many goroutines log. While every slot is stuck, all other writes
+//     return ErrBusy without waiting.
+//   - A write that is stuck keeps one goroutine and one copy of a record, and reduces the width by
+//     one until the sink returns. It then counts as [Lane.Late], because the record may be in the
+//     fallback as well. If the sink took only a part of a line, the lane ends that line before it
+//     writes the next record.
 //   - A panic of the sink continues in the caller. In a late write it is dropped.
 //   - Every record is copied. In the steady state nothing is allocated.
 type Lane struct {
@@ -49,34 +55,37 @@ type laneConfig struct {
 	closeOnHang bool
 }
 
-// WithWidth sets how many calls of the sink may be in progress at once. The default is 1. A larger width is only for
-// sinks that are safe for concurrent use. [NewLane] panics if n is less than 1.
+// WithWidth sets how many calls of the sink may be in progress at once. The default is 1. A larger
+// width is only for sinks that are safe for concurrent use. [NewLane] panics if n is less than 1.
 func WithWidth(n int) LaneOption {
 	return func(c *laneConfig) { c.width = n }
 }
 
-// WithSyncTimeout sets how long Sync waits for its turn, and then for the sink, and how long Close waits for the sink's
-// Close. The default is the larger of the lane's timeout and 5 s. [NewLane] panics if d is not positive.
+// WithSyncTimeout sets how long Sync waits for its turn, and then for the sink, and how long Close
+// waits for the sink's Close. The default is the larger of the lane's timeout and 5 s. [NewLane]
+// panics if d is not positive.
 func WithSyncTimeout(d time.Duration) LaneOption {
 	return func(c *laneConfig) { c.syncTimeout = d }
 }
 
-// WithCloseOnHang makes the lane abort a sink that hangs: on a goroutine of its own it calls the sink's Abort method, or
-// Close if the sink has no Abort. Use it for sinks whose Write returns when they are closed. A [Reopener] opens again
-// after an Abort; a sink that has only Close stays closed, and [Lane.Close] does not close it again.
+// WithCloseOnHang makes the lane abort a sink that hangs: on a goroutine of its own it calls the
+// sink's Abort method, or Close if the sink has no Abort. Use it for sinks whose Write returns when
+// they are closed. A [Reopener] opens again after an Abort; a sink that has only Close stays
+// closed, and [Lane.Close] does not close it again.
 //
 // [NewLane] panics if the width is more than 1, because the abort ends healthy writes too.
 func WithCloseOnHang() LaneOption {
 	return func(c *laneConfig) { c.closeOnHang = true }
 }
 
-// WithKeptBuffer sets the size in bytes up to which a slot keeps the memory of its copy from one record to the next.
-// The default is 64 KiB.
+// WithKeptBuffer sets the size in bytes up to which a slot keeps the memory of its copy from one
+// record to the next. The default is 64 KiB.
 func WithKeptBuffer(bytes int) LaneOption {
 	return func(c *laneConfig) { c.keep = bytes }
 }
 
-// NewLane returns a Lane to w. It panics if w is nil, if timeout is not positive, or if an option is out of its range.
+// NewLane returns a Lane to w. It panics if w is nil, if timeout is not positive, or if an option
+// is out of its range.
 //
 // A Lane that becomes unreachable without Close ends its goroutines and leaves w open.
 func NewLane(w io.Writer, timeout time.Duration, opts ...LaneOption) *Lane {
@@ -105,39 +114,42 @@ func NewLane(w io.Writer, timeout time.Duration, opts ...LaneOption) *Lane {
 	return l
 }
 
-// Write writes a copy of p to the sink. It returns what the sink returned; [ErrHung] or [ErrBusy] if the sink did not
-// take p in time; [fs.ErrClosed] after Close.
+// Write writes a copy of p to the sink. It returns what the sink returned; [ErrHung] or [ErrBusy]
+// if the sink did not take p in time; [fs.ErrClosed] after Close.
 func (l *Lane) Write(p []byte) (int, error) {
 	n, err := l.lane.do(write, p, l.lane.timeout)
 	runtime.KeepAlive(l)
 	return n, err
 }
 
-// Sync calls the sink's Sync method if there is one. It waits as [WithSyncTimeout] says and returns [ErrBusy] if it did
-// not get its turn, [ErrHung] if the sink did not answer. At width 1 a write that meets a Sync waits for it no longer
-// than for its turn, and then returns ErrBusy.
+// Sync calls the sink's Sync method if there is one. It waits as [WithSyncTimeout] says and returns
+// [ErrBusy] if it did not get its turn, [ErrHung] if the sink did not answer. At width 1 a write
+// that meets a Sync waits for it no longer than for its turn, and then returns ErrBusy.
 func (l *Lane) Sync() error {
 	_, err := l.lane.do(syncSink, nil, l.lane.syncTimeout)
 	runtime.KeepAlive(l)
 	return err
 }
 
-// Close refuses new calls and those that wait for their turn with [fs.ErrClosed], waits for the calls in progress, and
-// closes the sink if it is an [io.Closer]. It does not wait for a call that is stuck: it returns [ErrHung], and the sink
-// is closed when the last stuck call returns. It also returns ErrHung if the sink's Close takes longer than the timeout
-// of Sync. A second Close returns fs.ErrClosed.
+// Close refuses new calls and those that wait for their turn with [fs.ErrClosed], waits for the
+// calls in progress, and closes the sink if it is an [io.Closer]. It does not wait for a call that
+// is stuck: it returns [ErrHung], and the sink is closed when the last stuck call returns. It also
+// returns ErrHung if the sink's Close takes longer than the timeout of Sync. A second Close returns
+// fs.ErrClosed.
 func (l *Lane) Close() error {
 	l.cleanup.Stop()
 	return l.lane.close()
 }
 
-// Late returns how many writes have finished, successfully or not, after their callers had given up.
+// Late returns how many writes have finished, successfully or not, after their callers had given
+// up.
 func (l *Lane) Late() uint64 { return l.lane.late.Load() }
 
-// probe starts a write of a copy of p that no caller waits for. It reports false if the write cannot start, because no
-// slot is free or the lane is closed; done is not called then. Otherwise done is called once, on a goroutine that does
-// nothing else: with the sink's answer after the slot is free again, with ErrHung or ErrBusy if there was none within the
-// timeout, or with ErrHung if every slot is stuck and this call is the one to report it.
+// probe starts a write of a copy of p that no caller waits for. It reports false if the write
+// cannot start, because no slot is free or the lane is closed; done is not called then. Otherwise
+// done is called once, on a goroutine that does nothing else: with the sink's answer after the slot
+// is free again, with ErrHung or ErrBusy if there was none within the timeout, or with ErrHung if
+// every slot is stuck and this call is the one to report it.
 //
 // The lane repairs a line that a probe has torn. The n that done gets is there to be counted.
 func (l *Lane) probe(p []byte, done func(n int, err error)) bool {

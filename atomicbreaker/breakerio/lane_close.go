@@ -59,8 +59,8 @@ func (l *lane) end() {
 	l.free = nil
 }
 
-// closeIfUnused closes the sink of a closed lane, on a goroutine of its own, once no call is in it. That happens once,
-// because a closed lane takes no calls. The caller holds mu.
+// closeIfUnused closes the sink of a closed lane, on a goroutine of its own, once no call is in it.
+// That happens once, because a closed lane takes no calls. The caller holds mu.
 func (l *lane) closeIfUnused() {
 	if l.running+l.stuck > 0 || l.dropped {
 		return

@@ -32,7 +32,8 @@ func (p *partly) Write(b []byte) (int, error) {
 	return n, nil
 }
 
-// A late write that took a part of a line does not glue the next record to it, and nobody is billed for the newline.
+// A late write that took a part of a line does not glue the next record to it, and nobody is billed
+// for the newline.
 func TestLane_TornLateWrite(t *testing.T) {
 	const timeout = time.Second
 	type step struct {
@@ -221,7 +222,8 @@ type openValve struct {
 
 func (v openValve) Close() error { v.t.Error("the lane closed that outlives it"); return nil }
 
-// A Lane that nobody holds any more ends its goroutines, those that are stuck when the sink returns. The sink stays open.
+// A Lane that nobody holds any more ends its goroutines, those that are stuck when the sink
+// returns. The sink stays open.
 func TestLane_Dropped(t *testing.T) {
 	const worker = "breakerio.(*slot).run"
 	before := goroutines.Count(worker)
@@ -255,7 +257,8 @@ type hangingCloser struct {
 
 func (c hangingCloser) Close() error { time.Sleep(c.takes); return errClosing }
 
-// Close waits for the sink as long as Sync does, for the calls that run, and for none that waits for its turn.
+// Close waits for the sink as long as Sync does, for the calls that run, and for none that waits
+// for its turn.
 func TestLane_Close(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		lane := breakerio.NewLane(hangingCloser{io.Discard, 4 * time.Second}, time.Second)

@@ -19,7 +19,8 @@ import (
 
 const laneTimeout = 100 * time.Millisecond
 
-// hangs is a sink that hangs from time to time: whatever is in it or enters it then is held until the hang is over.
+// hangs is a sink that hangs from time to time: whatever is in it or enters it then is held until
+// the hang is over.
 type hangs struct {
 	mu      sync.Mutex
 	until   time.Time
@@ -30,16 +31,26 @@ type hangs struct {
 	entered map[string]int
 }
 
-func (h *hangs) Write(p []byte) (int, error) {
+// hold keeps a call as long as the hang lasts.
+func (h *hangs) hold() (held time.Duration) {
 	h.mu.Lock()
 	h.inside++
 	h.most = max(h.most, h.inside)
-	held := time.Until(h.until)
+	held = time.Until(h.until)
 	h.mu.Unlock()
 	time.Sleep(max(held, 100*time.Microsecond))
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.inside--
+	return held
+}
+
+func (h *hangs) Sync() error { h.hold(); return nil }
+
+func (h *hangs) Write(p []byte) (int, error) {
+	held := h.hold()
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	h.entered[strings.TrimSpace(string(p))]++
 	if held > laneTimeout && h.tears {
 		h.file = append(h.file, p[:len(p)/2]...)
@@ -49,8 +60,9 @@ func (h *hangs) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// A hang of k timeouts is at most k failures, at most width goroutines are stuck in it, and each record is either taken
-// once or refused. What is refused may be in the sink all the same only if it is counted as late.
+// A hang of k timeouts is at most k failures, at most width goroutines are stuck in it, and each
+// record is either taken once or refused. What is refused may be in the sink all the same only if
+// it is counted as late.
 func TestLane_Property(t *testing.T) {
 	const timeout = laneTimeout
 	rapid.Check(t, func(t *rapid.T) {
@@ -59,6 +71,7 @@ func TestLane_Property(t *testing.T) {
 		records := rapid.IntRange(1, 20).Draw(t, "records")
 		pause := rapid.SampledFrom([]time.Duration{0, 3 * time.Millisecond, 70 * time.Millisecond}).Draw(t, "pause")
 		outages := rapid.SliceOfN(rapid.IntRange(0, 6), 0, 4).Draw(t, "timeouts of each hang")
+		syncs := rapid.IntRange(0, 30).Draw(t, "syncs")
 		tears := width == 1 && rapid.Bool().Draw(t, "tears")
 		rapid.SyncTest(t, func(t *rapid.T) {
 			sink := &hangs{tears: tears, entered: map[string]int{}}
@@ -86,6 +99,14 @@ func TestLane_Property(t *testing.T) {
 					}
 				})
 			}
+			wg.Go(func() {
+				for range syncs {
+					if err := lane.Sync(); err != nil && !errors.Is(err, breakerio.ErrBusy) {
+						t.Errorf("sync: %v", err)
+					}
+					time.Sleep(7 * time.Millisecond)
+				}
+			})
 			most := 0
 			for _, k := range outages {
 				time.Sleep(13 * time.Millisecond)

@@ -25,8 +25,9 @@ type result struct {
 	panicked any
 }
 
-// slot makes one call of the sink at a time, on a goroutine of its own. call is guarded by the lane's mu; the other
-// fields belong to the caller until it starts the slot, and then to the goroutine until the slot is free again.
+// slot makes one call of the sink at a time, on a goroutine of its own. call is guarded by the
+// lane's mu; the other fields belong to the caller until it starts the slot, and then to the
+// goroutine until the slot is free again.
 type slot struct {
 	lane *lane
 	work chan struct{} // of capacity 1; closed when the slot ends while it is free
@@ -84,8 +85,8 @@ func (l *lane) ask(j job, p []byte) (r result) {
 	return r
 }
 
-// finish frees the slot and then passes the result to the call that waits for it, if one does. It reports whether the
-// goroutine must end.
+// finish frees the slot and then passes the result to the call that waits for it, if one does. It
+// reports whether the goroutine must end.
 func (s *slot) finish(r result) (ended bool) {
 	k, ended := s.release(&r)
 	switch {
@@ -102,8 +103,8 @@ func (s *slot) finish(r result) (ended bool) {
 	return ended
 }
 
-// release frees the slot, or hands it to the next call, or ends it with the lane. It returns the call that waits for the
-// result and deducts from the result what the lane put before the record.
+// release frees the slot, or hands it to the next call, or ends it with the lane. It returns the
+// call that waits for the result and deducts from the result what the lane put before the record.
 func (s *slot) release(r *result) (k *call, ended bool) {
 	l := s.lane
 	l.mu.Lock()
@@ -133,8 +134,8 @@ func (s *slot) release(r *result) (k *call, ended bool) {
 	return k, false
 }
 
-// account counts a late write, finds out whether the sink holds a part of a line that only the lane knows of, and deducts
-// the lane's own byte. The caller holds mu.
+// account counts a late write, finds out whether the sink holds a part of a line that only the lane
+// knows of, and deducts the lane's own byte. The caller holds mu.
 func (s *slot) account(k *call, r *result) {
 	l := s.lane
 	if k == nil {

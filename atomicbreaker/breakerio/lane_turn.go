@@ -11,16 +11,17 @@ import (
 	"time"
 )
 
-// lane is the part of a Lane that its goroutines share. A slot is in one of three states: free, running (somebody waits
-// for its call) and stuck (nobody does any more). mu guards every change of state:
+// lane is the part of a Lane that its goroutines share. A slot is in one of three states: free,
+// running (somebody waits for its call) and stuck (nobody does any more). mu guards every change of
+// state:
 //
 //	free → running   a caller takes the slot, or the worker hands it to the first caller in the queue
 //	running → free   the sink answers
 //	running → stuck  the caller gives up
 //	stuck → free     the sink answers late
 //
-// Both ways out of running compare slot.call with the call under mu, so a result reaches the caller that waits for it or
-// no caller at all.
+// Both ways out of running compare slot.call with the call under mu, so a result reaches the caller
+// that waits for it or no caller at all.
 type lane struct {
 	laneConfig
 
@@ -58,7 +59,8 @@ type call struct {
 	prev, next *call
 }
 
-// do performs a job on a slot and waits for its result: at most wait for a slot, and at most wait for the sink.
+// do performs a job on a slot and waits for its result: at most wait for a slot, and at most wait
+// for the sink.
 func (l *lane) do(j job, p []byte, wait time.Duration) (int, error) {
 	k, _ := l.calls.Get().(*call)
 	if k == nil {
@@ -124,7 +126,8 @@ func (l *lane) turn(k *call, wait time.Duration) (*slot, error) {
 	return s, nil
 }
 
-// take returns a slot for k if one is free, and an error if the lane refuses k without a wait. The caller holds mu.
+// take returns a slot for k if one is free, and an error if the lane refuses k without a wait. The
+// caller holds mu.
 func (l *lane) take(k *call) (*slot, error) {
 	switch {
 	case l.closed:
@@ -159,8 +162,8 @@ func (l *lane) assign(s *slot, k *call) {
 	}
 }
 
-// vote returns what a write gets that the sink left without an answer: ErrHung, but at most once per timeout. The caller
-// holds mu.
+// vote returns what a write gets that the sink left without an answer: ErrHung, but at most once
+// per timeout. The caller holds mu.
 func (l *lane) vote() error {
 	now := time.Now()
 	if !l.voted.IsZero() && now.Sub(l.voted) < l.timeout {

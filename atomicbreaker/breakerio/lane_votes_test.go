@@ -108,7 +108,8 @@ func TestLane_ManyCallersOfAHealthySink(t *testing.T) {
 	})
 }
 
-// With a slot for each goroutine the lane costs none of the sink's throughput. At width 1 the breaker stays closed too.
+// With a slot for each goroutine the lane costs none of the sink's throughput. At width 1 the
+// breaker stays closed too.
 func TestLane_Width(t *testing.T) {
 	const callers, records, each = 64, 20, 5 * time.Millisecond
 	run := func(t *testing.T, w io.Writer) time.Duration {

@@ -13,24 +13,29 @@ import (
 	"time"
 )
 
-// errAborted is what a write returns whose connection [Reopener.Abort] took away before it was open.
+// errAborted is what a write returns whose connection [Reopener.Abort] took away before it was
+// open.
 var errAborted = errors.New("breakerio: reopener: aborted")
 
-// Reopener is an io.Writer to something that has to be opened, and opened again after it broke: a socket, a file that
-// rotates away. [NewReopener] makes it.
+// Reopener is an io.Writer to something that has to be opened, and opened again after it broke: a
+// socket, a file that rotates away. [NewReopener] makes it.
 //
-//   - It opens at the first write. After any error it closes what it had opened and forgets it; the next write opens anew.
-//   - It never repeats a write. The error goes to the [Writer] above it, and the record to the fallback.
+//   - It opens at the first write. After any error it closes what it had opened and forgets it; the
+//     next write opens anew.
+//   - It never repeats a write. The error goes to the [Writer] above it, and the record to the
+//     fallback.
 //   - Any goroutine may call any method at any time. Writes go out one at a time.
 //
-// Open and Write of a socket may take minutes when nobody answers. Put a [Lane] with [WithCloseOnHang] above:
+// Open and Write of a socket may take minutes when nobody answers. Put a [Lane] with
+// [WithCloseOnHang] above:
 //
 //	sink := breakerio.NewReopener(dial)
 //	lane := breakerio.NewLane(sink, 100*time.Millisecond, breakerio.WithCloseOnHang())
 //	w := breakerio.NewWriter(b, lane, os.Stderr)
 //
-// A successful write to a TCP connection means that the kernel has the record, not that the peer has it. Records written
-// just before a connection breaks are lost. If that matters, let the connection's Write wait for an acknowledgment.
+// A successful write to a TCP connection means that the kernel has the record, not that the peer
+// has it. Records written just before a connection breaks are lost. If that matters, let the
+// connection's Write wait for an acknowledgment.
 type Reopener struct {
 	open         func(ctx context.Context) (io.WriteCloser, error)
 	writeTimeout time.Duration
@@ -52,15 +57,16 @@ type session struct {
 // ReopenOption configures a [Reopener]. If an option is repeated, the last one wins.
 type ReopenOption func(*Reopener)
 
-// WithWriteTimeout limits each write to d, by SetWriteDeadline where the connection has one. It does not limit the time
-// to open: use the Timeout of a [net.Dialer] for that. By default there is no limit.
+// WithWriteTimeout limits each write to d, by SetWriteDeadline where the connection has one. It
+// does not limit the time to open: use the Timeout of a [net.Dialer] for that. By default there is
+// no limit.
 func WithWriteTimeout(d time.Duration) ReopenOption {
 	return func(r *Reopener) { r.writeTimeout = d }
 }
 
-// NewReopener returns a Reopener that calls open when it needs a connection. The context of open ends when the
-// connection is given up, by an error, Abort or Close; open must return soon after that. NewReopener panics if open is
-// nil.
+// NewReopener returns a Reopener that calls open when it needs a connection. The context of open
+// ends when the connection is given up, by an error, Abort or Close; open must return soon after
+// that. NewReopener panics if open is nil.
 func NewReopener(open func(ctx context.Context) (io.WriteCloser, error), opts ...ReopenOption) *Reopener {
 	if open == nil {
 		panic("breakerio: NewReopener needs a function that opens")
@@ -72,8 +78,9 @@ func NewReopener(open func(ctx context.Context) (io.WriteCloser, error), opts ..
 	return r
 }
 
-// Write writes p to the connection, and opens one first if there is none. A connection that takes less than p without an
-// error has failed with [io.ErrShortWrite]. After Close the error is [fs.ErrClosed].
+// Write writes p to the connection, and opens one first if there is none. A connection that takes
+// less than p without an error has failed with [io.ErrShortWrite]. After Close the error is
+// [fs.ErrClosed].
 func (r *Reopener) Write(p []byte) (n int, err error) {
 	s, err := r.begin()
 	if err != nil {
@@ -191,8 +198,8 @@ func (r *Reopener) end(s *session) error {
 	return conn.Close()
 }
 
-// Abort cancels the opening or closes the connection, without waiting for the write that is in it. The next write opens
-// anew. Abort does nothing if there is neither.
+// Abort cancels the opening or closes the connection, without waiting for the write that is in it.
+// The next write opens anew. Abort does nothing if there is neither.
 func (r *Reopener) Abort() {
 	r.mu.Lock()
 	s := r.current
@@ -202,8 +209,8 @@ func (r *Reopener) Abort() {
 	}
 }
 
-// Close refuses all further writes with [fs.ErrClosed] and closes the connection, without waiting for the write that is
-// in it. A second Close returns fs.ErrClosed.
+// Close refuses all further writes with [fs.ErrClosed] and closes the connection, without waiting
+// for the write that is in it. A second Close returns fs.ErrClosed.
 func (r *Reopener) Close() error {
 	r.mu.Lock()
 	if r.closed {

@@ -113,7 +113,8 @@ func TestReopener_OpensAnewAfterAnyError(t *testing.T) {
 	}
 }
 
-// Writes that come while another one ends its connection get the next connection, and not that error.
+// Writes that come while another one ends its connection get the next connection, and not that
+// error.
 func TestReopener_ManyWriters(t *testing.T) {
 	var failed, refused atomic.Int64
 	r := breakerio.NewReopener(func(context.Context) (io.WriteCloser, error) {
@@ -205,7 +206,8 @@ func TestReopener_HungDialUnderALane(t *testing.T) {
 	})
 }
 
-// A connection that is stuck, even one that Close does not free, holds neither Abort nor the writes after it.
+// A connection that is stuck, even one that Close does not free, holds neither Abort nor the writes
+// after it.
 func TestReopener_AbortDoesNotWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stuck, second, third := newFakeConn(), newFakeConn(), newFakeConn()

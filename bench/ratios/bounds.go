@@ -10,7 +10,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/bench"
 )
 
-// bound is a time that is promised where no ratio says enough. It is measured as a side of a ratio is.
+// bound is a time that is promised where no ratio says enough. It is measured as a side of a ratio
+// is.
 type bound struct {
 	name        string
 	of          side
