@@ -3,6 +3,7 @@
 package breakerio
 
 import (
+	"io"
 	"io/fs"
 	"time"
 )
@@ -86,6 +87,9 @@ func (l *lane) abort() {
 	}()
 	if a, ok := l.sink.(interface{ Abort() }); ok {
 		a.Abort()
+		return
+	}
+	if _, ok := l.sink.(io.Closer); !ok {
 		return
 	}
 	l.mu.Lock()

@@ -24,6 +24,7 @@ type slowSync struct {
 }
 
 func (s slowSync) Sync() error { time.Sleep(s.takes); return nil }
+func (slowSync) Close() error  { return nil }
 
 // A Sync that takes longer than a write may take does not cut off the sink.
 func TestLane_SlowSync(t *testing.T) {
