@@ -208,9 +208,9 @@ func TestLane_AbortHangs(t *testing.T) {
 		}
 		synctest.Wait()
 		require.Equal(t, before, goroutines.Count(goroutines.Bubble))
+		require.ErrorIs(t, lane.Close(), breakerio.ErrHung)
 		<-sink.aborts
 		sink.open()
-		require.ErrorIs(t, lane.Close(), breakerio.ErrHung)
 	})
 }
 
