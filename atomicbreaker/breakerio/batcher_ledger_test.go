@@ -82,7 +82,7 @@ func (s *scripted) Write(p []byte) (int, error) {
 		if s.primary {
 			s.ledger.offered = append(s.ledger.offered, records)
 		}
-		if do.deed == takesPart || do.hangs {
+		if do.hangs {
 			for _, record := range records {
 				s.ledger.twice[record] = true
 			}

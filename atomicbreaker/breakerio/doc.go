@@ -31,10 +31,39 @@
 //
 // # Sinks that hang
 //
-// A write that does not return holds its caller, and every other one if the logger writes under a mutex. Give the sink a
-// deadline if it knows one. Otherwise put a [Lane] in front of it, as the primary:
+// A write that does not return holds its caller, and every other one if the logger writes under a
+// mutex. The breaker cannot open, because nothing fails. Give the sink a deadline if it knows one.
+// Otherwise put a [Lane] in front of it, as the primary:
 //
-//	w := breakerio.NewWriter(b, breakerio.NewLane(pipe, 100*time.Millisecond), os.Stderr)
+//	lane := breakerio.NewLane(pipe, 100*time.Millisecond)
+//	w := breakerio.NewWriter(b, lane, os.Stderr)
+//
+// A Lane waits for a limited time and returns one of two errors. [ErrHung] is a failure of the
+// sink, and a Lane returns it at most once per timeout, so a failure threshold of n opens the
+// breaker after n timeouts of a hang, however many goroutines log. [ErrBusy] means that the record
+// did not get its turn, or met a hang that is reported already; the record goes to the fallback and the breaker stays as it is. A sink that
+// is safe for concurrent use gets a larger width: with [WithWidth](64), 64 goroutines write as fast
+// as without a Lane.
+//
+// Choose a timeout that a healthy sink never reaches, and no larger than a caller may wait: a
+// caller waits at most for its turn and for the sink, so twice that long. Sync and Close have a
+// timeout of their own ([WithSyncTimeout]).
+//
+// # Sinks that break
+//
+// A socket that broke stays broken, and a breaker that probes it never closes. [Reopener] opens it
+// anew:
+//
+//	dial := func(ctx context.Context) (io.WriteCloser, error) {
+//		return new(net.Dialer).DialContext(ctx, "tcp", "collector:5140")
+//	}
+//	sink := breakerio.NewReopener(dial)
+//	lane := breakerio.NewLane(sink, 100*time.Millisecond, breakerio.WithCloseOnHang())
+//	w := breakerio.NewWriter(b, lane, os.Stderr)
+//
+// The Writer decides whether the sink is asked, the Lane limits how long that takes, and the
+// Reopener connects. With [WithCloseOnHang] the Lane aborts a dial or a write that hangs, so the
+// next probe dials again.
 //
 // # Standard output
 //

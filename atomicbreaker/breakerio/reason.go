@@ -6,8 +6,10 @@ import "github.com/sinkguard/go-atomicbreaker/atomicbreaker/guard"
 
 // Test for these with [errors.Is].
 var (
-	// ErrBusy matches the error of a sink that had no time for a record. It does not vote: a [Writer] whose primary returns
-	// it gives the record to the fallback, and the breaker hears of neither failure nor success.
+	// ErrBusy matches the error of a sink that had no time for a record: a [Lane] returns it for one that
+	// did not get its turn, or that met a hang which [ErrHung] has already reported. It does not vote: a
+	// [Writer] whose primary returns it gives the record to the fallback, and reports neither failure
+	// nor success.
 	ErrBusy = guard.ErrBusy
 
 	// ErrNoFallback matches the error of a record that the primary did not take, where there is no fallback.

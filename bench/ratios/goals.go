@@ -74,6 +74,8 @@ var goals = []goal{
 	{"  the same / into bufio under a mutex", side{bench.BatchRecord, "batcher"}, sides(bench.BatchRecord, "bufio"), 0, 1},
 	{"Batcher, 64 goroutines / 5 × 10^6 a second", side{bench.BatchRecord64, "batcher"}, sides(bench.BatchRecord64, "pace"), 1, 64},
 	{"  the same / into bufio under a mutex", side{bench.BatchRecord64, "batcher"}, sides(bench.BatchRecord64, "bufio"), 0, 64},
+	{"64 goroutines, a sink of 5 ms, WithWidth(64) / bare", side{bench.LaneBurst, "breakerio"}, sides(bench.LaneBurst, "bare"), 1 / 0.9, 1},
+	{"breakerio.Lane, one record / two channels", side{bench.LaneRecord, "breakerio"}, sides(bench.LaneRecord, "handoff"), 0, 1},
 }
 
 // unallocated are the paths that must not allocate: all that the goals time, and all others but a published transition.
@@ -89,6 +91,7 @@ var unallocated = []side{
 	{bench.Flaky4, ours},
 	{bench.WriteRecord, "breakerio"},
 	{bench.LogRecord, "breakerslog"},
+	{bench.LaneRecord, "breakerio"},
 	{bench.Flaky100Permit, ours},
 	{bench.Flaky100Do, ours},
 }
