@@ -15,7 +15,8 @@
 //
 // The breaker never talks through the sink it guards. The hooks of [atomicbreaker.WithOnTransition], and the functions
 // of [WithOnOutage] and [WithOnLost], run inside the guarded write: they must not log through the same logger. The handlers of
-// log/slog and log hold a mutex while they write, so such a function would wait for itself. The hook that may log is
+// log/slog and log hold a mutex while they write, so such a function would wait for itself. After slog.SetDefault, log.Printf
+// is the same logger. The hook that may log is
 // [atomicbreaker.WithAsyncOnTransition].
 //
 // # What is promised
@@ -24,10 +25,20 @@
 //	logger := slog.New(slog.NewJSONHandler(w, nil))
 //
 // Every record ends in exactly one of primary, fallback, lost. Those that trip the breaker and those of failed probes go
-// to the fallback too, in the same call. Lost means that both refused it; Write returns their errors, and [WithOnLost]
-// gets the record. Two kinds of duplicates can occur, and are counted: torn records ([Stats]) and late ones ([Lane.Late]).
-// The order of records across the two sinks is not kept, and what a sink loses after it reported success is lost: only one
-// that acknowledges each record (an HTTP 2xx, say; not a TCP connection) makes this a promise about the far end.
+// to the fallback too, in the same call. Lost means that both refused it; Write returns an error that names both sides, and
+// [WithOnLost] gets the record, or by default os.Stderr a line. A batch of lines is split: the fallback gets the lines that
+// the primary does not hold whole.
+//
+// Every record is readable where it is. A write that cut a line costs that line: the next write to the same side begins
+// with a newline. This is exact where one goroutine writes at a time, as under a logger's lock; without one, a write that was
+// running already can follow the cut directly.
+//
+// Duplicates are late records ([Lane.Late]), asynchronous probes, and lines that were cut before their newline; all are
+// counted. The order of records across the two sinks is not kept, and what a sink loses after it reported success is lost: only
+// one that acknowledges each record (an HTTP 2xx, say; not a TCP connection) makes this a promise about the far end.
+//
+// Only the sink's own failure votes. Errors of a record ([WithRecordErrors]), [ErrBusy], writes after Close, and a record that
+// makes both sides panic do not. A panic of a sink or of a user's function reaches no logger (see [WithRepanic]).
 //
 // # Sinks that hang
 //

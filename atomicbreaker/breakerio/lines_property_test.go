@@ -179,7 +179,7 @@ func judgeLines(t *rapid.T, primary, fallback *lineFile, lost map[string]int, of
 	have := map[string]int{}
 	for _, f := range []*lineFile{primary, fallback} {
 		fragments := 0
-		for _, line := range strings.Split(f.String(), "\n") {
+		for line := range strings.SplitSeq(f.String(), "\n") {
 			have[line]++
 			if line != "" && !strings.HasSuffix(line, ">") {
 				fragments++
