@@ -108,6 +108,7 @@ func TestWriter_SerializesItsFallback(t *testing.T) {
 			go func() { _, _ = w.busy([]byte("record\n")) }()
 		}
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		require.Equal(t, 4, fallback.calls)
 	})
 }

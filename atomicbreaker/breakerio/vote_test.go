@@ -4,6 +4,7 @@ package breakerio_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -158,4 +159,26 @@ func TestWriter_CountsSlowWrites(t *testing.T) {
 		require.Equal(t, atomicbreaker.Open, b.State())
 		require.Equal(t, breakerio.Stats{Slow: 20}, w.Stats())
 	})
+}
+
+// A probe that says nothing begins no outage by itself; a record that is turned away after it makes it one.
+func TestWriter_OutageOfRecordsTurnedAwayHalfOpen(t *testing.T) {
+	b := breaker(atomicbreaker.WithRecoveryTimeout(0), atomicbreaker.WithProbeTimeout(0))
+	result := context.Canceled
+	var told []breakerio.Outage
+	w := breakerio.NewWriter(b, sinkFunc(func(p []byte) (int, error) {
+		return len(p), result
+	}), io.Discard, breakerio.WithOnOutage(func(o breakerio.Outage) { told = append(told, o) }))
+	b.Trip()
+	offer(t, w, 1)
+	other, admitted := b.TryAcquire()
+	require.True(t, admitted)
+	offer(t, w, 1)
+	other.Success()
+	require.Equal(t, atomicbreaker.Closed, b.State())
+	result = nil
+	offer(t, w, 1)
+	require.Len(t, told, 1)
+	require.Equal(t, uint64(2), told[0].Fallback)
+	require.NoError(t, told[0].Cause)
 }
