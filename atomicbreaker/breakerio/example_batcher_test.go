@@ -18,7 +18,7 @@ import (
 // The whole chain: logger → Batcher → Writer → Lane → sink. No log call waits for the sink.
 func ExampleBatcher() {
 	var collector, file strings.Builder
-	lane := breakerio.NewLane(&collector, time.Minute, breakerio.WithKeptBuffer(256<<10))
+	lane := breakerio.NewLane(&collector, 10*time.Second, breakerio.WithKeptBuffer(256<<10))
 	w := breakerio.NewWriter(atomicbreaker.MustNew("collector"), lane, &file)
 	b := breakerio.NewBatcher(w)
 	logger := slog.New(slog.NewJSONHandler(b, nil))

@@ -1,23 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package guard holds what the adapters share: everything that happens to a record that the primary
-// did not take. Use it to write an adapter for another logger; the example is a whole one.
-//
-// The healthy path belongs to the adapter, so that it costs no call more than it must:
-//
-//	if g.Closed() {
-//		return g.Refusal()
-//	}
-//	permit, ok := breaker.TryAcquire()
-//	if !ok {
-//		return g.Reject(record)
-//	}
-//	start := g.Start()
-//	// The primary takes the record: otherwise Fail, or Unwound in a deferred function.
-//	g.Succeed(&permit, start)
-//
-// Ask the breaker below the deferred function, and let that call Reject if nothing was admitted: a
-// hook of the breaker may end the goroutine.
 package guard
 
 import (
