@@ -31,7 +31,7 @@ var timerSubject = Subject{"atomic_timer", map[Scenario]func() Loop{
 // and knows a fallback.
 var adapterSubject = Subject{"breakerio", merge(
 	logLoops(func(w io.Writer) io.Writer { return breakerio.NewWriter(atomicNew(usual), w, nil) }),
-	map[Scenario]func() Loop{
+	laneLoops(), map[Scenario]func() Loop{
 		WriteRecord: func() Loop { return writeLoop(breakerio.NewWriter(atomicNew(usual), nowhere{}, nowhere{})) },
 	},
 )}

@@ -64,6 +64,7 @@ var Subjects = []Subject{
 	ours, timerSubject, adapterSubject, handlerSubject, mutexGuarded, rwmutexSubject, unpackedSubject,
 	gobreakerSubject, failsafeSubject, eapacheSubject, rubyistSubject, gozeroSubject, hystrixSubject, handySubject,
 	loadSubject, handSubject, clockSubject, bareSubject, unsafeSubject, permitSubject,
+	batcherSubject, bufioSubject, paceSubject, plainSubject, handoffSubject,
 }
 
 // New sets the scene for an implementation; nil where there is none.

@@ -30,13 +30,17 @@ func TestWriter_OutageEndsWhenTheBreakerCloses(t *testing.T) {
 	require.Equal(t, uint64(1), w.Stats().Outages)
 }
 
-// A user's function that panics gives the probe's place back.
+// A user's function that panics settles the probe: the sink failed.
 func TestWriter_PanicInTheUsersFunctionSettlesThePermit(t *testing.T) {
 	b := breaker(atomicbreaker.WithRecoveryTimeout(0))
 	b.Trip()
 	w := breakerio.NewWriter(b, sinkFunc(func([]byte) (int, error) { return 0, errDown }), io.Discard,
 		breakerio.WithRecordErrors(func(error) bool { panic("is") }))
+	_, err := io.WriteString(w, "x")
+	require.NoError(t, err)
+	require.Equal(t, atomicbreaker.Open, b.State())
+	w = breakerio.NewWriter(b, sinkFunc(func([]byte) (int, error) { return 0, errDown }), io.Discard,
+		breakerio.WithRecordErrors(func(error) bool { panic("is") }), breakerio.WithRepanic())
 	require.PanicsWithValue(t, "is", func() { _, _ = io.WriteString(w, "x") })
-	require.Equal(t, atomicbreaker.HalfOpen, b.State())
-	require.Zero(t, b.Snapshot().HalfOpenCalls)
+	require.Equal(t, atomicbreaker.Open, b.State())
 }

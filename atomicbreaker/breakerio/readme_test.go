@@ -37,5 +37,5 @@ func TestReadme_ShowsWhatCompiles(t *testing.T) {
 		}
 		shown++
 	}
-	require.Equal(t, 6, shown, "slog twice, zap, zerolog, log, logrus")
+	require.Equal(t, 7, shown, "slog three times, zap, zerolog, log, logrus")
 }

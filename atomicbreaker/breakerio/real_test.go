@@ -148,5 +148,5 @@ func TestReal_FullDisk(t *testing.T) {
 	w := breakerio.NewWriter(b, fallback, full)
 	_, err = io.WriteString(w, "x")
 	require.ErrorIs(t, err, syscall.ENOSPC, "lost, and said so")
-	require.Equal(t, breakerio.Stats{Lost: 1}, w.Stats())
+	require.Equal(t, breakerio.Stats{Lost: 1, Rejected: 1}, w.Stats())
 }

@@ -3,146 +3,213 @@
 package breakerio
 
 import (
-	"errors"
+	"context"
 	"io"
-	"math"
+	"sync/atomic"
 	"time"
 
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
-	"github.com/sinkguard/go-atomicbreaker/internal/guard"
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/guard"
 )
 
-// Writer is an io.Writer that takes each record to the primary if the breaker admits it and the primary takes it, and to the
+// Writer is an io.Writer that takes each write to the primary if the breaker admits it and the primary takes it, and to the
 // fallback in the same call otherwise. [NewWriter] makes it.
 //
 // Properties:
-//   - One Write is one record, one admission and one outcome.
+//   - One Write is one admission and one outcome.
 //   - As safe for concurrent use as its two writers are; it adds no lock.
-//   - Healthy, it adds three loads and a defer to a write: it writes no shared memory, reads no clock, takes no lock,
-//     allocates nothing and copies nothing.
-//     A record that is turned away allocates nothing either, but for the first one of an outage.
-//   - The primary's and the fallback's Write get the p of the caller, unchanged.
+//   - Healthy, it adds four loads and a defer to a write: it writes no shared memory, reads no clock, takes no lock,
+//     allocates nothing and copies nothing. A write that is turned away allocates nothing either, except the first one
+//     of an outage.
+//   - The primary and the fallback get the caller's p, or the part of it that begins with the first line that the primary
+//     did not take whole. After a write that cut a line, they get a copy with a newline before it.
 type Writer struct {
 	breaker           *atomicbreaker.Breaker
 	primary, fallback io.Writer
-	guard             *guard.Guard[guard.Bytes]
+	guard             *guard.Guard[guard.Chunk] // that of bytes
+	bytes             *guard.Bytes
+	prober            prober        // nil without WithAsyncProbes
+	late              atomic.Uint64 // without those that the primary counts itself
 }
 
-// NewWriter returns a Writer that asks b before each write to primary. A nil fallback takes nothing: records that the
-// primary does not take are lost then, and reported. It panics if b or primary is nil.
+// NewWriter returns a Writer that asks b before each write to primary. A nil fallback takes nothing: what the primary does
+// not take is lost then, and reported. It panics if b or primary is nil, and with [WithAsyncProbes] unless primary is a
+// *[Lane].
 //
 // Writers may share a breaker; each counts and reports what happened to its own records.
 func NewWriter(b *atomicbreaker.Breaker, primary, fallback io.Writer, opts ...Option) *Writer {
 	if b == nil || primary == nil {
 		panic("breakerio: NewWriter needs a breaker and a primary")
 	}
-	return &Writer{b, primary, fallback, guard.NewBytes(b, opts)}
+	g, o := guard.NewBytes(b, primary, fallback, opts)
+	w := &Writer{breaker: b, primary: primary, fallback: fallback, guard: g.Guard, bytes: g}
+	if o.AsyncProbes {
+		w.probeAsynchronously()
+	}
+	return w
 }
 
-// Write writes p, one record. It returns len(p) and no error if the primary or the fallback took the record, else 0 and both
-// their errors, joined; the first is [atomicbreaker.ErrRejected] if the breaker turned the record away.
+// Write writes p: a record, or a batch of records that are lines. It returns len(p) and no error if the primary or the
+// fallback took each record. Otherwise n is the length of the records before the first that is lost, and err names both
+// sides:
+//
+//	breakerio: "loki": primary: 503 Service Unavailable; fallback: no space left on device
+//
+// Test err with [errors.Is] for either side's error, and for [atomicbreaker.ErrRejected] if the breaker turned p away.
+// After [Writer.Close] err is [fs.ErrClosed], and neither side gets p.
 //
 // A primary that takes less than p without an error has failed, with [io.ErrShortWrite]. One that panics has failed: the
-// panic is recovered (see [WithRepanic]) and the record goes to the fallback. If it calls [runtime.Goexit] the record
+// panic is recovered (see [WithRepanic]) and p goes to the fallback. If the primary calls [runtime.Goexit], p
 // goes to the fallback before the goroutine ends.
 func (w *Writer) Write(p []byte) (n int, err error) {
-	// One deferred function, which all paths share, with nothing in it but what a healthy write needs: a record whose sink
-	// panics cannot be had back without one, and it is the larger part of what this method costs.
-	// The breaker is asked below it, because a hook that ends the goroutine there must not lose the record either.
+	if !w.guard.Quiet() {
+		return w.writeUnquiet(p)
+	}
+	// The deferred function keeps the record of a sink that panics. The breaker is asked below it, because a hook that ends
+	// the goroutine there must not lose the record either.
 	var permit atomicbreaker.Permit
-	var start time.Time
-	admitted := false
-	n = unreturned
+	returned, admitted := false, false
 	defer func() {
-		if n >= len(p) && err == nil {
-			n = len(p)
-			w.guard.Succeed(&permit, start)
-			if w.guard.Troubled() {
-				w.guard.Taken()
+		if !returned {
+			var v any
+			if admitted && !w.bytes.Repanic() {
+				v = recover()
 			}
-			return
+			n, err = w.unwound(p, permit, admitted, v)
 		}
-		if !admitted {
-			n, err = w.reject(p)
-			return
-		}
-		var v any
-		if n == unreturned && !w.guard.Repanic() {
-			v = recover()
-		}
-		n, err = w.fail(p, permit, n, err, v)
 	}()
 	if permit, admitted = w.breaker.TryAcquire(); !admitted {
-		return unreturned, nil
+		returned = true
+		return w.reject(p)
 	}
-	start = w.guard.Start()
-	return w.primary.Write(p)
-}
-
-// unreturned is the n of a primary that has not returned, and of none that has.
-const unreturned = math.MinInt
-
-// reject is Write where the breaker turned the record away, or one of its hooks ended the goroutine.
-//
-//go:noinline
-func (w *Writer) reject(p []byte) (int, error) {
-	return written(p, w.guard.Reject(guard.Bytes{P: p, Fallback: w.fallback}))
-}
-
-// fail is Write where the primary took n bytes of p and returned err; or, if n is unreturned, panicked with v or ended the
-// goroutine.
-//
-//go:noinline
-func (w *Writer) fail(p []byte, permit atomicbreaker.Permit, n int, err error, v any) (int, error) {
-	record := guard.Bytes{P: p, Fallback: w.fallback}
-	if n == unreturned {
-		return written(p, w.guard.Unwound(record, permit, v))
+	n, err = w.primary.Write(p)
+	returned = true
+	if n < len(p) || err != nil {
+		return w.bytes.FailBytes(p, w.fallback, permit, n, err)
 	}
-	if err == nil {
-		err = io.ErrShortWrite
+	if !w.guard.Quiet() {
+		w.bytes.Finish(&permit, time.Time{})
+		return len(p), nil
 	}
-	return written(p, w.guard.Fail(record, permit, n > 0, err))
-}
-
-// written is what Write returns. The n of neither writer is passed on: the record is one, and was taken or not.
-func written(p []byte, err error) (int, error) {
-	if err != nil {
-		return 0, err
-	}
+	permit.Success()
 	return len(p), nil
 }
 
+// writeUnquiet is Write with everything that a healthy write needs not look for: the writer is closed, a sink ends in the
+// middle of a line, an outage is under way, the breaker has a slow threshold, or probes are asynchronous.
+//
+//go:noinline
+func (w *Writer) writeUnquiet(p []byte) (n int, err error) {
+	if w.guard.Closed() {
+		return 0, w.guard.Refusal()
+	}
+	var permit atomicbreaker.Permit
+	returned, admitted := false, false
+	defer func() {
+		if !returned {
+			var v any
+			if admitted && !w.bytes.Repanic() {
+				v = recover()
+			}
+			n, err = w.unwound(p, permit, admitted, v)
+		}
+	}()
+	if permit, admitted = w.breaker.TryAcquire(); !admitted {
+		returned = true
+		return w.reject(p)
+	}
+	if w.prober != nil && w.probe(p, &permit) {
+		returned = true
+		return w.reject(p)
+	}
+	start := w.guard.Start()
+	n, err = w.bytes.WritePrimary(w.primary, p)
+	returned = true
+	if n < len(p) || err != nil {
+		return w.bytes.FailBytes(p, w.fallback, permit, n, err)
+	}
+	w.bytes.Finish(&permit, start)
+	return len(p), nil
+}
+
+// reject diverts what the breaker turned away.
+//
+//go:noinline
+func (w *Writer) reject(p []byte) (int, error) {
+	n, err := w.guard.Reject(guard.Chunk{P: p, Fallback: w.fallback})
+	return guard.Written(p, n, err)
+}
+
+// unwound diverts p where the primary panicked with v or ended the goroutine, or where a hook of the breaker ended it before
+// p was admitted.
+//
+//go:noinline
+func (w *Writer) unwound(p []byte, permit atomicbreaker.Permit, admitted bool, v any) (int, error) {
+	if !admitted {
+		return w.reject(p)
+	}
+	n, err := w.guard.Unwound(guard.Chunk{P: p, Fallback: w.fallback}, permit, v)
+	return guard.Written(p, n, err)
+}
+
+// busy hands p to the fallback without asking the breaker. It is for a queue above w that is full.
+func (w *Writer) busy(p []byte) (int, error) {
+	if w.guard.Closed() {
+		return 0, w.guard.Refusal()
+	}
+	n, err := w.guard.Busy(guard.Chunk{P: p, Fallback: w.fallback})
+	return guard.Written(p, n, err)
+}
+
+// countLate counts a write that is still under way while its records are in the fallback.
+func (w *Writer) countLate() { w.late.Add(1) }
+
+// serialize makes w call its fallback from one goroutine at a time. Call it before the first write.
+func (w *Writer) serialize() { w.bytes.Serialize() }
+
 // Sync calls the Sync method of the fallback and, while the breaker is closed, that of the primary, and joins their
-// errors. A writer without one is in order. An error says nothing to the breaker: a terminal's Sync fails on a healthy
-// sink. A primary that is out is left alone, because it might hang. Through a [Lane] it waits as a write does.
+// errors. Where there is no Sync method, Sync calls Flush, if there is one. An error does not vote: a terminal's Sync
+// fails on a healthy sink. A primary that is out is left alone, because it might hang.
 func (w *Writer) Sync() error {
-	err := syncIt(w.fallback)
-	if s := w.breaker.State(); s == atomicbreaker.Closed || s == atomicbreaker.ForcedClosed {
-		return errors.Join(syncIt(w.primary), err)
+	return w.guard.Sync(
+		func() error { return syncIt(w.primary) },
+		func() error { return w.bytes.Exclude(func() error { return syncIt(w.fallback) }) },
+	)
+}
+
+// Shutdown refuses new writes from now on, closes the primary and then the fallback, and returns their errors. Stop the
+// logger first: a write that began before Shutdown may reach either side, or find both closed.
+//
+// If the primary does not close before ctx ends, the fallback is closed all the same, and what is not done then goes on by
+// itself. A side that is no [io.Closer] is synced as in [Writer.Sync]. The standard output and error (os.Stdout,
+// os.Stderr, and all whose Fd method returns 1 or 2) are left as they are. A Writer that wraps them in something with a
+// Close method of its own closes that: hide the method of zerolog's ConsoleWriter, and of sinks that are shared.
+//
+// Later calls wait for the first.
+func (w *Writer) Shutdown(ctx context.Context) error {
+	return w.guard.Shutdown(ctx,
+		func() error { return closeIt(w.primary) },
+		func() error { return w.bytes.Exclude(func() error { return closeIt(w.fallback) }) },
+	)
+}
+
+// Close is [Writer.Shutdown] with 5 seconds.
+func (w *Writer) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), guard.CloseTimeout)
+	defer cancel()
+	return w.Shutdown(ctx)
+}
+
+// Stats returns the counts so far. Each is exact; while records are being written they need not be of one instant.
+func (w *Writer) Stats() Stats {
+	s := w.guard.Stats()
+	s.Late = w.late.Load()
+	if l, ok := w.primary.(interface{ Late() uint64 }); ok {
+		s.Late += l.Late()
 	}
-	return err
+	return s
 }
 
-func syncIt(w io.Writer) error {
-	if s, ok := w.(interface{ Sync() error }); ok {
-		return s.Sync()
-	}
-	return nil
-}
+func syncIt(w io.Writer) error { return guard.SyncSink(w) }
 
-// Close closes the primary and then the fallback, each if it is an [io.Closer], and joins their errors. A record that is
-// written meanwhile finds the fallback open as long as the primary is.
-func (w *Writer) Close() (err error) {
-	defer func() { err = errors.Join(err, closeIt(w.fallback)) }()
-	return closeIt(w.primary)
-}
-
-func closeIt(w io.Writer) error {
-	if c, ok := w.(io.Closer); ok {
-		return c.Close()
-	}
-	return nil
-}
-
-// Stats returns the counts so far. Each is exact; while records are being written the four need not be of one instant.
-func (w *Writer) Stats() Stats { return Stats(w.guard.Stats()) }
+func closeIt(w io.Writer) error { return guard.CloseSink(w) }

@@ -56,8 +56,8 @@ func TestWriter_OneOutageIsReportedOnce(t *testing.T) {
 		synctest.Wait()
 		say()
 		say()
-		require.Equal(t, []breakerio.Outage{{Name: "sink", Began: began, Duration: 2 * time.Second, Fallback: 12}}, told)
-		require.Equal(t, breakerio.Stats{Fallback: 13, Outages: 1}, w.Stats())
+		require.Equal(t, []breakerio.Outage{{Name: "sink", Began: began, Duration: 2 * time.Second, Fallback: 12, Cause: errDown}}, told)
+		require.Equal(t, breakerio.Stats{Fallback: 13, Rejected: 8, Failed: 5, Outages: 1}, w.Stats())
 		require.Equal(t, 13, fallback.Len())
 	})
 }
@@ -96,7 +96,7 @@ func TestWriter_BothRefuse(t *testing.T) {
 		require.Equal(t, i >= 3, errors.Is(err, atomicbreaker.ErrRejected))
 	}
 	require.Equal(t, "abcde", strings.Join(lost, ""))
-	require.Equal(t, breakerio.Stats{Lost: 5}, w.Stats())
+	require.Equal(t, breakerio.Stats{Lost: 5, Rejected: 2, Failed: 3}, w.Stats())
 }
 
 func TestWriter_ShortWriteIsTorn(t *testing.T) {
@@ -107,7 +107,7 @@ func TestWriter_ShortWriteIsTorn(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 6, n)
 	require.Equal(t, "record", fallback.String())
-	require.Equal(t, breakerio.Stats{Fallback: 1, Torn: 1}, w.Stats())
+	require.Equal(t, breakerio.Stats{Fallback: 1, Failed: 1, Torn: 1}, w.Stats())
 	require.Equal(t, 1, b.Snapshot().Failures)
 	w = breakerio.NewWriter(b, sinkFunc(func(p []byte) (int, error) { return len(p) - 1, nil }), nil)
 	_, err = io.WriteString(w, "record")
@@ -182,5 +182,5 @@ func TestWriter_ForceClosedIsNoOutage(t *testing.T) {
 	primary.set(false)
 	b.ForceClosed()
 	_, _ = io.WriteString(w, "2")
-	require.Equal(t, breakerio.Stats{Fallback: 1}, w.Stats())
+	require.Equal(t, breakerio.Stats{Fallback: 1, Failed: 1}, w.Stats())
 }

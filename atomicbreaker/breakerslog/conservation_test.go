@@ -45,6 +45,7 @@ func TestHandler_Conservation(t *testing.T) {
 			breakerslog.WithRecordErrors(parts.IsRecordError),
 			breakerslog.WithOnLost(func(_ context.Context, r slog.Record, err error) { parts.OnLost(r.Message, err) }),
 			breakerslog.WithOnOutage(parts.OnOutage),
+			breakerslog.WithOnDiverted(parts.OnDiverted),
 		}
 		if parts.Repanic {
 			opts = append(opts, breakerslog.WithRepanic())
@@ -63,7 +64,7 @@ func TestHandler_Conservation(t *testing.T) {
 				}
 				return derived[turn.Add(1)%uint64(len(derived))].Handle(t.Context(), r)
 			},
-			Stats: h.Stats,
+			Stats: h.Stats, Close: h.Close,
 		}
 	})
 }

@@ -149,7 +149,7 @@ func TestHandler_FallbackThatIsNotEnabled(t *testing.T) {
 		h := breakerslog.NewHandler(b, newScripted(nil), fallback, breakerslog.WithOnLost(
 			func(_ context.Context, _ slog.Record, err error) { lost = append(lost, err) }))
 		slog.New(h).WithGroup("g").With("k", "v").Info("record")
-		require.Equal(t, breakerio.Stats{Lost: 1}, h.Stats())
+		require.Equal(t, breakerio.Stats{Lost: 1, Rejected: 1}, h.Stats())
 	}
 	require.Empty(t, quiet.taken)
 	require.Len(t, lost, 2)

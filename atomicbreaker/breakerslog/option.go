@@ -7,10 +7,13 @@ import (
 	"log/slog"
 
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
-	"github.com/sinkguard/go-atomicbreaker/internal/guard"
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/guard"
 )
 
-// Option sets one thing of a [Handler]. Of an option given twice the last counts; a nil function is as if not given.
+// Option sets one thing of a [Handler]. If an option is repeated, the last one wins; a nil function is as if not given.
+//
+// The functions that options set run inside the guarded call and must not log through the logger that it serves. A panic in
+// one is contained and reported on os.Stderr (see [WithRepanic]).
 type Option func(*options)
 
 type options struct {
@@ -18,30 +21,36 @@ type options struct {
 	onLost func(context.Context, slog.Record, error)
 }
 
-// WithRecordErrors tells the errors of a record from those of the sink: where is returns true the record goes to the
-// fallback and the breaker hears of neither failure nor success.
+// WithRecordErrors tells the errors of a record from those of the sink. If is returns true, the record goes to the fallback
+// and the breaker hears of neither failure nor success.
 func WithRecordErrors(is func(error) bool) Option {
 	return func(o *options) { o.IsRecordError = is }
 }
 
 // WithOnLost sets a function that is called with each record that neither handler took, and with the error that Handle
-// returns; slog's Logger drops that. f runs inside the guarded call and must not log through the logger that it serves.
+// returns; slog's Logger drops that. Without it, losses are reported on os.Stderr: the first at once, later ones together in
+// one line every 10 seconds.
 func WithOnLost(f func(context.Context, slog.Record, error)) Option {
 	return func(o *options) { o.onLost = f }
 }
 
-// WithOnOutage sets a function that is called once per outage, when the primary takes records again. f runs inside the
-// guarded call and must not log through the logger that it serves.
-func WithOnOutage(f func(breakerio.Outage)) Option {
-	return func(o *options) {
-		o.OnOutage = nil
-		if f != nil {
-			o.OnOutage = func(over guard.Outage) { f(breakerio.Outage(over)) }
-		}
-	}
+// WithOnDiverted sets a function that is called for each record that the fallback took, with the reason.
+func WithOnDiverted(f func(breakerio.Diversion)) Option {
+	return func(o *options) { o.OnDiverted = f }
 }
 
-// WithRepanic lets a handler's panic go on, unchanged, once the record is in the fallback. Without it panics are recovered.
+// WithOnOutage sets a function that is called once per outage, when the primary takes records again.
+func WithOnOutage(f func(breakerio.Outage)) Option {
+	return func(o *options) { o.OnOutage = f }
+}
+
+// WithLossAsSuccess lets Handle return no error for a record that is lost, once it has been reported.
+func WithLossAsSuccess() Option {
+	return func(o *options) { o.LossAsSuccess = true }
+}
+
+// WithRepanic lets a panic of a handler or of a user's function go on, unchanged, once the record is in the fallback or
+// reported lost. Without it panics are recovered.
 func WithRepanic() Option {
 	return func(o *options) { o.Repanic = true }
 }

@@ -48,12 +48,20 @@ func (s seen) Write(e zapcore.Entry, fields []zapcore.Field) error {
 	return *s.err
 }
 
-// A core has no function for what is lost, so its error has to tell.
 func TestCore_Conservation(t *testing.T) {
 	conservation.Check(t, func(parts conservation.Parts) conservation.Rig {
 		parts.Primary.Honest, parts.Fallback.Honest = true, true // zap's own core does not look at what was written
+		opts := []breakerzap.CoreOption{
+			breakerzap.WithRecordErrors(parts.IsRecordError),
+			breakerzap.WithOnLost(func(e zapcore.Entry, _ []zapcore.Field, err error) { parts.OnLost(e.Message, err) }),
+			breakerzap.WithOnOutage(parts.OnOutage),
+			breakerzap.WithOnDiverted(parts.OnDiverted),
+		}
+		if parts.Repanic {
+			opts = append(opts, breakerzap.WithRepanic())
+		}
 		core := breakerzap.NewCore(parts.Breaker, zapcore.NewCore(encoder(), parts.Primary, zap.InfoLevel),
-			zapcore.NewCore(encoder(), parts.Fallback, zap.InfoLevel))
+			zapcore.NewCore(encoder(), parts.Fallback, zap.InfoLevel), opts...)
 		derived := core.With([]zapcore.Field{zap.Int("k", 1)})
 		return conservation.Rig{
 			Offer: func(record string) error {
@@ -64,7 +72,7 @@ func TestCore_Conservation(t *testing.T) {
 				}
 				return err
 			},
-			Stats: core.Stats, Sync: core.Sync, Silent: true,
+			Stats: core.Stats, Sync: core.Sync, Close: core.Close,
 		}
 	})
 }

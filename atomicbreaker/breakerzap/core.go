@@ -3,22 +3,23 @@
 package breakerzap
 
 import (
-	"errors"
+	"context"
 	"reflect"
 	"slices"
+	"time"
 
 	"go.uber.org/zap/zapcore"
 
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
-	"github.com/sinkguard/go-atomicbreaker/internal/guard"
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/guard"
 )
 
 // Core is a zapcore.Core that takes each entry to the primary if the breaker admits it and the primary takes it, and to the
 // fallback in the same call otherwise. [NewCore] makes it.
 //
 // It is as safe for concurrent use as its two cores are. Cores derived from it by With share its breaker, its counts and
-// its outages. A panic of the primary is recovered: the entry goes to the fallback.
+// its outages. A panic of the primary is recovered (see [WithRepanic]): the entry goes to the fallback.
 //
 // It believes the primary's error. zap's own core passes on the error of its WriteSyncer and not how much was written, so a
 // WriteSyncer that writes short without an error looks healthy; below [NewWriteSyncer] it does not.
@@ -45,9 +46,9 @@ type entry struct {
 // a defer, and so hangs from then on: put a [breakerio.Lane] above such a sink.
 //
 // The fallback stands in for the primary: entries that the primary checks in reach it, whatever its own level is, because
-// a core's Write logs what it is given. An entry that neither takes is counted as lost, and its error goes to zap's
-// ErrorOutput.
-func NewCore(b *atomicbreaker.Breaker, primary, fallback zapcore.Core) *Core {
+// a core's Write logs what it is given. An entry that neither takes is counted as lost and reported (see
+// [WithOnLost]), and its error goes to zap's ErrorOutput.
+func NewCore(b *atomicbreaker.Breaker, primary, fallback zapcore.Core, opts ...CoreOption) *Core {
 	if b == nil || primary == nil {
 		panic("breakerzap: NewCore needs a breaker and a primary")
 	}
@@ -59,8 +60,16 @@ func NewCore(b *atomicbreaker.Breaker, primary, fallback zapcore.Core) *Core {
 			panic("breakerzap: NewCore: a zapcore.NewTee forgets the levels of its members: make a Core of each")
 		}
 	}
+	o := coreOptions{Options: guard.Options{Adapter: "breakerzap"}}
+	for _, opt := range opts {
+		opt(&o)
+	}
+	var onLost func(entry, int, error)
+	if f := o.onLost; f != nil {
+		onLost = func(e entry, _ int, err error) { f(e.entry, e.fields, err) }
+	}
 	return &Core{
-		b, primary, fallback, guard.New(b, guard.Options{}, writeFallback, nil), reflect.TypeOf(primary) == zapsOwn,
+		b, primary, fallback, guard.New(b, o.Options, writeFallback, onLost), reflect.TypeOf(primary) == zapsOwn,
 	}
 }
 
@@ -71,11 +80,11 @@ var (
 	tee     = reflect.TypeOf(zapcore.NewTee(zapcore.NewNopCore(), zapcore.NewNopCore()))
 )
 
-func writeFallback(e entry) error {
+func writeFallback(e entry) (int, error) {
 	if e.fallback == nil {
-		return guard.ErrNoFallback
+		return 0, guard.ErrNoFallback
 	}
-	return e.fallback.Write(e.entry, e.fields)
+	return 0, e.fallback.Write(e.entry, e.fields)
 }
 
 // Enabled says whether the primary is enabled.
@@ -106,47 +115,72 @@ func (c *Core) Check(e zapcore.Entry, ce *zapcore.CheckedEntry) *zapcore.Checked
 	return ce
 }
 
-// Write returns nil if the primary or the fallback took the entry, else both their errors.
+// Write returns nil if the primary or the fallback took the entry. Otherwise the error names both sides, and matches
+// [atomicbreaker.ErrRejected] if the breaker turned the entry away. After [Core.Close] it is [fs.ErrClosed], and neither
+// gets the entry.
 func (c *Core) Write(e zapcore.Entry, fields []zapcore.Field) (err error) {
+	quiet := c.guard.Quiet()
+	if !quiet && c.guard.Closed() {
+		return c.guard.Refusal()
+	}
 	var permit atomicbreaker.Permit
 	returned, admitted := false, false
 	defer func() {
 		switch {
 		case returned:
-		case !admitted: // one of the breaker's hooks ended the goroutine
-			err = c.guard.Reject(entry{e, fields, c.fallback})
+		case !admitted: // a hook of the breaker ended the goroutine
+			_, err = c.guard.Reject(entry{e, fields, c.fallback})
 		default:
-			err = c.guard.Unwound(entry{e, fields, c.fallback}, permit, recover())
+			var v any
+			if !c.guard.Repanic() {
+				v = recover()
+			}
+			_, err = c.guard.Unwound(entry{e, fields, c.fallback}, permit, v)
 		}
 	}()
 	if permit, admitted = c.breaker.TryAcquire(); !admitted {
 		returned = true
-		return c.guard.Reject(entry{e, fields, c.fallback})
+		_, err = c.guard.Reject(entry{e, fields, c.fallback})
+		return err
 	}
-	start := c.guard.Start()
+	var start time.Time
+	if !quiet {
+		start = c.guard.Start()
+	}
 	err = c.primary.Write(e, fields)
 	returned = true
 	if err != nil {
-		return c.guard.Fail(entry{e, fields, c.fallback}, permit, false, err)
+		_, err = c.guard.Fail(entry{e, fields, c.fallback}, permit, err)
+		return err
 	}
-	c.guard.Succeed(&permit, start)
-	if c.guard.Troubled() {
-		c.guard.Taken()
+	if !c.guard.Quiet() {
+		c.guard.Finish(&permit, start)
+		return nil
 	}
+	permit.Success()
 	return nil
 }
 
-// Sync syncs the fallback always, and the primary while the breaker is closed, and joins their errors. It has no vote.
-func (c *Core) Sync() (err error) {
-	if c.fallback != nil {
-		err = c.fallback.Sync()
-	}
-	if s := c.breaker.State(); s == atomicbreaker.Closed || s == atomicbreaker.ForcedClosed {
-		return errors.Join(c.primary.Sync(), err)
-	}
-	return err
+// Sync syncs the fallback always, and the primary while the breaker is closed, and joins their errors. It does not vote.
+func (c *Core) Sync() error {
+	return c.guard.Sync(c.primary.Sync, func() error { return guard.SyncSink(c.fallback) })
+}
+
+// Shutdown refuses new entries from now on, also through cores derived from the same one, syncs the primary and then the
+// fallback, or closes them if they are an [io.Closer], and returns their errors. zap's own cores are none: close the sinks
+// below them afterwards. For the rest see [breakerio.Writer.Shutdown].
+func (c *Core) Shutdown(ctx context.Context) error {
+	return c.guard.Shutdown(ctx,
+		func() error { return guard.CloseSink(c.primary) }, func() error { return guard.CloseSink(c.fallback) })
+}
+
+// Close is [Core.Shutdown] with 5 seconds.
+func (c *Core) Close() error {
+	ctx, cancel := context.WithTimeout(context.Background(), guard.CloseTimeout)
+	defer cancel()
+	return c.Shutdown(ctx)
 }
 
 // Stats returns the counts so far, of this core and all that are derived from the same one. Torn is always 0: a core does
 // not say how much it wrote.
-func (c *Core) Stats() breakerio.Stats { return breakerio.Stats(c.guard.Stats()) }
+func (c *Core) Stats() breakerio.Stats { return c.guard.Stats() }

@@ -3,10 +3,15 @@
 package breakerzap
 
 import (
+	"io"
+	"reflect"
+	"slices"
+
 	"go.uber.org/zap/zapcore"
 
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/guard"
 )
 
 var _ zapcore.WriteSyncer = (*breakerio.Writer)(nil)
@@ -17,6 +22,15 @@ var _ zapcore.WriteSyncer = (*breakerio.Writer)(nil)
 //
 // Put Lock above it, and not below: a sink that panics below zapcore.Lock leaves it locked, since zap unlocks without a
 // defer, and so hangs from then on. What zap.Open returns has one: put a [breakerio.Lane] above that.
+//
+// It panics if primary is a zapcore.NewMultiWriteSyncer, which reports one sink's failure for all. One that is hidden in
+// another WriteSyncer cannot be seen.
 func NewWriteSyncer(b *atomicbreaker.Breaker, primary, fallback zapcore.WriteSyncer, opts ...breakerio.Option) *breakerio.Writer {
-	return breakerio.NewWriter(b, primary, fallback, opts...)
+	if primary != nil && reflect.TypeOf(primary) == fansOut {
+		panic("breakerzap: NewWriteSyncer: a MultiWriteSyncer reports one sink's failure for all: make a WriteSyncer of each")
+	}
+	adapter := func(o *guard.BytesOptions) { o.Adapter = "breakerzap" }
+	return breakerio.NewWriter(b, primary, fallback, append(slices.Clip(opts), adapter)...)
 }
+
+var fansOut = reflect.TypeOf(zapcore.NewMultiWriteSyncer(zapcore.AddSync(io.Discard), zapcore.AddSync(io.Discard)))

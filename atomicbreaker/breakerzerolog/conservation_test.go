@@ -9,23 +9,14 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerzerolog"
 	"github.com/sinkguard/go-atomicbreaker/internal/conservation"
 )
 
-// writer is what NewLevelWriter returns, with all its methods.
-type writer interface {
-	zerolog.LevelWriter
-	io.Closer
-	Sync() error
-	Stats() breakerio.Stats
-}
-
 // seen watches what a logger writes, with its level or without.
 type seen struct {
 	*conservation.Witness
-	w writer
+	w *breakerzerolog.LevelWriter
 }
 
 func (s seen) WriteLevel(l zerolog.Level, p []byte) (int, error) {
@@ -44,7 +35,7 @@ func TestLevelWriter_Conservation(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			conservation.Check(t, func(parts conservation.Parts) conservation.Rig {
-				w := breakerzerolog.NewLevelWriter(parts.Breaker, wrap(parts.Primary), parts.Fallback, parts.Options()...).(writer)
+				w := breakerzerolog.NewLevelWriter(parts.Breaker, wrap(parts.Primary), parts.Fallback, parts.Options()...)
 				var turn atomic.Int64
 				return conservation.Rig{
 					Offer: func(record string) error {

@@ -15,7 +15,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
-	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerzerolog"
 )
 
@@ -75,8 +74,8 @@ func TestLevelWriter_Routes(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "info x\n", primary.taken.String())
 	require.Equal(t, "trace x\nerror x\n x\n42 x\nplain\n", fallback.taken.String())
-	require.Equal(t, uint64(5), w.(interface{ Stats() breakerio.Stats }).Stats().Fallback)
-	require.NoError(t, w.(io.Closer).Close())
+	require.Equal(t, uint64(5), w.Stats().Fallback)
+	require.NoError(t, w.Close())
 	require.True(t, primary.closed && fallback.closed)
 }
 

@@ -67,6 +67,15 @@ var goals = []goal{
 	{"breakerio.Writer / an io.Writer with just a permit", side{bench.WriteRecord, "breakerio"}, sides(bench.WriteRecord, "unsafe"), 1.5, 1},
 	{"  the same / the write and a permit in a loop", side{bench.WriteRecord, "breakerio"}, sides(bench.WriteRecord, "permit"), 0, 1},
 	{"breakerslog.Handler / the bare JSON handler", side{bench.LogRecord, "breakerslog"}, sides(bench.LogRecord, "bare"), 1.05, 1},
+
+	{"slog through a Batcher / into bufio under a mutex", side{bench.SlogBatch, "batcher"}, sides(bench.SlogBatch, "bufio"), 1.1, 1},
+	{"slog to a process through a Batcher / no breaker", side{bench.SlogProcess, "batcher"}, sides(bench.SlogProcess, "plain"), 1.05, 1},
+	{"Batcher, 200 bytes / a pace of 10^7 a second", side{bench.BatchRecord, "batcher"}, sides(bench.BatchRecord, "pace"), 1, 1},
+	{"  the same / into bufio under a mutex", side{bench.BatchRecord, "batcher"}, sides(bench.BatchRecord, "bufio"), 0, 1},
+	{"Batcher, 64 goroutines / 5 × 10^6 a second", side{bench.BatchRecord64, "batcher"}, sides(bench.BatchRecord64, "pace"), 1, 64},
+	{"  the same / into bufio under a mutex", side{bench.BatchRecord64, "batcher"}, sides(bench.BatchRecord64, "bufio"), 0, 64},
+	{"64 goroutines, a sink of 5 ms, WithWidth(64) / bare", side{bench.LaneBurst, "breakerio"}, sides(bench.LaneBurst, "bare"), 1 / 0.9, 1},
+	{"breakerio.Lane, one record / two channels", side{bench.LaneRecord, "breakerio"}, sides(bench.LaneRecord, "handoff"), 0, 1},
 }
 
 // unallocated are the paths that must not allocate: all that the goals time, and all others but a published transition.
@@ -82,6 +91,7 @@ var unallocated = []side{
 	{bench.Flaky4, ours},
 	{bench.WriteRecord, "breakerio"},
 	{bench.LogRecord, "breakerslog"},
+	{bench.LaneRecord, "breakerio"},
 	{bench.Flaky100Permit, ours},
 	{bench.Flaky100Do, ours},
 }

@@ -64,6 +64,7 @@ func parse(args []string) (rounds int, file string, err error) {
 func run(w io.Writer, rounds int) (short int) {
 	header(w, rounds)
 	short = report(w, goals, measure(goals, rounds))
+	short += reportBounds(w, bounds, measureBounds(bounds, rounds))
 	counts := make([]uint64, len(unallocated))
 	for i, path := range unallocated {
 		counts[i] = allocations(path, allocationCalls)

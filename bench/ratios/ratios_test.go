@@ -6,6 +6,7 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -20,6 +21,9 @@ func TestGoals(t *testing.T) {
 	for _, g := range goals {
 		require.NotEmpty(t, g.references, g.name)
 		sides = append(append(sides, g.ours), g.references...)
+	}
+	for _, b := range bounds {
+		sides = append(sides, b.of)
 	}
 	for _, s := range sides {
 		loop := bench.New(s.scenario, s.impl)
@@ -86,6 +90,31 @@ func TestTimeRound_SwapsOnlyTheOrder(t *testing.T) {
 		assert.Equal(t, swap, order[0] == "second")
 		assert.Equal(t, order[:3], order[3:6], "slices take turns")
 	}
+}
+
+func TestReportBounds(t *testing.T) {
+	bounds := []bound{{name: "met", nanoseconds: 2500}, {name: "missed", nanoseconds: 2500}, {name: "undefined", nanoseconds: 9}}
+	var out strings.Builder
+	assert.Equal(t, 2, reportBounds(&out, bounds, []float64{2500, 2501, math.NaN()}))
+	lines := strings.Split(out.String(), "\n")
+	for i, verdict := range []string{" ok", " short", " short"} {
+		assert.Contains(t, lines[i], verdict)
+	}
+}
+
+func TestLeastOf(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		runs := 0
+		got := leastOf(&timer{goroutines: 1, n: 2, loop: func(int) {
+			if runs++; runs == 3 {
+				time.Sleep(time.Millisecond)
+				return
+			}
+			time.Sleep(5 * time.Millisecond)
+		}})
+		assert.InDelta(t, 0.5e6, got, 0, "the fastest slice counts, a call of it")
+		assert.Equal(t, slicesPerRound, runs)
+	})
 }
 
 var sink *int

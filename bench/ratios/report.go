@@ -33,8 +33,11 @@ func report(w io.Writer, goals []goal, results []result) (short int) {
 				short++
 			}
 		}
-		printf(w, row, g.name, limit, fmt.Sprintf("%.3f", r.ratio), verdict,
-			fmt.Sprintf("%.2f / %.2f %s", r.ours, r.reference, r.fastest))
+		times := fmt.Sprintf("%.2f / %.2f %s", r.ours, r.reference, r.fastest)
+		if strings.HasPrefix(string(g.ours.scenario), "Batch/") {
+			times += fmt.Sprintf(", %.2g records/s", 1e9/r.ours)
+		}
+		printf(w, row, g.name, limit, fmt.Sprintf("%.3f", r.ratio), verdict, times)
 	}
 	return short
 }

@@ -51,6 +51,7 @@ func (p Parts) Options() []breakerio.Option {
 		breakerio.WithRecordErrors(p.IsRecordError),
 		breakerio.WithOnLost(func(b []byte, err error) { p.OnLost(string(b), err) }),
 		breakerio.WithOnOutage(p.OnOutage),
+		breakerio.WithOnDiverted(p.OnDiverted),
 	}
 	if p.Repanic {
 		opts = append(opts, breakerio.WithRepanic())
@@ -66,6 +67,9 @@ func (p Parts) OnLost(record string, err error) { p.run.onLost(record, err) }
 
 // OnOutage is for the option of that name.
 func (p Parts) OnOutage(o breakerio.Outage) { p.run.onOutage(o) }
+
+// OnDiverted is for the option of that name.
+func (p Parts) OnDiverted(d breakerio.Diversion) { p.run.onDiverted(d) }
 
 // Check checks the property.
 func Check(t *testing.T, adapter Adapter) {

@@ -27,6 +27,14 @@ func (r *run) judge(stats breakerio.Stats, idle atomicbreaker.Snapshot) error {
 	add(stats.Fallback == fallback, "the fallback has %d records, counted are %d", fallback, stats.Fallback)
 	add(stats.Lost == lost+unseen, "%d records are lost, counted are %d", lost+unseen, stats.Lost)
 
+	add(stats.Rejected+stats.Failed+stats.Panicked+stats.Busy+stats.RecordErrors == stats.Fallback+stats.Lost,
+		"the counts by reason are not those by place: %+v", stats)
+	var diverted uint64
+	for _, n := range r.diverted {
+		diverted += n
+	}
+	add(diverted == fallback || r.rig.Silent, "%d records were diverted, told were %d", fallback, diverted)
+
 	torn := uint64(r.primary.parts)
 	if r.rig.Late != nil {
 		add(r.rig.Late() == r.primary.hung, "%d writes hung, counted as late are %d", r.primary.hung, r.rig.Late())
@@ -41,7 +49,7 @@ func (r *run) judge(stats breakerio.Stats, idle atomicbreaker.Snapshot) error {
 
 	add(idle.HalfOpenCalls == 0, "a permit was not settled: %+v", idle)
 	state := r.breaker.State()
-	add(r.primary.shut() || state == atomicbreaker.Closed, "the primary works, and the breaker is %v", state)
+	add(r.primary.shut() || r.closeBegan.Load() || state == atomicbreaker.Closed, "the primary works, and the breaker is %v", state)
 	if !r.rig.Silent {
 		r.judgeOutages(stats, add)
 	}
@@ -53,6 +61,10 @@ func (r *run) count(add func(bool, string, ...any)) (fallback, lost, unseen, lat
 	for _, record := range r.offered {
 		primary, spare, gone := r.primary.taken[record], r.fall.taken[record], r.lost[record]
 		how := r.endings[record]
+		if how == closed {
+			add(primary+spare == 0, "%s was refused, and is %d times in the primary, %d in the fallback", record, primary, spare)
+			continue
+		}
 		if r.rig.Silent {
 			switch {
 			case how == refused:

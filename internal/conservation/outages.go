@@ -38,8 +38,13 @@ func (l *ledger) follow(r *run, record string, before atomicbreaker.Snapshot) {
 	}
 	if !l.inside {
 		did := r.primary.did(record)
-		if heard := !did.hangs || r.rig.Late == nil; heard && did.deed == tooLarge {
+		lane := r.rig.Late != nil // a lane makes an error of what hangs, and of an end of its goroutine
+		heard := !did.hangs || !lane
+		if heard && did.deed == tooLarge {
 			return // that says nothing about the primary
+		}
+		if heard && (!lane || did.deed == panics) && unwinds(did.deed, r) && unwinds(r.fall.did(record).deed, r) {
+			return // nor does a record that makes both sides panic
 		}
 		l.inside, l.began = true, before.Generation
 	}
@@ -49,6 +54,9 @@ func (l *ledger) follow(r *run, record string, before atomicbreaker.Snapshot) {
 		l.now.fallback++
 	}
 }
+
+// unwinds says whether the adapter takes what a sink did for a panic.
+func unwinds(d deed, r *run) bool { return d == panics || d == exits && r.plan.repanic }
 
 // judgeOutages compares the outages that were told with those there were, as far as that is known: exactly if one goroutine
 // offered all, and in a storm. Otherwise which failures are one outage depends on who came first.
@@ -64,7 +72,7 @@ func (r *run) judgeOutages(stats breakerio.Stats, add func(bool, string, ...any)
 	}
 	diverted := stats.Fallback + stats.Lost
 	add(sum <= diverted, "the outages took %d records, and %d are missing from the primary", sum, diverted)
-	if r.plan.goroutines == 1 {
+	if r.plan.goroutines == 1 && !r.closeBegan.Load() {
 		add(slices.Equal(told, r.outages.over), "the outages were %v, told were %v", r.outages.over, told)
 	}
 	if r.plan.storm {

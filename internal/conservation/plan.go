@@ -53,6 +53,9 @@ func draw(t *rapid.T) plan {
 		p.primary = append(p.primary, step{deed: worst})
 		for i := range p.fallback {
 			p.fallback[i].hangs = false
+			if d := p.fallback[i].deed; d == panics || d == exits {
+				p.fallback[i].deed = fails // a record that makes both sides panic begins no outage
+			}
 		}
 		return p
 	}

@@ -3,9 +3,12 @@
 package conservation
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing/synctest"
 	"time"
 
@@ -20,6 +23,7 @@ const (
 	unwound  ending = iota // by a panic or runtime.Goexit
 	accepted               // with no error
 	refused                // with one
+	closed                 // with fs.ErrClosed, after Close was called
 )
 
 // run is a plan under way.
@@ -31,11 +35,14 @@ type run struct {
 	rig     Rig
 	outages ledger
 
+	closeBegan, closeDone atomic.Bool
+
 	mu       sync.Mutex
 	offered  []string
 	endings  map[string]ending
 	lost     map[string]int
 	told     []breakerio.Outage
+	diverted map[breakerio.Reason]uint64
 	breaches []string
 }
 
@@ -43,7 +50,7 @@ type run struct {
 func (p plan) check(adapter Adapter) error {
 	r := &run{
 		plan: p, primary: newSink(slices.Clone(p.primary)), fall: newSink(slices.Clone(p.fallback)),
-		endings: map[string]ending{}, lost: map[string]int{},
+		endings: map[string]ending{}, lost: map[string]int{}, diverted: map[breakerio.Reason]uint64{},
 		breaker: atomicbreaker.MustNew("sink", atomicbreaker.WithFailureThreshold(p.threshold),
 			atomicbreaker.WithRecoveryTimeout(p.recovery), atomicbreaker.WithProbeTimeout(probeTimeout)),
 	}
@@ -89,14 +96,22 @@ func (r *run) offer(record string) {
 			r.offered = append(r.offered, record)
 			r.endings[record] = how
 		}()
-		if r.rig.Offer(record) != nil {
-			how = refused
-		} else {
+		late := r.closeDone.Load()
+		err := r.rig.Offer(record)
+		if late && !errors.Is(err, fs.ErrClosed) {
+			r.breach("%s: offered after Close, and the error is %v", record, err)
+		}
+		switch {
+		case err == nil:
 			how = accepted
+		case r.closeBegan.Load() && errors.Is(err, fs.ErrClosed) && !r.reported(record):
+			how = closed
+		default:
+			how = refused
 		}
 	}()
 	<-done
-	if r.plan.goroutines == 1 {
+	if r.plan.goroutines == 1 && !r.closeBegan.Load() {
 		r.outages.follow(r, record, before)
 	}
 }
@@ -106,7 +121,9 @@ func (r *run) disturb() {
 		time.Sleep(d.after)
 		switch {
 		case d.close && r.rig.Close != nil:
+			r.closeBegan.Store(true)
 			_ = r.rig.Close()
+			r.closeDone.Store(true)
 		case r.rig.Sync != nil:
 			_ = r.rig.Sync()
 		}
@@ -136,6 +153,15 @@ func (r *run) onOutage(o breakerio.Outage) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.told = append(r.told, o)
+}
+
+func (r *run) onDiverted(d breakerio.Diversion) {
+	if rejected := d.Reason == breakerio.Rejected; rejected != errors.Is(d.Err, atomicbreaker.ErrRejected) || d.Err == nil {
+		r.breach("diverted as %v, with the error %v", d.Reason, d.Err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.diverted[d.Reason]++
 }
 
 func (r *run) breach(format string, args ...any) {

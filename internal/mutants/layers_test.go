@@ -31,6 +31,7 @@ var (
 	explored = &variant{name: "explored", pkg: "atomicbreaker", flags: []string{"-tags=explore"}}
 	raced    = &variant{name: "raced", pkg: "atomicbreaker", flags: []string{"-race"}}
 	recorded = &variant{name: "recorded", pkg: "internal/history"}
+	sinks    = &variant{name: "sinks", pkg: "atomicbreaker/breakerio"}
 	narrow   = &variant{name: "narrow", pkg: "atomicbreaker", env: []string{"GOOS=linux", "GOARCH=386", "CGO_ENABLED=0"}}
 )
 
@@ -62,6 +63,7 @@ var layers = []layer{
 	{name: "seed", variant: breaker, run: "^TestSeed"},
 	{name: "behaviour", variant: breaker, skip: "^Test(Histories|Property|VirtualTime|Seed|Cost|Rate|Linearizability|Million|Soak)"},
 	{name: "rate", variant: breaker, run: "^TestRate", checks: 3000, inTree: true},
+	{name: "batcher", variant: sinks, run: "^Test(Batcher|Pool)", checks: 1000},
 	{name: "cost", variant: breaker, run: "^TestCost", inTree: true},
 	{name: "reach", variant: machine, run: "^Test(Reach|Widest|Total)"},
 	{name: "linearizability", variant: breaker, run: "^TestLinearizability$", checks: 5000, alone: true, proof: regexp.MustCompile("history: refused|panic:")},

@@ -9,12 +9,23 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 )
 
-// Outage is one outage that is over.
+// Outage is one outage that is over: the time from the first record that the primary did not take to
+// the next one that it took with the breaker closed again. Failures that did not open the breaker are no
+// outage.
+//
+// Every record that went past the primary in that time is counted, those whose failure opened the
+// breaker and those of failed probes included. The report comes when the last of them has reached the
+// fallback or was lost. A record that passes the breaker at the very moment of the recovery may count in
+// Stats alone, and an outage that begins at that moment may be reported as one with the last.
 type Outage struct {
-	Name           string
+	Name           string // the breaker's
 	Began          time.Time
 	Duration       time.Duration
-	Fallback, Lost uint64
+	Fallback, Lost uint64 // writes
+
+	// Cause is the failure that opened the breaker, or nil if it was opened by something else than this
+	// adapter's records.
+	Cause error
 }
 
 // Two values that no generation has.
@@ -30,9 +41,12 @@ const (
 // same swap shuts the door; so the last to leave knows that the counts are complete, and reports.
 type outage struct {
 	began    time.Time
-	period   uint32 // the breaker's generation when it began; noGeneration if it had opened already
+	period   uint32 // the generation in which its first record was admitted; noGeneration if it was turned away
 	duration time.Duration
 	real     bool
+
+	cause     atomic.Pointer[error] // of the failure that opened the breaker
+	turnsAway atomic.Bool           // a record was turned away
 
 	entered    atomic.Uint64 // and shut, once it is over
 	total      atomic.Uint64 // entered when the door was shut; 0 before
@@ -48,20 +62,35 @@ const generations = 1<<24 - 1
 type tracker struct {
 	breaker  *atomicbreaker.Breaker
 	onOutage func(Outage)
+	flags    *atomic.Uint32 // the guard's; they say whether current is set
 
 	current atomic.Pointer[outage]
 	settled atomic.Uint32 // the generation that ended the last real outage
 	outages atomic.Uint64 // reported
 }
 
-func (t *tracker) init(b *atomicbreaker.Breaker, onOutage func(Outage)) {
-	t.breaker, t.onOutage = b, onOutage
+func (t *tracker) init(b *atomicbreaker.Breaker, flags *atomic.Uint32, onOutage func(Outage)) {
+	t.breaker, t.flags, t.onOutage = b, flags, onOutage
 	t.settled.Store(noGeneration)
 }
 
-// enter takes a record into the outage that is under way, or begins one. period is the breaker's generation before the
-// record's failure was reported, or one of the constants above. It returns nil if the record belongs to no outage.
-func (t *tracker) enter(period uint32) *outage {
+// enter takes a record into the outage that is under way, or begins one. It returns nil if the record belongs to no outage.
+func (t *tracker) enter(d *diversion) *outage {
+	o := t.join(d.period)
+	if o == nil {
+		return nil
+	}
+	if d.opened && o.cause.Load() == nil {
+		cause := d.cause
+		o.cause.CompareAndSwap(nil, &cause)
+	}
+	if d.period == noGeneration && !o.turnsAway.Load() {
+		o.turnsAway.Store(true)
+	}
+	return o
+}
+
+func (t *tracker) join(period uint32) *outage {
 	var begun *outage
 	for {
 		o := t.current.Load()
@@ -76,6 +105,7 @@ func (t *tracker) enter(period uint32) *outage {
 			begun.entered.Store(1)
 		}
 		if t.current.CompareAndSwap(o, begun) {
+			t.flags.Or(flagOutage)
 			return begun
 		}
 	}
@@ -107,7 +137,7 @@ func (t *tracker) taken() {
 			return
 		}
 		// To open and to close again are two transitions at least; one is ForceClosed, or its end.
-		outlived := o.period == noGeneration || (s.Generation-o.period)&generations >= 2
+		outlived := o.period == noGeneration || o.turnsAway.Load() || (s.Generation-o.period)&generations >= 2
 		if outlived {
 			t.settled.Store(s.Generation) // first: a straggler looks for it once the door is shut
 		}
@@ -116,6 +146,10 @@ func (t *tracker) taken() {
 			o.duration = time.Since(o.began)
 			o.total.Store(entered + 1)
 			t.current.CompareAndSwap(o, nil)
+			t.flags.And(^flagOutage)
+			if t.current.Load() != nil { // begun meanwhile: its flag may be the one that was cleared
+				t.flags.Or(flagOutage)
+			}
 			t.leave(o, false)
 			return
 		}
@@ -134,11 +168,13 @@ func (t *tracker) leave(o *outage, lost bool) {
 		return
 	}
 	t.outages.Add(1)
-	if t.onOutage != nil {
-		n := o.gone.Load()
-		t.onOutage(Outage{
-			Name: t.breaker.Name(), Began: o.began, Duration: o.duration,
-			Fallback: o.left.Load() - 1 - n, Lost: n, // the one who shut the door is no record
-		})
+	n := o.gone.Load()
+	over := Outage{
+		Name: t.breaker.Name(), Began: o.began, Duration: o.duration,
+		Fallback: o.left.Load() - 1 - n, Lost: n, // the one who shut the door is no record
 	}
+	if cause := o.cause.Load(); cause != nil {
+		over.Cause = *cause
+	}
+	t.onOutage(over)
 }

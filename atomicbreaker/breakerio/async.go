@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package breakerio
+
+import (
+	"io"
+
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
+)
+
+// prober is what WithAsyncProbes needs of the primary.
+type prober interface {
+	// probe starts to write a copy of p that no caller waits for, or reports false if it cannot start. Otherwise
+	// done is called once, on a goroutine that does nothing else, when the sink's slot is free again.
+	probe(p []byte, done func(n int, err error)) bool
+}
+
+func (w *Writer) probeAsynchronously() {
+	lane, ok := w.primary.(*Lane)
+	if !ok {
+		panic("breakerio: WithAsyncProbes needs a *Lane as primary")
+	}
+	w.prober, _ = any(lane).(prober)
+	w.guard.Disquiet()
+}
+
+// probe makes a probe of a copy of p, if permit is a probe's. It reports whether p itself goes to the
+// fallback now; the permit is then settled later, or was canceled because the probe could not start.
+func (w *Writer) probe(p []byte, permit *atomicbreaker.Permit) bool {
+	s := w.breaker.Snapshot()
+	if s.State != atomicbreaker.HalfOpen || s.Generation != permit.Generation() {
+		return false
+	}
+	later, start, size := *permit, w.guard.Start(), len(p)
+	started := w.prober.probe(p, func(n int, err error) {
+		if err == nil && n < size {
+			err = io.ErrShortWrite
+		}
+		if err == nil {
+			w.late.Add(1)
+		}
+		w.guard.Settle(later, start, err)
+	})
+	if !started {
+		permit.Cancel()
+	}
+	*permit = atomicbreaker.Permit{}
+	return true
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package breakerio
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
+)
+
+// later is a prober that keeps what it was given until the test says what came of it.
+type later struct {
+	refuses bool
+	probes  []string
+	done    func(int, error)
+}
+
+func (l *later) probe(p []byte, done func(int, error)) bool {
+	if l.refuses {
+		return false
+	}
+	l.probes, l.done = append(l.probes, string(p)), done
+	return true
+}
+
+func TestWriter_AsyncProbes(t *testing.T) {
+	for name, c := range map[string]struct {
+		n     int
+		err   error
+		state atomicbreaker.State
+		late  uint64
+	}{
+		"succeeds":     {7, nil, atomicbreaker.Closed, 1},
+		"fails":        {0, errors.New("down"), atomicbreaker.Open, 0},
+		"writes short": {3, nil, atomicbreaker.Open, 0},
+		"is busy":      {0, ErrBusy, atomicbreaker.HalfOpen, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := atomicbreaker.MustNew("sink", atomicbreaker.WithRecoveryTimeout(0), atomicbreaker.WithProbeTimeout(0))
+			var primary, fallback bytes.Buffer
+			prober := &later{refuses: true}
+			w := NewWriter(b, &primary, &fallback)
+			w.prober = prober
+			w.guard.Disquiet()
+			b.Trip()
+			write := func() {
+				_, err := io.WriteString(w, "record\n")
+				require.NoError(t, err)
+			}
+			write()
+			require.Zero(t, b.Snapshot().HalfOpenCalls, "a probe that cannot start is canceled")
+			prober.refuses = false
+			write()
+			require.Equal(t, []string{"record\n"}, prober.probes)
+			require.Equal(t, 1, b.Snapshot().HalfOpenCalls)
+			require.Equal(t, "record\nrecord\n", fallback.String(), "nobody waits for the probe")
+			prober.done(c.n, c.err)
+			require.Equal(t, c.state, b.State())
+			require.Equal(t, c.late, w.Stats().Late)
+			require.Zero(t, primary.Len())
+		})
+	}
+	require.Panics(t, func() { NewWriter(atomicbreaker.MustNew("sink"), io.Discard, nil, WithAsyncProbes()) })
+}
+
+// What a queue above the writer has no room for goes to the fallback past the breaker.
+func TestWriter_Busy(t *testing.T) {
+	b := atomicbreaker.MustNew("sink")
+	var fallback bytes.Buffer
+	w := NewWriter(b, io.Discard, &fallback)
+	n, err := w.busy([]byte("record\n"))
+	require.NoError(t, err)
+	require.Equal(t, 7, n)
+	w.countLate()
+	require.Equal(t, Stats{Fallback: 1, Busy: 1, Late: 1}, w.Stats())
+	require.NoError(t, w.Close())
+	_, err = w.busy([]byte("record\n"))
+	require.Error(t, err)
+	require.Equal(t, 7, fallback.Len())
+}
+
+// single is a writer that must not be called twice at once.
+type single struct{ inside, calls int }
+
+func (s *single) Write(p []byte) (int, error) {
+	if s.inside++; s.inside > 1 {
+		panic("two calls at once")
+	}
+	time.Sleep(time.Second)
+	s.inside--
+	s.calls++
+	return len(p), nil
+}
+
+func TestWriter_SerializesItsFallback(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fallback := &single{}
+		w := NewWriter(atomicbreaker.MustNew("sink"), io.Discard, fallback, WithRepanic())
+		w.serialize()
+		for range 4 {
+			go func() { _, _ = w.busy([]byte("record\n")) }()
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		require.Equal(t, 4, fallback.calls)
+	})
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package breakerio_test
+
+import (
+	"context"
+	"io"
+	"runtime"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
+	"github.com/sinkguard/go-atomicbreaker/internal/goroutines"
+)
+
+// stuck is a primary whose write hangs until it is closed, and fails then, as a connection's does. Its Close hangs if slow.
+type stuck struct {
+	closed chan struct{}
+	slow   time.Duration
+	err    error
+}
+
+func (s *stuck) Write(p []byte) (int, error) {
+	<-s.closed
+	if s.err != nil {
+		return 0, s.err
+	}
+	return len(p), nil
+}
+
+func (s *stuck) Close() error {
+	close(s.closed)
+	time.Sleep(s.slow)
+	return nil
+}
+
+// When Shutdown's context ends, what waits and then what is in flight is in the fallback before that is closed, once, whether
+// the write in flight fails or not in the end.
+func TestBatcher_ShutdownOfAHungSink(t *testing.T) {
+	for name, err := range map[string]error{"fails in the end": errDown, "takes it in the end": nil} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				sink, fallback, lost := &stuck{closed: make(chan struct{}), err: err}, &pages{}, 0
+				w := breakerio.NewWriter(breaker(), sink, fallback, breakerio.WithOnLost(func([]byte, error) { lost++ }))
+				b := breakerio.NewBatcher(w, breakerio.WithBatchBytes(4))
+				say(t, b, "1", "2", "3", "4", "5")
+				ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
+				defer cancel()
+				began := time.Now()
+				synced := make(chan error, 1)
+				go func() { synced <- b.Sync() }()
+				synctest.Wait()
+				err := b.Shutdown(ctx)
+				require.EqualError(t, err, `breakerio: batcher of "sink": shutdown: context deadline exceeded`)
+				require.Equal(t, 3*time.Second, time.Since(began))
+				require.NoError(t, <-synced, "everything is settled")
+				require.Equal(t, 3*time.Second, time.Since(began))
+				synctest.Wait()
+				require.Equal(t, []string{"3\n4\n", "5\n", "1\n2\n"}, fallback.all())
+				require.Equal(t, 1, fallback.closed)
+				require.Zero(t, lost)
+				require.Equal(t, uint64(1), w.Stats().Late)
+				require.Equal(t, breakerio.BatchStats{Records: 5, Batches: 3}, b.Stats())
+				require.Zero(t, goroutines.Count("breakerio.(*Batcher)."))
+			})
+		})
+	}
+}
+
+// A fallback that hangs holds Shutdown for a second, and neither the Batcher's end nor that of the fallback is forgotten.
+func TestBatcher_ShutdownOfAHungFallback(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sink, fallback := newValve(), newValve()
+		b := breakerio.NewBatcher(breakerio.NewWriter(breaker(), sink, fallback))
+		say(t, b, "1")
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		began := time.Now()
+		require.ErrorIs(t, b.Shutdown(ctx), context.Canceled)
+		require.Equal(t, time.Second, time.Since(began))
+		fallback.open()
+		sink.open()
+		synctest.Wait()
+		require.Equal(t, "1\n", fallback.String())
+	})
+}
+
+// With nothing to write the context does not matter.
+func TestBatcher_ShutdownOfAnIdleBatcher(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	sink := &pages{}
+	b := breakerio.NewBatcher(breakerio.NewWriter(breaker(), sinkFunc(sink.Write), nil))
+	require.NoError(t, b.Shutdown(ctx))
+}
+
+// An overflow that began before Close finds the fallback open.
+func TestBatcher_CloseWaitsForOverflows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var closed, early atomic.Bool
+		fallback := &slowCloser{write: func() {
+			time.Sleep(2 * time.Second)
+			early.Store(closed.Load())
+		}, close: func() { closed.Store(true) }}
+		b := breakerio.NewBatcher(breakerio.NewWriter(breaker(), take{}, fallback), breakerio.WithMaxBytes(1))
+		go func() { _, _ = io.WriteString(b, "too large") }()
+		synctest.Wait()
+		require.NoError(t, b.Close())
+		require.True(t, closed.Load())
+		require.False(t, early.Load())
+	})
+}
+
+type slowCloser struct{ write, close func() }
+
+func (s *slowCloser) Write(p []byte) (int, error) { s.write(); return len(p), nil }
+func (s *slowCloser) Close() error                { s.close(); return nil }
+
+// A Batcher that is dropped writes what it has, and leaves no goroutine and no memory.
+func TestBatcher_Dropped(t *testing.T) {
+	gone, written := make(chan struct{}), make(chan string, 1)
+	func() {
+		b := breakerio.NewBatcher(breakerio.NewWriter(breaker(), sinkFunc(func(p []byte) (int, error) {
+			written <- string(p)
+			return len(p), nil
+		}), nil), breakerio.WithFlushInterval(time.Millisecond))
+		runtime.AddCleanup(b, func(struct{}) { close(gone) }, struct{}{})
+		say(t, b, "record")
+	}()
+	require.Equal(t, "record\n", <-written)
+	for {
+		runtime.GC()
+		select {
+		case <-gone:
+			return
+		default:
+			runtime.Gosched()
+		}
+	}
+}

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package breakerio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"time"
+)
+
+// settleTimeout is how long Sync waits, and Close for the primary.
+const settleTimeout = 5 * time.Second
+
+// grace is how long Shutdown still waits for the fallback when its context has ended.
+const grace = time.Second
+
+// errUnwound is the outcome of a Sync or Shutdown of the Writer that did not return.
+var errUnwound = errors.New("breakerio: the writer panicked or called runtime.Goexit")
+
+// waiter waits until a number of records have left memory.
+type waiter struct {
+	records uint64
+	sync    bool       // and then until the Writer is synced
+	done    chan error // of capacity 1
+}
+
+// wait makes a waiter for the records accepted so far, and has them written. The caller holds mu.
+func (b *Batcher) wait(sync bool) chan error {
+	done := make(chan error, 1)
+	b.waiters = append(b.waiters, waiter{b.accepted(), sync, done})
+	b.due = b.filling != nil
+	b.start()
+	return done
+}
+
+// start starts the goroutine that writes, unless there is one. The caller holds mu.
+func (b *Batcher) start() {
+	if !b.running {
+		b.running = true
+		go b.runner()
+	}
+}
+
+// arm starts the timer, unless it is running. It is not stopped when a batch leaves early: it looks at
+// the age of the batch that it finds. The caller holds mu.
+func (b *Batcher) arm(d time.Duration) {
+	switch {
+	case b.armed:
+	case b.timer == nil:
+		b.timer = time.AfterFunc(d, b.tick)
+	default:
+		b.timer.Reset(d)
+	}
+	b.armed = true
+}
+
+// tick is the timer's function.
+func (b *Batcher) tick() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.armed = false
+	b.pool.trim()
+	if b.filling == nil {
+		return
+	}
+	if left := b.config.interval - time.Since(b.filling.since); left > 0 {
+		b.arm(left)
+		return
+	}
+	// The batch stays open until the goroutine comes for it: closing one at each interval while the sink
+	// hangs would fill the memory with chunks that hold little.
+	b.due = true
+	b.start()
+}
+
+// run writes what there is to write and ends. A sink that ends the goroutine has another one started.
+func (b *Batcher) run() {
+	ended := false
+	defer func() {
+		if !ended {
+			go b.runner()
+		}
+	}()
+	for {
+		c, ready := b.next()
+		switch {
+		case c != nil:
+			b.deliver(c)
+		case ready != nil:
+			b.notify(ready)
+		default:
+			ended = true
+			return
+		}
+	}
+}
+
+// next returns a batch to write, or waiters whose records have all left memory. With nothing to do it
+// gives up the right to run.
+func (b *Batcher) next() (*chunk, []waiter) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if ready := b.ready(); ready != nil {
+		return nil, ready
+	}
+	if b.queue.head == nil && b.due {
+		b.seal()
+	}
+	c := b.queue.pop()
+	if c == nil {
+		b.running = false
+		return nil, nil
+	}
+	b.flying = c
+	b.spare.begin(c.data)
+	return c, nil
+}
+
+// ready takes the waiters off the list whose records have left memory. They are in order.
+func (b *Batcher) ready() []waiter {
+	n := 0
+	for n < len(b.waiters) && b.waiters[n].records <= b.settled {
+		n++
+	}
+	if n == 0 {
+		return nil
+	}
+	ready := slices.Clone(b.waiters[:n])
+	b.waiters = slices.Delete(b.waiters, 0, n)
+	return ready
+}
+
+// deliver writes a batch, and survives its panic.
+func (b *Batcher) deliver(c *chunk) {
+	var err error
+	defer func() {
+		_ = recover() // the Writer has diverted the batch, and counted it
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if b.flying != c {
+			return // Shutdown has settled it
+		}
+		b.flying = nil
+		b.spare.begin(nil)
+		b.settle(c, err)
+		b.pool.put(c)
+	}()
+	_, err = b.writer.Write(c.data)
+}
+
+// settle counts a batch that has left memory. The caller holds mu.
+func (b *Batcher) settle(c *chunk, err error) {
+	b.batches++
+	b.settled += c.records
+	b.room += len(c.data)
+	if err != nil {
+		b.failed = err
+	}
+}
+
+// notify sends the outcome to waiters, and syncs the Writer first if one of them asks for that.
+func (b *Batcher) notify(ready []waiter) {
+	b.mu.Lock()
+	lost := b.failed
+	b.failed = nil
+	b.mu.Unlock()
+	var err error
+	defer func() {
+		_ = recover()
+		err = errors.Join(lost, err)
+		for _, w := range ready {
+			w.done <- err
+		}
+	}()
+	if slices.ContainsFunc(ready, func(w waiter) bool { return w.sync }) {
+		err = errUnwound
+		err = b.writer.Sync()
+	}
+}
+
+// Sync has all records written that were accepted before it, and syncs the Writer. It returns when all
+// of them have reached the primary or the fallback or are lost, or with an error after 5 s. The error
+// also says why a batch was lost since the last Sync. After Close it is [fs.ErrClosed].
+func (b *Batcher) Sync() error {
+	b.mu.Lock()
+	if b.closed {
+		b.mu.Unlock()
+		return fs.ErrClosed
+	}
+	done := b.wait(true)
+	b.mu.Unlock()
+	timer := time.NewTimer(settleTimeout)
+	defer timer.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-timer.C:
+		b.forget(done)
+		return b.errorf("sync: not settled after %v: %w", settleTimeout, context.DeadlineExceeded)
+	}
+}
+
+// forget takes a waiter off the list.
+func (b *Batcher) forget(done chan error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for i, w := range b.waiters {
+		if w.done == done {
+			b.waiters = slices.Delete(b.waiters, i, i+1)
+			return
+		}
+	}
+}
+
+func (b *Batcher) errorf(format string, args ...any) error {
+	return fmt.Errorf("breakerio: batcher of %q: "+format, append([]any{b.writer.breaker.Name()}, args...)...)
+}

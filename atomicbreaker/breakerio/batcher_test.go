@@ -1,0 +1,326 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package breakerio_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"io/fs"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
+)
+
+// pages is a sink that keeps each write apart, and is closed at most once.
+type pages struct {
+	mu     sync.Mutex
+	got    []string
+	synced int
+	closed int
+}
+
+func (s *pages) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed > 0 {
+		return 0, fs.ErrClosed
+	}
+	s.got = append(s.got, string(p))
+	return len(p), nil
+}
+
+func (s *pages) Sync() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.synced++
+	return nil
+}
+
+func (s *pages) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed++
+	return nil
+}
+
+func (s *pages) all() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return append([]string{}, s.got...)
+}
+
+func say(t *testing.T, w io.Writer, records ...string) {
+	t.Helper()
+	for _, record := range records {
+		n, err := io.WriteString(w, record)
+		require.NoError(t, err)
+		require.Equal(t, len(record), n)
+	}
+}
+
+func TestBatcher_BadOptions(t *testing.T) {
+	w := breakerio.NewWriter(breaker(), take{}, nil)
+	require.PanicsWithValue(t, "breakerio: NewBatcher needs a Writer", func() { breakerio.NewBatcher(nil) })
+	require.PanicsWithValue(t, "breakerio: NewBatcher: WithBatchBytes(0): want at least 1; "+
+		"WithFlushInterval(-1s): want more than 0; WithMaxBytes(-5): want at least 1", func() {
+		breakerio.NewBatcher(w, breakerio.WithBatchBytes(0), breakerio.WithFlushInterval(-time.Second), breakerio.WithMaxBytes(-5))
+	})
+}
+
+// A batch is written when the next record does not fit, and at once when it is full. Records stay whole and in order; one
+// that is larger than a batch is a batch.
+func TestBatcher_Batches(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sink := &pages{}
+		b := breakerio.NewBatcher(breakerio.NewWriter(breaker(), sink, nil), breakerio.WithBatchBytes(8))
+		say(t, b, "abc\n", "", "de", "f\n")
+		synctest.Wait()
+		require.Equal(t, []string{"abc\nde\n"}, sink.all())
+		require.Equal(t, breakerio.BatchStats{Records: 3, Batches: 1, Waiting: 2}, b.Stats())
+		say(t, b, "hello")
+		synctest.Wait()
+		require.Equal(t, []string{"abc\nde\n", "f\nhello\n"}, sink.all(), "full")
+		say(t, b, "i\n", "larger than a batch", "\n")
+		synctest.Wait()
+		require.Equal(t, []string{"i\n", "larger than a batch\n"}, sink.all()[2:])
+		require.NoError(t, b.Close())
+		require.Equal(t, []string{"\n"}, sink.all()[4:])
+		require.Equal(t, breakerio.BatchStats{Records: 7, Batches: 5}, b.Stats())
+	})
+}
+
+// The age of a batch is that of its first record, whatever left early before it.
+func TestBatcher_FlushInterval(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sink := &pages{}
+		b := breakerio.NewBatcher(breakerio.NewWriter(breaker(), sink, nil), breakerio.WithBatchBytes(4))
+		after := func(d time.Duration, batches int) {
+			t.Helper()
+			time.Sleep(d)
+			synctest.Wait()
+			require.Len(t, sink.all(), batches)
+		}
+		say(t, b, "a\n")
+		after(600*time.Millisecond, 0)
+		say(t, b, "bcd\n") // "a" leaves early, and so does this one: it is full
+		after(0, 2)
+		say(t, b, "e\n")
+		after(time.Second-1, 2)
+		after(1, 3)
+		after(time.Hour, 3)
+		say(t, b, "f\n")
+		after(time.Second-1, 3)
+		after(1, 4)
+		require.NoError(t, b.Close())
+	})
+}
+
+// The sink hangs. No caller waits: in virtual time, not for an instant. Records past the limit go to the fallback in the same
+// call, the others follow when the sink is back, in order.
+func TestBatcher_HungSink(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sink, fallback, guard := newValve(), &pages{}, breaker()
+		w := breakerio.NewWriter(guard, sink, fallback)
+		b := breakerio.NewBatcher(w, breakerio.WithBatchBytes(100), breakerio.WithMaxBytes(1000))
+		began := time.Now()
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				for i := range 100 {
+					say(t, b, fmt.Sprintf("%09d", i))
+				}
+			})
+		}
+		wg.Wait()
+		require.Zero(t, time.Since(began))
+		require.Equal(t, breakerio.BatchStats{Records: 100, Waiting: 1000, Overflowed: 700}, b.Stats())
+		require.Len(t, fallback.all(), 700)
+		require.Equal(t, uint64(700), w.Stats().Fallback)
+		require.Equal(t, atomicbreaker.Closed, guard.State(), "a busy sink is no failure")
+		for _, record := range fallback.all() {
+			require.Len(t, record, 10)
+			require.Equal(t, byte('\n'), record[9], "a newline is added here too")
+		}
+		sink.open()
+		require.NoError(t, b.Sync())
+		require.Equal(t, 1000, len(sink.String()))
+		require.Zero(t, b.Stats().Waiting)
+		require.Equal(t, 1, sink.most)
+		require.NoError(t, b.Close())
+	})
+}
+
+// While the sink hangs, a record a second does not take a chunk a second: the batch stays open.
+func TestBatcher_HungSinkLeavesBatchesOpen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sink := newValve()
+		b := breakerio.NewBatcher(breakerio.NewWriter(breaker(), sink, nil))
+		for range 60 {
+			say(t, b, "record")
+			time.Sleep(2 * time.Second)
+		}
+		sink.open()
+		require.NoError(t, b.Sync())
+		require.Equal(t, breakerio.BatchStats{Records: 60, Batches: 2}, b.Stats())
+		require.NoError(t, b.Close())
+	})
+}
+
+// What the breaker turns away goes to the fallback as a batch, from the goroutine that writes.
+func TestBatcher_OpenBreaker(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sink, fallback := &pages{}, &pages{}
+		guard := breaker()
+		b := breakerio.NewBatcher(breakerio.NewWriter(guard, sink, fallback))
+		guard.Trip()
+		say(t, b, "1", "2")
+		require.NoError(t, b.Sync())
+		require.Equal(t, []string{"1\n2\n"}, fallback.all())
+		require.Equal(t, 1, fallback.synced)
+		guard.Reset()
+		say(t, b, "3")
+		require.NoError(t, b.Sync())
+		require.Equal(t, []string{"3\n"}, sink.all())
+		require.NoError(t, b.Close())
+		require.Equal(t, [2]int{1, 1}, [2]int{sink.closed, fallback.closed})
+		require.ErrorIs(t, b.Close(), fs.ErrClosed)
+		require.ErrorIs(t, b.Sync(), fs.ErrClosed)
+		_, err := io.WriteString(b, "4")
+		require.ErrorIs(t, err, fs.ErrClosed)
+	})
+}
+
+// Sync waits for what was written before it, and no longer; 5 s at most.
+func TestBatcher_Sync(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var takes time.Duration
+		down := false
+		b := breakerio.NewBatcher(breakerio.NewWriter(breaker(), sinkFunc(func(p []byte) (int, error) {
+			if down {
+				return 0, errDown
+			}
+			time.Sleep(takes)
+			return len(p), nil
+		}), nil), breakerio.WithBatchBytes(2))
+		takes = 2 * time.Second
+		say(t, b, "1", "2")
+		began := time.Now()
+		time.AfterFunc(time.Second, func() { say(t, b, "3", "4", "5", "6") })
+		require.NoError(t, b.Sync())
+		require.Equal(t, 4*time.Second, time.Since(began))
+		began = time.Now()
+		err := b.Sync()
+		require.ErrorIs(t, err, context.DeadlineExceeded)
+		require.EqualError(t, err, `breakerio: batcher of "sink": sync: not settled after 5s: context deadline exceeded`)
+		require.Equal(t, 5*time.Second, time.Since(began))
+		require.NoError(t, b.Sync())
+		down = true
+		say(t, b, "7")
+		require.ErrorIs(t, b.Sync(), errDown, "the batch is lost")
+		require.NoError(t, b.Sync(), "reported once")
+		require.NoError(t, b.Close())
+	})
+}
+
+// A sink that panics or ends the goroutine costs its batch the primary, and the others nothing.
+func TestBatcher_PanicAndGoexit(t *testing.T) {
+	for name, worst := range map[string]func(){"panic": func() { panic("sink") }, "goexit": runtime.Goexit} {
+		for _, opts := range [][]breakerio.Option{nil, {breakerio.WithRepanic()}} {
+			t.Run(fmt.Sprint(name, len(opts)), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					sink, fallback := &pages{}, &pages{}
+					does := worst
+					w := breakerio.NewWriter(breaker(), sinkFunc(func(p []byte) (int, error) {
+						does()
+						return sink.Write(p)
+					}), fallback, opts...)
+					b := breakerio.NewBatcher(w, breakerio.WithBatchBytes(2))
+					say(t, b, "1", "2")
+					synctest.Wait()
+					require.Equal(t, []string{"1\n", "2\n"}, fallback.all())
+					does = func() {}
+					say(t, b, "3", "4")
+					synctest.Wait()
+					require.Equal(t, []string{"3\n", "4\n"}, sink.all())
+					require.NoError(t, b.Close())
+				})
+			})
+		}
+	}
+}
+
+// badSync is a sink whose Sync does what it is given.
+type badSync struct {
+	pages
+	does func()
+}
+
+func (s *badSync) Sync() error { s.does(); return nil }
+
+// A Sync of the sink that does not return holds up neither the caller nor the records that follow.
+func TestBatcher_SyncThatDoesNotReturn(t *testing.T) {
+	for name, worst := range map[string]func(){"panic": func() { panic("sync") }, "goexit": runtime.Goexit} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				sink := &badSync{does: worst}
+				b := breakerio.NewBatcher(breakerio.NewWriter(breaker(), sink, nil))
+				began := time.Now()
+				say(t, b, "1")
+				require.Error(t, b.Sync())
+				require.Zero(t, time.Since(began))
+				sink.does = func() {}
+				say(t, b, "2")
+				require.NoError(t, b.Sync())
+				require.Equal(t, []string{"1\n", "2\n"}, sink.all())
+				require.NoError(t, b.Close())
+			})
+		})
+	}
+}
+
+// The fallback is called by one goroutine at a time, although overflow and rejected batches come from different ones.
+func TestBatcher_FallbackIsSerialized(t *testing.T) {
+	guard := breaker()
+	guard.ForceOpen()
+	var inside, most atomic.Int32
+	var taken bytes.Buffer
+	fallback := sinkFunc(func(p []byte) (int, error) {
+		most.Store(max(most.Load(), inside.Add(1)))
+		defer inside.Add(-1)
+		runtime.Gosched()
+		return taken.Write(p)
+	})
+	b := breakerio.NewBatcher(breakerio.NewWriter(guard, take{}, fallback), breakerio.WithBatchBytes(8), breakerio.WithMaxBytes(16))
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() { say(t, b, strings.Split(strings.Repeat("abc\n", 500), "")...) })
+	}
+	wg.Wait()
+	require.NoError(t, b.Close())
+	assert.Equal(t, int32(1), most.Load())
+	stats := b.Stats()
+	assert.Equal(t, uint64(8*2000), stats.Records+stats.Overflowed)
+	assert.NotZero(t, stats.Records)
+}
+
+// Both sides refuse an overflow: the caller hears of it.
+func TestBatcher_OverflowIsLost(t *testing.T) {
+	b := breakerio.NewBatcher(breakerio.NewWriter(breaker(), take{}, nil), breakerio.WithMaxBytes(1))
+	for _, record := range []string{"record", "record\n"} {
+		n, err := io.WriteString(b, record)
+		require.Zero(t, n)
+		require.ErrorIs(t, err, breakerio.ErrBusy)
+	}
+}

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package breakerio
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// lane is the part of a Lane that its goroutines share. A slot is in one of three states: free,
+// running (somebody waits for its call) and stuck (nobody does any more). mu guards every change of
+// state:
+//
+//	free → running   a caller takes the slot, or the worker hands it to the first caller in the queue
+//	running → free   the sink answers
+//	running → stuck  the caller gives up
+//	stuck → free     the sink answers late
+//
+// Both ways out of running compare slot.call with the call under mu, so a result reaches the caller
+// that waits for it or no caller at all.
+type lane struct {
+	laneConfig
+
+	sink  io.Writer
+	calls sync.Pool
+	late  atomic.Uint64
+
+	mu      sync.Mutex
+	queue   callQueue // callers that wait for their turn; empty while a slot is free
+	free    []*slot   // the last one used is used next, because its memory is warm
+	made    int
+	running int
+	stuck   int
+	torn    bool      // the sink holds a part of a line, and no caller knows
+	voted   time.Time // when ErrHung was last returned from a write
+
+	closed     bool
+	dropped    bool // closed because nobody holds the Lane any more; the sink stays open
+	aborting   bool
+	aborted    bool          // WithCloseOnHang has closed the sink
+	quiet      chan struct{} // closed when the lane is closed and nothing runs
+	sinkClosed chan result
+}
+
+// call is one call that waits: first for its turn, in the queue, and then for the sink.
+type call struct {
+	job     job
+	timer   *time.Timer
+	results chan result // of capacity 1
+	done    func(n int, err error)
+
+	ready      chan *slot // of capacity 1; nil refuses the call with err
+	err        error
+	queued     bool
+	prev, next *call
+}
+
+// do performs a job on a slot and waits for its result: at most wait for a slot, and at most wait
+// for the sink.
+func (l *lane) do(j job, p []byte, wait time.Duration) (int, error) {
+	k, _ := l.calls.Get().(*call)
+	if k == nil {
+		k = &call{results: make(chan result, 1), ready: make(chan *slot, 1), timer: time.NewTimer(wait)}
+		k.timer.Stop()
+	}
+	k.job = j
+	r := l.perform(k, p, wait)
+	l.calls.Put(k)
+	if r.panicked != nil {
+		panic(r.panicked)
+	}
+	return r.n, r.err
+}
+
+func (l *lane) perform(k *call, p []byte, wait time.Duration) result {
+	s, err := l.turn(k, wait)
+	if err != nil {
+		return result{err: err}
+	}
+	s.start(p)
+	k.timer.Reset(wait)
+	select {
+	case r := <-k.results:
+		k.timer.Stop()
+		return r
+	case <-k.timer.C:
+	}
+	if err := l.giveUp(s, k); err != nil {
+		return result{err: err}
+	}
+	return <-k.results
+}
+
+// turn returns a slot that runs k.
+func (l *lane) turn(k *call, wait time.Duration) (*slot, error) {
+	l.mu.Lock()
+	s, err := l.take(k)
+	if s == nil && err == nil {
+		l.queue.push(k)
+	}
+	l.mu.Unlock()
+	if s != nil || err != nil {
+		return s, err
+	}
+	k.timer.Reset(wait)
+	select {
+	case s = <-k.ready:
+		k.timer.Stop()
+	case <-k.timer.C:
+		l.mu.Lock()
+		waited := k.queued
+		l.queue.remove(k)
+		l.mu.Unlock()
+		if waited {
+			return nil, ErrBusy
+		}
+		s = <-k.ready // it has left the queue, so the answer is on its way
+	}
+	if s == nil {
+		return nil, k.err
+	}
+	return s, nil
+}
+
+// take returns a slot for k if one is free, and an error if the lane refuses k without a wait. The
+// caller holds mu.
+func (l *lane) take(k *call) (*slot, error) {
+	switch {
+	case l.closed:
+		return nil, fs.ErrClosed
+	case l.stuck == l.width && k.job == write:
+		return nil, l.vote()
+	case l.stuck == l.width:
+		return nil, ErrBusy
+	}
+	var s *slot
+	if last := len(l.free) - 1; last >= 0 {
+		s = l.free[last]
+		l.free = l.free[:last]
+	} else if l.made < l.width {
+		l.made++
+		s = &slot{lane: l, work: make(chan struct{}, 1)}
+		go s.run()
+	} else {
+		return nil, nil
+	}
+	l.assign(s, k)
+	return s, nil
+}
+
+// assign makes a slot that is free run k. The caller holds mu.
+func (l *lane) assign(s *slot, k *call) {
+	l.running++
+	s.call, s.job = k, k.job
+	s.mends = l.torn && s.job == write
+	if s.mends {
+		l.torn = false
+	}
+}
+
+// vote returns what a write gets that the sink left without an answer: ErrHung, but at most once
+// per timeout. The caller holds mu.
+func (l *lane) vote() error {
+	now := time.Now()
+	if !l.voted.IsZero() && now.Sub(l.voted) < l.timeout {
+		return ErrBusy
+	}
+	l.voted = now
+	return ErrHung
+}
+
+// giveUp makes the slot stuck and returns what k gets, or nil if the sink has answered first.
+func (l *lane) giveUp(s *slot, k *call) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s.call != k {
+		return nil
+	}
+	s.call = nil
+	l.stuck++
+	l.leave()
+	if l.stuck == l.width {
+		l.refuseAll(ErrBusy)
+	}
+	if l.closeOnHang && !l.aborting {
+		l.aborting = true
+		go l.abort()
+	}
+	if s.job != write {
+		return ErrHung
+	}
+	return l.vote()
+}
+
+// leave counts a slot that does not run any more. The caller holds mu.
+func (l *lane) leave() {
+	l.running--
+	if l.closed && l.running == 0 {
+		close(l.quiet)
+	}
+}
+
+// refuseAll empties the queue. The caller holds mu.
+func (l *lane) refuseAll(err error) {
+	for k := l.queue.pop(); k != nil; k = l.queue.pop() {
+		k.err = err
+		k.ready <- nil
+	}
+}
+
+// probe is [Lane.probe].
+func (l *lane) probe(p []byte, done func(n int, err error)) bool {
+	k := &call{job: write, done: done}
+	l.mu.Lock()
+	s, err := l.take(k)
+	l.mu.Unlock()
+	if errors.Is(err, ErrHung) {
+		go done(0, err)
+		return true
+	}
+	if s == nil {
+		return false
+	}
+	k.timer = time.AfterFunc(l.timeout, func() {
+		if err := l.giveUp(s, k); err != nil {
+			done(0, err)
+		}
+	})
+	s.start(p)
+	return true
+}
+
+// callQueue holds calls in the order in which they came.
+type callQueue struct{ first, last *call }
+
+func (q *callQueue) push(k *call) {
+	k.queued, k.prev, k.next = true, q.last, nil
+	if q.last == nil {
+		q.first = k
+	} else {
+		q.last.next = k
+	}
+	q.last = k
+}
+
+// pop removes the first call and returns it, or nil if there is none.
+func (q *callQueue) pop() *call {
+	k := q.first
+	if k != nil {
+		q.remove(k)
+	}
+	return k
+}
+
+// remove does nothing if k is not in the queue.
+func (q *callQueue) remove(k *call) {
+	if !k.queued {
+		return
+	}
+	if k.prev == nil {
+		q.first = k.next
+	} else {
+		k.prev.next = k.next
+	}
+	if k.next == nil {
+		q.last = k.prev
+	} else {
+		k.next.prev = k.prev
+	}
+	k.queued, k.prev, k.next = false, nil, nil
+}

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package breakerio
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"sync"
+	"time"
+)
+
+// errAborted is what a write returns whose connection [Reopener.Abort] took away before it was
+// open.
+var errAborted = errors.New("breakerio: reopener: aborted")
+
+// Reopener is an io.Writer to something that has to be opened, and opened again after it broke: a
+// socket, a file that rotates away. [NewReopener] makes it.
+//
+//   - It opens at the first write. After any error it closes what it had opened and forgets it; the
+//     next write opens anew.
+//   - It never repeats a write. The error goes to the [Writer] above it, and the record to the
+//     fallback.
+//   - Any goroutine may call any method at any time. Writes go out one at a time.
+//
+// Open and Write of a socket may take minutes when nobody answers. Put a [Lane] with
+// [WithCloseOnHang] above:
+//
+//	sink := breakerio.NewReopener(dial)
+//	lane := breakerio.NewLane(sink, 100*time.Millisecond, breakerio.WithCloseOnHang())
+//	w := breakerio.NewWriter(b, lane, os.Stderr)
+//
+// A successful write to a TCP connection means that the kernel has the record, not that the peer
+// has it. Records written just before a connection breaks are lost. If that matters, let the
+// connection's Write wait for an acknowledgment.
+type Reopener struct {
+	open         func(ctx context.Context) (io.WriteCloser, error)
+	writeTimeout time.Duration
+
+	mu      sync.Mutex
+	current *session // nil: the next write begins one
+	closed  bool
+}
+
+// session is one connection, from the dial to its end. mu of the Reopener guards conn and the end.
+type session struct {
+	turn   chan struct{} // of capacity 1: held by the write in progress
+	ended  chan struct{} // closed when the connection is given up; the context ends with it
+	ctx    context.Context
+	cancel context.CancelFunc
+	conn   io.WriteCloser // nil until it is open
+}
+
+// ReopenOption configures a [Reopener]. If an option is repeated, the last one wins.
+type ReopenOption func(*Reopener)
+
+// WithWriteTimeout limits each write to d, by SetWriteDeadline where the connection has one. It
+// does not limit the time to open: use the Timeout of a [net.Dialer] for that. By default there is
+// no limit.
+func WithWriteTimeout(d time.Duration) ReopenOption {
+	return func(r *Reopener) { r.writeTimeout = d }
+}
+
+// NewReopener returns a Reopener that calls open when it needs a connection. The context of open
+// ends when the connection is given up, by an error, Abort or Close; open must return soon after
+// that. NewReopener panics if open is nil.
+func NewReopener(open func(ctx context.Context) (io.WriteCloser, error), opts ...ReopenOption) *Reopener {
+	if open == nil {
+		panic("breakerio: NewReopener needs a function that opens")
+	}
+	r := &Reopener{open: open}
+	for _, opt := range opts {
+		opt(r)
+	}
+	return r
+}
+
+// Write writes p to the connection, and opens one first if there is none. A connection that takes
+// less than p without an error has failed with [io.ErrShortWrite]. After Close the error is
+// [fs.ErrClosed].
+func (r *Reopener) Write(p []byte) (n int, err error) {
+	s, err := r.begin()
+	if err != nil {
+		return 0, err
+	}
+	healthy := false
+	defer func() {
+		if !healthy { // an error, a panic, or the end of the goroutine
+			_ = r.end(s)
+		}
+		<-s.turn
+	}()
+	conn, err := r.connect(s)
+	if err != nil {
+		return 0, err
+	}
+	if err := r.setDeadline(conn); err != nil {
+		return 0, err
+	}
+	n, err = conn.Write(p)
+	if n < len(p) && err == nil {
+		err = io.ErrShortWrite
+	}
+	healthy = err == nil
+	return n, err
+}
+
+// begin returns the current session once it is this write's turn in it.
+func (r *Reopener) begin() (*session, error) {
+	for {
+		r.mu.Lock()
+		if r.closed {
+			r.mu.Unlock()
+			return nil, fs.ErrClosed
+		}
+		if r.current == nil {
+			s := &session{turn: make(chan struct{}, 1), ended: make(chan struct{})}
+			s.ctx, s.cancel = context.WithCancel(context.Background())
+			r.current = s
+		}
+		s := r.current
+		r.mu.Unlock()
+
+		select {
+		case s.turn <- struct{}{}:
+			if s.ctx.Err() == nil {
+				return s, nil
+			}
+			<-s.turn
+		case <-s.ended: // and what is stuck in it does not hold this write
+		}
+	}
+}
+
+// connect returns the session's connection. The caller has the turn.
+func (r *Reopener) connect(s *session) (io.WriteCloser, error) {
+	r.mu.Lock()
+	conn := s.conn
+	r.mu.Unlock()
+	if conn != nil {
+		return conn, nil
+	}
+	conn, err := r.open(s.ctx)
+	if err == nil && conn == nil {
+		err = errors.New("no connection")
+	}
+	r.mu.Lock()
+	aborted, closed := s.ctx.Err() != nil, r.closed
+	if err == nil && !aborted {
+		s.conn = conn
+	}
+	r.mu.Unlock()
+	if err == nil && aborted {
+		_ = conn.Close()
+	}
+	switch {
+	case closed:
+		return nil, fs.ErrClosed
+	case aborted: // what open returned says only that it was canceled
+		return nil, errAborted
+	case err != nil:
+		return nil, fmt.Errorf("breakerio: reopener: open: %w", err)
+	}
+	return conn, nil
+}
+
+// setDeadline does nothing for a connection without deadlines, such as a regular file.
+func (r *Reopener) setDeadline(conn io.WriteCloser) error {
+	d, ok := conn.(interface{ SetWriteDeadline(t time.Time) error })
+	if !ok || r.writeTimeout <= 0 {
+		return nil
+	}
+	if err := d.SetWriteDeadline(time.Now().Add(r.writeTimeout)); err != nil && !errors.Is(err, os.ErrNoDeadline) {
+		return err
+	}
+	return nil
+}
+
+// end gives a session up. It does not wait for its write.
+func (r *Reopener) end(s *session) error {
+	r.mu.Lock()
+	if r.current == s {
+		r.current = nil
+	}
+	conn := s.conn
+	s.conn = nil
+	if s.ctx.Err() == nil {
+		s.cancel()
+		close(s.ended)
+	}
+	r.mu.Unlock()
+	if conn == nil {
+		return nil
+	}
+	return conn.Close()
+}
+
+// Abort cancels the opening or closes the connection, without waiting for the write that is in it.
+// The next write opens anew. Abort does nothing if there is neither.
+func (r *Reopener) Abort() {
+	r.mu.Lock()
+	s := r.current
+	r.mu.Unlock()
+	if s != nil {
+		_ = r.end(s)
+	}
+}
+
+// Close refuses all further writes with [fs.ErrClosed] and closes the connection, without waiting
+// for the write that is in it. A second Close returns fs.ErrClosed.
+func (r *Reopener) Close() error {
+	r.mu.Lock()
+	if r.closed {
+		r.mu.Unlock()
+		return fs.ErrClosed
+	}
+	r.closed = true
+	s := r.current
+	r.mu.Unlock()
+	if s == nil {
+		return nil
+	}
+	return r.end(s)
+}

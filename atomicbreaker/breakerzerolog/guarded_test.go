@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package breakerzerolog_test
+
+import (
+	"io"
+	"io/fs"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerzerolog"
+)
+
+// zerolog closes its writer on Fatal. That must not close os.Stderr, to which the program still writes why it ends.
+func TestLevelWriter_LeavesStderrOpen(t *testing.T) {
+	w := breakerzerolog.NewLevelWriter(breaker(time.Hour), os.Stderr, os.Stdout)
+	require.NoError(t, w.Close())
+	for _, f := range []*os.File{os.Stderr, os.Stdout} {
+		_, err := f.Stat()
+		require.NoError(t, err)
+	}
+	for _, level := range []zerolog.Level{zerolog.InfoLevel, zerolog.ErrorLevel} {
+		_, err := w.WriteLevel(level, []byte("x\n"))
+		require.ErrorIs(t, err, fs.ErrClosed)
+		require.EqualError(t, err, `breakerzerolog: "sink": file already closed`)
+	}
+}
+
+// A line that was cut at one level is repaired by the next record, of whatever level.
+func TestLevelWriter_RepairsAcrossLevels(t *testing.T) {
+	primary, fallback := &cutting{limits: []int{3}}, &scripted{}
+	w := breakerzerolog.NewLevelWriter(breaker(time.Hour), primary, fallback)
+	_, err := w.WriteLevel(zerolog.InfoLevel, []byte("first\n"))
+	require.NoError(t, err)
+	_, err = w.WriteLevel(zerolog.ErrorLevel, []byte("second\n"))
+	require.NoError(t, err)
+	require.Equal(t, "fir\nsecond\n", primary.taken.String())
+	require.Equal(t, "first\n", fallback.taken.String())
+	require.Equal(t, uint64(1), w.Stats().Torn)
+}
+
+// cutting is a LevelWriter that takes up to so many bytes of a write, and everything once the limits are used up.
+type cutting struct {
+	scripted
+	limits []int
+}
+
+func (c *cutting) Write(p []byte) (int, error) {
+	if len(c.limits) > 0 {
+		p, c.limits = p[:c.limits[0]], c.limits[1:]
+	}
+	return c.scripted.Write(p)
+}
+
+func (c *cutting) WriteLevel(_ zerolog.Level, p []byte) (int, error) { return c.Write(p) }
+
+func TestNewLevelWriter_RefusesAMultiLevelWriter(t *testing.T) {
+	multi := zerolog.MultiLevelWriter(io.Discard, io.Discard)
+	require.Panics(t, func() { breakerzerolog.NewLevelWriter(breaker(time.Hour), multi, nil) })
+	require.NotPanics(t, func() { breakerzerolog.NewLevelWriter(breaker(time.Hour), io.Discard, multi) })
+}

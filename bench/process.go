@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bench
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
+)
+
+// SlogProcess is a log call, as in SlogDiscard, that goes in batches to a sink in another process, over HTTP. Each run of
+// the loop ends when the sink has acknowledged everything.
+const SlogProcess Scenario = "Batch/logger=slog/sink=process"
+
+// plainSubject is a batcher without a breaker, of the same batch size.
+var plainSubject = Subject{"plain", map[Scenario]func() Loop{SlogProcess: func() Loop {
+	b := newPlainBatcher(startProcess())
+	return processLoop(b, b.flush)
+}}}
+
+// guardedLoop is SlogProcess through the library. A record that overflows would not have been delivered.
+func guardedLoop() Loop {
+	b := breakerio.NewBatcher(breakerio.NewWriter(atomicNew(usual), startProcess(), nil))
+	return processLoop(b, func() {
+		if b.Sync() != nil || b.Stats().Overflowed > 0 {
+			panic(failed)
+		}
+	})
+}
+
+//go:noinline
+func processLoop(w io.Writer, flush func()) Loop {
+	logger := slog.New(slog.NewJSONHandler(w, nil))
+	return func(n int) {
+		for i := range n {
+			logger.Info(message, "shard", i&7, "took", time.Millisecond, "path", "/v1/push")
+		}
+		flush()
+	}
+}
+
+// plainBatcher fills one buffer while it writes the other, and waits where both are full.
+type plainBatcher struct {
+	sink    io.Writer
+	mu      sync.Mutex
+	filling []byte
+	full    chan []byte
+	empty   chan []byte
+}
+
+func newPlainBatcher(sink io.Writer) *plainBatcher {
+	b := &plainBatcher{sink: sink, full: make(chan []byte), empty: make(chan []byte, 1)}
+	b.filling = make([]byte, 0, batchSize)
+	b.empty <- make([]byte, 0, batchSize)
+	go func() {
+		for batch := range b.full {
+			if _, err := sink.Write(batch); err != nil {
+				panic(failed)
+			}
+			b.empty <- batch[:0]
+		}
+	}()
+	return b
+}
+
+const batchSize = 256 << 10
+
+func (b *plainBatcher) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.filling)+len(p) > batchSize {
+		b.swap()
+	}
+	b.filling = append(b.filling, p...)
+	return len(p), nil
+}
+
+func (b *plainBatcher) swap() {
+	empty := <-b.empty
+	b.full <- b.filling
+	b.filling = empty
+}
+
+// flush returns when the sink has everything.
+func (b *plainBatcher) flush() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.filling) > 0 {
+		b.swap()
+		b.empty <- <-b.empty
+	}
+}
+
+// processSink posts what is written to it.
+type processSink struct {
+	url   string
+	stdin io.Closer // keeps the process alive: the garbage collector closes pipes that nobody holds
+}
+
+func (s processSink) Write(p []byte) (int, error) {
+	resp, err := http.Post(s.url, "text/plain", bytes.NewReader(p))
+	if err != nil {
+		return 0, err
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode != http.StatusNoContent {
+		return 0, errSink
+	}
+	return len(p), nil
+}
+
+// asSink, in the environment, makes of a program that imports this package the process of startProcess.
+const asSink = "BENCH_SINK"
+
+func init() {
+	if os.Getenv(asSink) != "" {
+		if err := serveProcess(os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, "bench: sink:", err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+}
+
+// startProcess returns the sink of this program's own process, which it starts at the first call. The process ends with
+// its standard input.
+var startProcess = sync.OnceValue(func() processSink {
+	sink, err := start()
+	if err == nil {
+		_, err = sink.Write(nil) // connects: the harness judges by the first call how many make a slice
+	}
+	if err != nil {
+		panic(err)
+	}
+	return sink
+})
+
+func start() (processSink, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return processSink{}, err
+	}
+	cmd := exec.Command(self)
+	cmd.Env = append(os.Environ(), asSink+"=1")
+	cmd.Stderr = os.Stderr
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return processSink{}, err
+	}
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return processSink{}, err
+	}
+	if err := cmd.Start(); err != nil {
+		return processSink{}, err
+	}
+	url, err := bufio.NewReader(stdout).ReadString('\n')
+	return processSink{strings.TrimSpace(url), stdin}, err
+}
+
+func serveProcess(stdin io.Reader, stdout io.Writer) error {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	server := &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := io.Copy(io.Discard, r.Body); err == nil {
+			w.WriteHeader(http.StatusNoContent)
+		}
+	})}
+	go func() {
+		_, _ = io.Copy(io.Discard, stdin)
+		_ = server.Close()
+	}()
+	if _, err := fmt.Fprintf(stdout, "http://%s/\n", listener.Addr()); err != nil {
+		return err
+	}
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return nil
+}

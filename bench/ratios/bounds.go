@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"math"
+
+	"github.com/sinkguard/go-atomicbreaker/bench"
+)
+
+// bound is a time that is promised where no ratio says enough. It is measured as a side of a ratio
+// is.
+type bound struct {
+	name        string
+	of          side
+	nanoseconds float64 // a call, at most
+}
+
+var bounds = []bound{
+	{name: "breakerio.Lane, one record", of: side{bench.LaneRecord, "breakerio"}, nanoseconds: 2500},
+}
+
+// measureBounds returns nanoseconds a call.
+func measureBounds(bounds []bound, rounds int) []float64 {
+	times := make([]float64, len(bounds))
+	for i, b := range bounds {
+		t := newTimer(b.of, 1)
+		var laps []float64
+		for range rounds {
+			laps = append(laps, leastOf(t))
+		}
+		times[i] = median(laps)
+	}
+	return times
+}
+
+// leastOf times one side for a round.
+func leastOf(t *timer) float64 {
+	least := math.Inf(1)
+	for range slicesPerRound {
+		least = min(least, float64(t.run())/float64(t.n))
+	}
+	return least
+}
+
+// reportBounds prints the bounds and returns how many fall short.
+func reportBounds(w io.Writer, bounds []bound, times []float64) (short int) {
+	for i, b := range bounds {
+		verdict := "ok"
+		if !holds(times[i], b.nanoseconds) {
+			verdict = "short"
+			short++
+		}
+		printf(w, row, b.name, fmt.Sprintf("%.0f ns", b.nanoseconds), fmt.Sprintf("%.0f ns", times[i]), verdict, "")
+	}
+	return short
+}
