@@ -149,12 +149,13 @@ func TestOursOfASinkThatNeverReturns(t *testing.T) {
 		defer close(release)
 		log := g.logger("slog")
 		began := time.Now()
-		for seq := range uint64(failureThreshold) {
+		for seq := range uint64(failureThreshold) { // a hang is one failure per timeout
 			log(seq)
+			time.Sleep(timeout)
 		}
-		assert.Equal(t, timeout, time.Since(began))
+		assert.Equal(t, (failureThreshold+1)*timeout, time.Since(began))
 		assert.Equal(t, []string{isOpen}, states)
-		assert.Equal(t, recoveryTimeout, g.nextProbe())
+		assert.Equal(t, recoveryTimeout-timeout, g.nextProbe())
 		found, err := readRecords(&fallback, make(tally, failureThreshold), time.Second)
 		require.NoError(t, err)
 		assert.Equal(t, contents{records: failureThreshold}, found)
