@@ -85,6 +85,18 @@ func (g *Bytes) WritePrimary(primary io.Writer, p []byte) (int, error) {
 	return g.write(primary, p, flagPrimaryTorn)
 }
 
+// Mend returns p with a newline before it if the primary is torn, and says whether it is. It is for an
+// adapter that does not write through WritePrimary; call Unmend if the primary did not take that newline.
+func (g *Bytes) Mend(p []byte) (mended []byte, torn bool) {
+	if len(p) == 0 || g.flags.And(^flagPrimaryTorn)&flagPrimaryTorn == 0 {
+		return p, false
+	}
+	return append([]byte{'\n'}, p...), true
+}
+
+// Unmend says that the primary still ends in the middle of a line.
+func (g *Bytes) Unmend() { g.flags.Or(flagPrimaryTorn) }
+
 // FailBytes diverts what the primary left of p: it took n bytes, and returned err. It returns what an
 // io.Writer returns.
 func (g *Bytes) FailBytes(p []byte, fallback io.Writer, permit atomicbreaker.Permit, n int, err error) (int, error) {
