@@ -41,7 +41,7 @@ func (w *Writer) probe(p []byte, permit *atomicbreaker.Permit) bool {
 			err = io.ErrShortWrite
 		}
 		if err == nil {
-			w.late.Add(1)
+			w.guard.CountLate()
 		}
 		w.guard.Settle(later, start, err)
 	})

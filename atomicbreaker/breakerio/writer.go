@@ -5,7 +5,6 @@ package breakerio
 import (
 	"context"
 	"io"
-	"sync/atomic"
 	"time"
 
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
@@ -28,8 +27,7 @@ type Writer struct {
 	primary, fallback io.Writer
 	guard             *guard.Guard[guard.Chunk] // that of bytes
 	bytes             *guard.Bytes
-	prober            prober        // nil without WithAsyncProbes
-	late              atomic.Uint64 // without those that the primary counts itself
+	prober            prober // nil without WithAsyncProbes
 }
 
 // NewWriter returns a Writer that asks b before each write to primary. A nil fallback takes nothing: what the primary does
@@ -162,7 +160,7 @@ func (w *Writer) busy(p []byte) (int, error) {
 }
 
 // countLate counts a write that is still under way while its records are in the fallback.
-func (w *Writer) countLate() { w.late.Add(1) }
+func (w *Writer) countLate() { w.guard.CountLate() }
 
 // serialize makes w call its fallback from one goroutine at a time. Call it before the first write.
 func (w *Writer) serialize() { w.bytes.Serialize() }
@@ -203,7 +201,6 @@ func (w *Writer) Close() error {
 // Stats returns the counts so far. Each is exact; while records are being written they need not be of one instant.
 func (w *Writer) Stats() Stats {
 	s := w.guard.Stats()
-	s.Late = w.late.Load()
 	if l, ok := w.primary.(interface{ Late() uint64 }); ok {
 		s.Late += l.Late()
 	}
