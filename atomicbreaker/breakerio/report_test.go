@@ -118,6 +118,7 @@ func TestWriter_ReportsNothingThroughASink(t *testing.T) {
 	full := failing("full")
 	for _, w := range []*breakerio.Writer{
 		breakerio.NewWriter(b, os.Stderr, full),
+		breakerio.NewWriter(b, breakerio.NewLane(os.Stderr, time.Second), full),
 		breakerio.NewWriter(b, io.Discard, full, breakerio.WithOnLost(func([]byte, error) {})),
 	} {
 		_, err := io.WriteString(w, "record\n")

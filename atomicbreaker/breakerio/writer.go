@@ -5,6 +5,7 @@ package breakerio
 import (
 	"context"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
@@ -39,12 +40,21 @@ func NewWriter(b *atomicbreaker.Breaker, primary, fallback io.Writer, opts ...Op
 	if b == nil || primary == nil {
 		panic("breakerio: NewWriter needs a breaker and a primary")
 	}
+	if isLaneToStderr(primary) || isLaneToStderr(fallback) {
+		opts = append(slices.Clip(opts), func(o *guard.BytesOptions) { o.StderrIsSink = true })
+	}
 	g, o := guard.NewBytes(b, primary, fallback, opts)
 	w := &Writer{breaker: b, primary: primary, fallback: fallback, guard: g.Guard, bytes: g}
 	if o.AsyncProbes {
 		w.probeAsynchronously()
 	}
 	return w
+}
+
+// isLaneToStderr says whether losses reported on os.Stderr would go through w.
+func isLaneToStderr(w io.Writer) bool {
+	l, ok := w.(*Lane)
+	return ok && (guard.IsStderr(l.lane.sink) || isLaneToStderr(l.lane.sink))
 }
 
 // Write writes p: a record, or a batch of records that are lines. It returns len(p) and no error if the primary or the
