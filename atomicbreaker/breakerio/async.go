@@ -31,17 +31,24 @@ func (w *Writer) probe(p []byte, permit *atomicbreaker.Permit) bool {
 	if s.State != atomicbreaker.HalfOpen || s.Generation != permit.Generation() {
 		return false
 	}
-	later, start, size := *permit, w.guard.Start(), len(p)
-	started := w.prober.probe(p, func(n int, err error) {
+	record, mends := w.bytes.Mend(p)
+	later, start, size := *permit, w.guard.Start(), len(record)
+	started := w.prober.probe(record, func(n int, err error) {
+		if mends && n <= 0 {
+			w.bytes.Unmend()
+		}
 		if err == nil && n < size {
 			err = io.ErrShortWrite
 		}
 		if err == nil {
-			w.late.Add(1)
+			w.guard.CountLate()
 		}
 		w.guard.Settle(later, start, err)
 	})
 	if !started {
+		if mends {
+			w.bytes.Unmend()
+		}
 		permit.Cancel()
 	}
 	*permit = atomicbreaker.Permit{}

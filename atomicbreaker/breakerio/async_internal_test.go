@@ -70,6 +70,45 @@ func TestWriter_AsyncProbes(t *testing.T) {
 	require.Panics(t, func() { NewWriter(atomicbreaker.MustNew("sink"), io.Discard, nil, WithAsyncProbes()) })
 }
 
+// The line that opened the breaker may be torn. The probe that follows repairs it, once the sink takes one.
+func TestWriter_AsyncProbeRepairsATornLine(t *testing.T) {
+	b := atomicbreaker.MustNew("sink", atomicbreaker.WithFailureThreshold(1), atomicbreaker.WithRecoveryTimeout(0))
+	var primary, fallback bytes.Buffer
+	cut := true
+	prober := &later{}
+	w := NewWriter(b, writerFunc(func(p []byte) (int, error) {
+		if cut {
+			cut = false
+			n, _ := primary.Write(p[:3])
+			return n, io.ErrShortWrite
+		}
+		return primary.Write(p)
+	}), &fallback)
+	w.prober = prober
+	w.guard.Disquiet()
+	write := func() {
+		_, err := io.WriteString(w, "record\n")
+		require.NoError(t, err)
+	}
+	write()
+	prober.refuses = true
+	write()
+	prober.refuses = false
+	write()
+	prober.done(0, errors.New("down"))
+	write()
+	prober.done(8, nil)
+	write()
+	require.Equal(t, []string{"\nrecord\n", "\nrecord\n"}, prober.probes)
+	require.Equal(t, "recrecord\n", primary.String(), "the probe brought the newline")
+	require.Equal(t, uint64(1), w.Stats().Late)
+	require.Equal(t, uint64(4), w.Stats().Fallback)
+}
+
+type writerFunc func(p []byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
 // What a queue above the writer has no room for goes to the fallback past the breaker.
 func TestWriter_Busy(t *testing.T) {
 	b := atomicbreaker.MustNew("sink")

@@ -112,15 +112,9 @@ func (s *spare) begin(batch []byte) {
 	s.flying, s.asked = batch, false
 }
 
-// Write writes p, unless it is of a batch that the fallback has been asked to take.
-func (s *spare) Write(p []byte) (int, error) {
-	if s.again(p) {
-		return len(p), nil
-	}
-	return s.Writer.Write(p)
-}
-
-func (s *spare) again(p []byte) bool {
+// Asked notes that the fallback is asked to take p, and says whether it was asked to take p's batch before.
+// The guard calls it and not Write, which gets a copy of p where the fallback has torn a line.
+func (s *spare) Asked(p []byte) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !within(p, s.flying) {

@@ -3,6 +3,7 @@
 package breakerio_test
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"runtime"
@@ -69,6 +70,38 @@ func TestBatcher_ShutdownOfAHungSink(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A fallback that has torn a line gets a copy of the batch in flight, with a newline before it. It gets that once, too.
+func TestBatcher_ShutdownWithATornFallback(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		answer := make(chan struct{})
+		var fallback bytes.Buffer
+		cut := true
+		w := breakerio.NewWriter(breaker(), sinkFunc(func([]byte) (int, error) {
+			<-answer
+			return 0, errDown
+		}), sinkFunc(func(p []byte) (int, error) {
+			if cut {
+				cut = false
+				n, _ := fallback.Write(p[:3])
+				return n, io.ErrShortWrite
+			}
+			return fallback.Write(p)
+		}), breakerio.WithOnLost(func([]byte, error) {}))
+		b := breakerio.NewBatcher(w)
+		say(t, b, "first\n")
+		go func() { answer <- struct{}{} }()
+		require.ErrorIs(t, b.Sync(), io.ErrShortWrite)
+		say(t, b, "second\n")
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		require.ErrorIs(t, b.Shutdown(ctx), context.DeadlineExceeded)
+		require.Equal(t, "fir\nsecond\n", fallback.String())
+		close(answer)
+		synctest.Wait()
+		require.Equal(t, "fir\nsecond\n", fallback.String())
+	})
 }
 
 // A fallback that hangs holds Shutdown for a second, and neither the Batcher's end nor that of the fallback is forgotten.

@@ -153,8 +153,16 @@ func TestShutdown_LeavesStandardFiles(t *testing.T) {
 	require.NoError(t, breakerio.NewWriter(breaker(), d, nil).Close())
 	require.Len(t, drain(did), 2)
 
+	r := breakerio.NewReopener(func(context.Context) (io.WriteCloser, error) {
+		return descriptor{closing{io.Discard, "standard", did, nil, nil}, 2}, nil
+	})
+	_, err := io.WriteString(r, "record\n")
+	require.NoError(t, err)
+	require.NoError(t, r.Close())
+	require.Empty(t, drain(did))
+
 	require.NoError(t, breakerio.NewWriter(breaker(), os.Stdout, os.Stderr).Close())
-	_, err := os.Stderr.Stat()
+	_, err = os.Stderr.Stat()
 	require.NoError(t, err)
 	_, err = os.Stdout.Stat()
 	require.NoError(t, err)

@@ -85,6 +85,12 @@ func (l *lane) abort() {
 		l.aborting = false
 		l.mu.Unlock()
 	}()
+	l.mu.Lock()
+	stuck := l.stuck > 0
+	l.mu.Unlock()
+	if !stuck { // the sink has answered meanwhile: what it does now is another write
+		return
+	}
 	if a, ok := l.sink.(interface{ Abort() }); ok {
 		a.Abort()
 		return

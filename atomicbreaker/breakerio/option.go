@@ -38,6 +38,9 @@ func WithOnOutage(f func(Outage)) Option {
 
 // WithLossAsSuccess lets Write return len(p) and no error for a record that is lost, once it has been reported. It is for
 // loggers that write never again after an error: through bufio.Writer, and through zap's BufferedWriteSyncer.
+//
+// A bufio.Writer cuts a record where its buffer is full, and one part may reach the primary and the other the fallback. A
+// [Batcher] keeps records whole.
 func WithLossAsSuccess() Option {
 	return func(o *guard.BytesOptions) { o.LossAsSuccess = true }
 }

@@ -22,6 +22,7 @@ var errAborted = errors.New("breakerio: reopener: aborted")
 //
 //   - It opens at the first write. After any error it closes what it had opened and forgets it; the
 //     next write opens anew.
+//   - It leaves the standard output and error open, as a [Writer] does.
 //   - It never repeats a write. The error goes to the [Writer] above it, and the record to the
 //     fallback.
 //   - Any goroutine may call any method at any time. Writes go out one at a time.
@@ -154,7 +155,7 @@ func (r *Reopener) connect(s *session) (io.WriteCloser, error) {
 	}
 	r.mu.Unlock()
 	if err == nil && aborted {
-		_ = conn.Close()
+		_ = closeIt(conn)
 	}
 	switch {
 	case closed:
@@ -195,7 +196,7 @@ func (r *Reopener) end(s *session) error {
 	if conn == nil {
 		return nil
 	}
-	return conn.Close()
+	return closeIt(conn)
 }
 
 // Abort cancels the opening or closes the connection, without waiting for the write that is in it.

@@ -110,6 +110,32 @@ func TestWriter_ReportsLossesOnStderr(t *testing.T) {
 	})
 }
 
+// A standard error that nobody reads holds neither Write nor Close.
+func TestWriter_ReportsOnAStderrThatHangs(t *testing.T) {
+	r, full, err := os.Pipe()
+	require.NoError(t, err)
+	before := os.Stderr
+	os.Stderr = full
+	defer func() { os.Stderr = before }()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, _ = full.Write(make([]byte, 16<<20)) // more than a pipe holds
+	}()
+	_, err = r.Read(make([]byte, 1))
+	require.NoError(t, err)
+
+	w := breakerio.NewWriter(breaker(), failing("down"), failing("down"))
+	for range 2 {
+		_, err = io.WriteString(w, "record\n")
+		require.Error(t, err)
+	}
+	require.NoError(t, w.Close())
+	require.NoError(t, r.Close())
+	<-ended
+	require.NoError(t, full.Close())
+}
+
 // Nothing is reported on os.Stderr where that is one of the sinks, or where somebody else is told.
 func TestWriter_ReportsNothingThroughASink(t *testing.T) {
 	written := stderr(t)
@@ -118,6 +144,7 @@ func TestWriter_ReportsNothingThroughASink(t *testing.T) {
 	full := failing("full")
 	for _, w := range []*breakerio.Writer{
 		breakerio.NewWriter(b, os.Stderr, full),
+		breakerio.NewWriter(b, breakerio.NewLane(os.Stderr, time.Second), full),
 		breakerio.NewWriter(b, io.Discard, full, breakerio.WithOnLost(func([]byte, error) {})),
 	} {
 		_, err := io.WriteString(w, "record\n")

@@ -5,7 +5,7 @@ package breakerio
 import (
 	"context"
 	"io"
-	"sync/atomic"
+	"slices"
 	"time"
 
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
@@ -28,8 +28,7 @@ type Writer struct {
 	primary, fallback io.Writer
 	guard             *guard.Guard[guard.Chunk] // that of bytes
 	bytes             *guard.Bytes
-	prober            prober        // nil without WithAsyncProbes
-	late              atomic.Uint64 // without those that the primary counts itself
+	prober            prober // nil without WithAsyncProbes
 }
 
 // NewWriter returns a Writer that asks b before each write to primary. A nil fallback takes nothing: what the primary does
@@ -41,12 +40,21 @@ func NewWriter(b *atomicbreaker.Breaker, primary, fallback io.Writer, opts ...Op
 	if b == nil || primary == nil {
 		panic("breakerio: NewWriter needs a breaker and a primary")
 	}
+	if isLaneToStderr(primary) || isLaneToStderr(fallback) {
+		opts = append(slices.Clip(opts), func(o *guard.BytesOptions) { o.StderrIsSink = true })
+	}
 	g, o := guard.NewBytes(b, primary, fallback, opts)
 	w := &Writer{breaker: b, primary: primary, fallback: fallback, guard: g.Guard, bytes: g}
 	if o.AsyncProbes {
 		w.probeAsynchronously()
 	}
 	return w
+}
+
+// isLaneToStderr says whether losses reported on os.Stderr would go through w.
+func isLaneToStderr(w io.Writer) bool {
+	l, ok := w.(*Lane)
+	return ok && (guard.IsStderr(l.lane.sink) || isLaneToStderr(l.lane.sink))
 }
 
 // Write writes p: a record, or a batch of records that are lines. It returns len(p) and no error if the primary or the
@@ -162,7 +170,7 @@ func (w *Writer) busy(p []byte) (int, error) {
 }
 
 // countLate counts a write that is still under way while its records are in the fallback.
-func (w *Writer) countLate() { w.late.Add(1) }
+func (w *Writer) countLate() { w.guard.CountLate() }
 
 // serialize makes w call its fallback from one goroutine at a time. Call it before the first write.
 func (w *Writer) serialize() { w.bytes.Serialize() }
@@ -203,7 +211,6 @@ func (w *Writer) Close() error {
 // Stats returns the counts so far. Each is exact; while records are being written they need not be of one instant.
 func (w *Writer) Stats() Stats {
 	s := w.guard.Stats()
-	s.Late = w.late.Load()
 	if l, ok := w.primary.(interface{ Late() uint64 }); ok {
 		s.Late += l.Late()
 	}

@@ -7,11 +7,14 @@ import (
 	"io/fs"
 	"os"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/rs/zerolog"
 	"github.com/stretchr/testify/require"
 
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerzerolog"
 )
 
@@ -41,6 +44,22 @@ func TestLevelWriter_RepairsAcrossLevels(t *testing.T) {
 	require.Equal(t, "fir\nsecond\n", primary.taken.String())
 	require.Equal(t, "first\n", fallback.taken.String())
 	require.Equal(t, uint64(1), w.Stats().Torn)
+}
+
+// The records of all levels are in the counts, those that an asynchronous probe brings to both sides included.
+func TestLevelWriter_CountsLateProbesOfAllLevels(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := breaker(time.Second)
+		b.Trip()
+		w := breakerzerolog.NewLevelWriter(b, breakerio.NewLane(io.Discard, time.Second), io.Discard, breakerio.WithAsyncProbes())
+		time.Sleep(time.Minute)
+		_, err := w.WriteLevel(zerolog.ErrorLevel, []byte("x\n"))
+		require.NoError(t, err)
+		synctest.Wait()
+		require.Equal(t, atomicbreaker.Closed, b.State())
+		require.Equal(t, uint64(1), w.Stats().Late)
+		require.NoError(t, w.Close())
+	})
 }
 
 // cutting is a LevelWriter that takes up to so many bytes of a write, and everything once the limits are used up.

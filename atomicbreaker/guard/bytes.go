@@ -9,7 +9,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 )
 
-// Chunk is what the fallback gets of a write: whole records, if records are lines.
+// Chunk is what the fallback gets of a write: whole records, if records are lines. A fallback with a
+// method Asked(p []byte) bool is not written to if that says that it was asked to take P before.
 type Chunk struct {
 	P        []byte
 	Fallback io.Writer
@@ -85,6 +86,18 @@ func (g *Bytes) WritePrimary(primary io.Writer, p []byte) (int, error) {
 	return g.write(primary, p, flagPrimaryTorn)
 }
 
+// Mend returns p with a newline before it if the primary is torn, and says whether it is. It is for an
+// adapter that does not write through WritePrimary; call Unmend if the primary did not take that newline.
+func (g *Bytes) Mend(p []byte) (mended []byte, torn bool) {
+	if len(p) == 0 || g.flags.And(^flagPrimaryTorn)&flagPrimaryTorn == 0 {
+		return p, false
+	}
+	return append([]byte{'\n'}, p...), true
+}
+
+// Unmend says that the primary still ends in the middle of a line.
+func (g *Bytes) Unmend() { g.flags.Or(flagPrimaryTorn) }
+
 // FailBytes diverts what the primary left of p: it took n bytes, and returned err. It returns what an
 // io.Writer returns.
 func (g *Bytes) FailBytes(p []byte, fallback io.Writer, permit atomicbreaker.Permit, n int, err error) (int, error) {
@@ -116,6 +129,9 @@ func (g *Bytes) writeFallback(c Chunk) (int, error) {
 	if g.turn != nil {
 		g.turn <- struct{}{}
 		defer func() { <-g.turn }()
+	}
+	if f, ok := c.Fallback.(interface{ Asked(p []byte) bool }); ok && f.Asked(c.P) {
+		return len(c.P), nil
 	}
 	n, err := g.write(c.Fallback, c.P, flagFallbackTorn)
 	if err == nil {

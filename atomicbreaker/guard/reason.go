@@ -53,18 +53,22 @@ type Stats struct {
 }
 
 type counts struct {
-	diverted, lost, slow, torn, fallbackTorn atomic.Uint64
-	reasons                                  [reasons]atomic.Uint64
+	diverted, lost, slow, torn, fallbackTorn, late atomic.Uint64
+	reasons                                        [reasons]atomic.Uint64
 }
 
 // Stats returns the counts so far. Each is exact; while records are written they need not be of one
-// instant. Late is always 0: only the adapter knows its primary.
+// instant. Late is what CountLate has counted: a primary that gives up waiting counts its own.
 func (g *Guard[R]) Stats() Stats {
 	c := &g.counts
 	return Stats{
 		Fallback: c.diverted.Load(), Lost: c.lost.Load(),
 		Rejected: c.reasons[Rejected].Load(), Failed: c.reasons[Failed].Load(), Panicked: c.reasons[Panicked].Load(),
 		Busy: c.reasons[Busy].Load(), RecordErrors: c.reasons[RecordError].Load(),
-		Slow: c.slow.Load(), Torn: c.torn.Load(), FallbackTorn: c.fallbackTorn.Load(), Outages: g.trouble.outages.Load(),
+		Slow: c.slow.Load(), Torn: c.torn.Load(), FallbackTorn: c.fallbackTorn.Load(), Late: c.late.Load(), Outages: g.trouble.outages.Load(),
 	}
 }
+
+// CountLate counts a write that the primary finishes, or may finish, while its records are in the
+// fallback.
+func (g *Guard[R]) CountLate() { g.counts.late.Add(1) }

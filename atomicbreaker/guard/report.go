@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -24,6 +25,8 @@ type reporter struct {
 	panics       uint64
 	last         error // the newest of them
 	intervalEnds *time.Timer
+
+	printing atomic.Bool // a line is under way
 }
 
 // lost reports a lost write.
@@ -71,7 +74,12 @@ func (r *reporter) flush() {
 	}
 }
 
+// write writes a line. If os.Stderr has no room for it, what is lost meanwhile waits for a later line. The
+// caller holds mu.
 func (r *reporter) write() {
+	if r.printing.Load() {
+		return
+	}
 	var what []string
 	if r.losses > 0 {
 		what = append(what, fmt.Sprintf("lost %d writes", r.losses))
@@ -86,6 +94,24 @@ func (r *reporter) write() {
 		why = r.last.Error()
 	}
 	why = strings.ReplaceAll(why, "\n", "; ")
-	_, _ = fmt.Fprintf(os.Stderr, "%s: %q: %s: %s\n", r.adapter, r.name, strings.Join(what, ", "), why)
+	r.print(fmt.Sprintf("%s: %q: %s: %s\n", r.adapter, r.name, strings.Join(what, ", "), why))
 	r.losses, r.panics, r.last = 0, 0, nil
+}
+
+// print writes a line on a goroutine of its own, because a pipe that nobody reads would hold the logger and
+// its Close. It waits for that at most for the grace period.
+func (r *reporter) print(line string) {
+	r.printing.Store(true)
+	done := make(chan struct{})
+	go func(stderr *os.File) {
+		defer close(done)
+		_, _ = stderr.WriteString(line)
+		r.printing.Store(false)
+	}(os.Stderr)
+	last := time.NewTimer(grace)
+	defer last.Stop()
+	select {
+	case <-done:
+	case <-last.C:
+	}
 }
