@@ -233,8 +233,9 @@ func TestLane_Dropped(t *testing.T) {
 		_, err := io.WriteString(lane, "x")
 		require.ErrorIs(t, err, breakerio.ErrHung)
 		require.NoError(t, lane.Sync())
+		require.Equal(t, before+2, goroutines.Count(worker))
+		runtime.KeepAlive(lane)
 	}()
-	require.Equal(t, before+2, goroutines.Count(worker))
 	ended := func(left int) func() bool {
 		return func() bool {
 			runtime.GC()
