@@ -148,7 +148,7 @@ func TestWriter_ReportsOnAStderrThatHangs(t *testing.T) {
 // Nothing is reported on os.Stderr where that is one of the sinks, or where somebody else is told.
 func TestWriter_ReportsNothingThroughASink(t *testing.T) {
 	written := stderr(t)
-	b := breaker()
+	b := atomicbreaker.MustNew("silent")
 	b.Trip()
 	full := failing("full")
 	for _, w := range []*breakerio.Writer{
@@ -162,7 +162,7 @@ func TestWriter_ReportsNothingThroughASink(t *testing.T) {
 	require.NoError(t, os.Stderr.Close())
 	_, err := io.WriteString(breakerio.NewWriter(b, io.Discard, os.Stderr), "record\n")
 	require.ErrorIs(t, err, os.ErrClosed)
-	require.Empty(t, written())
+	require.NotContains(t, written(), `"silent"`) // writers of earlier tests may still report
 }
 
 // A bufio.Writer never writes again after an error. With this option it gets none.
