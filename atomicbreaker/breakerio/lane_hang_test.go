@@ -17,7 +17,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/goroutines"
 )
 
-// partly hangs in each write until it is let go. It then takes as many bytes as it is told to.
+// partly hangs in each write until it is let go. It then takes as many bytes as the test sets.
 type partly struct {
 	goOn chan int
 	file []byte

@@ -25,7 +25,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 )
 
-// fakeConn is a connection whose Write does what it is told to.
+// fakeConn is a connection whose Write does what the test sets.
 type fakeConn struct {
 	write    func(p []byte) (int, error)
 	deadline func(time.Time) error

@@ -145,7 +145,7 @@ func TestWriter_ReportsOnAStderrThatHangs(t *testing.T) {
 	require.NoError(t, full.Close())
 }
 
-// Nothing is reported on os.Stderr where that is one of the sinks, or where somebody else is told.
+// Nothing is reported on os.Stderr if that is one of the sinks, or if WithOnLost gets the losses.
 func TestWriter_ReportsNothingThroughASink(t *testing.T) {
 	written := stderr(t)
 	b := atomicbreaker.MustNew("silent")
