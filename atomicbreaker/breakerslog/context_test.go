@@ -3,6 +3,7 @@
 package breakerslog_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -53,6 +54,19 @@ func TestHandler_EndedContext(t *testing.T) {
 	require.Equal(t, atomicbreaker.Snapshot{}, b.Snapshot())
 	b.Trip()
 	require.NoError(t, h.Handle(ctx, record()), "the fallback takes it too")
+}
+
+// A nil context is as good as none, as it is for slog's own handlers, on both sides.
+func TestHandler_NilContext(t *testing.T) {
+	b := breaker()
+	var primary, fallback bytes.Buffer
+	h := breakerslog.NewHandler(b, slog.NewTextHandler(&primary, nil), slog.NewTextHandler(&fallback, nil))
+	var none context.Context
+	require.NoError(t, h.Handle(none, slog.Record{Message: "1"}))
+	b.Trip()
+	require.NoError(t, h.Handle(none, slog.Record{Message: "2"}))
+	require.Equal(t, "level=INFO msg=1\n", primary.String())
+	require.Equal(t, "level=INFO msg=2\n", fallback.String())
 }
 
 // A context that ends during the call is the caller's doing: no vote, and the fallback still gets the record.

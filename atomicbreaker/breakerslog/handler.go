@@ -80,7 +80,7 @@ func (h *Handler) Enabled(ctx context.Context, level slog.Level) bool {
 // A context that has ended does not keep the record from being written: the handlers get [context.WithoutCancel] of it. If
 // ctx ends during the call, an error of the primary does not vote.
 func (h *Handler) Handle(ctx context.Context, r slog.Record) (err error) {
-	if !h.guard.Quiet() || ctx.Err() != nil {
+	if ctx == nil || ctx.Err() != nil || !h.guard.Quiet() {
 		return h.handleUnquiet(ctx, &r)
 	}
 	var permit atomicbreaker.Permit
@@ -118,6 +118,9 @@ func (h *Handler) Handle(ctx context.Context, r slog.Record) (err error) {
 func (h *Handler) handleUnquiet(ctx context.Context, r *slog.Record) (err error) {
 	if h.guard.Closed() {
 		return h.guard.Refusal()
+	}
+	if ctx == nil { // as slog's own handlers allow
+		ctx = context.Background()
 	}
 	if ctx.Err() != nil {
 		ctx = context.WithoutCancel(ctx)
