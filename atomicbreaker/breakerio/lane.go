@@ -4,14 +4,24 @@ package breakerio
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"runtime"
 	"time"
 )
 
-// ErrHung means that the sink of a [Lane] hangs: it did not answer within the timeout. It is a failure
-// of the sink, and the record belongs to the fallback. Test for it with [errors.Is].
-var ErrHung = errors.New("breakerio: the sink hangs")
+// ErrHung matches the error of a [Lane] whose sink did not answer within the timeout. It is a failure of
+// the sink, and the record belongs to the fallback. Test for it with [errors.Is].
+var ErrHung = errors.New("sink hangs")
+
+// laneError is an error of a Lane. A lane makes its errors once, because busy callers must not allocate.
+type laneError struct {
+	text string
+	is   error
+}
+
+func (e *laneError) Error() string { return e.text }
+func (e *laneError) Unwrap() error { return e.is }
 
 // Lane is an io.Writer in front of a sink that may hang. It calls the sink on goroutines of its
 // own, so that no caller waits longer than a timeout. It is meant as the primary of a [Writer].
@@ -100,6 +110,10 @@ func NewLane(w io.Writer, timeout time.Duration, opts ...LaneOption) *Lane {
 		sink:       w,
 		quiet:      make(chan struct{}),
 		sinkClosed: make(chan result, 1),
+
+		hung:     &laneError{fmt.Sprintf("breakerio: lane: sink did not answer within %v", config.timeout), ErrHung},
+		syncHung: &laneError{fmt.Sprintf("breakerio: lane: sink did not answer within %v", config.syncTimeout), ErrHung},
+		busy:     &laneError{fmt.Sprintf("breakerio: lane of width %d: sink busy", config.width), ErrBusy},
 	}}
 	l.cleanup = runtime.AddCleanup(l, (*lane).drop, l.lane)
 	return l
@@ -115,7 +129,9 @@ func (l *Lane) Write(p []byte) (int, error) {
 
 // Sync calls the sink's Sync method if there is one. It waits as [WithSyncTimeout] says and returns
 // [ErrBusy] if it did not get its turn, [ErrHung] if the sink did not answer. At width 1 a write
-// that meets a Sync waits for it no longer than for its turn, and then returns ErrBusy.
+// that meets a Sync waits for it no longer than for its turn, and then returns ErrBusy. A Sync that
+// took longer than its own timeout leaves its slot stuck, as a write does: the sink hangs, and the
+// next write says so.
 func (l *Lane) Sync() error {
 	_, err := l.lane.do(syncSink, nil, l.lane.syncTimeout)
 	runtime.KeepAlive(l)

@@ -27,7 +27,7 @@ func (l *lane) close() error {
 	stuck := l.stuck > 0
 	l.mu.Unlock()
 	if stuck {
-		return ErrHung
+		return l.syncHung
 	}
 	timer := time.NewTimer(l.syncTimeout)
 	defer timer.Stop()
@@ -38,7 +38,7 @@ func (l *lane) close() error {
 		}
 		return r.err
 	case <-timer.C:
-		return ErrHung
+		return l.syncHung
 	}
 }
 

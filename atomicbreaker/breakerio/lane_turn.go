@@ -29,6 +29,8 @@ type lane struct {
 	calls sync.Pool
 	late  atomic.Uint64
 
+	hung, syncHung, busy error // those that match ErrHung and ErrBusy
+
 	mu      sync.Mutex
 	queue   callQueue // callers that wait for their turn; empty while a slot is free
 	free    []*slot   // the last one used is used next, because its memory is warm
@@ -116,7 +118,7 @@ func (l *lane) turn(k *call, wait time.Duration) (*slot, error) {
 		l.queue.remove(k)
 		l.mu.Unlock()
 		if waited {
-			return nil, ErrBusy
+			return nil, l.busy
 		}
 		s = <-k.ready // it has left the queue, so the answer is on its way
 	}
@@ -135,7 +137,7 @@ func (l *lane) take(k *call) (*slot, error) {
 	case l.stuck == l.width && k.job == write:
 		return nil, l.vote()
 	case l.stuck == l.width:
-		return nil, ErrBusy
+		return nil, l.busy
 	}
 	var s *slot
 	if last := len(l.free) - 1; last >= 0 {
@@ -167,10 +169,10 @@ func (l *lane) assign(s *slot, k *call) {
 func (l *lane) vote() error {
 	now := time.Now()
 	if !l.voted.IsZero() && now.Sub(l.voted) < l.timeout {
-		return ErrBusy
+		return l.busy
 	}
 	l.voted = now
-	return ErrHung
+	return l.hung
 }
 
 // giveUp makes the slot stuck and returns what k gets, or nil if the sink has answered first.
@@ -184,14 +186,14 @@ func (l *lane) giveUp(s *slot, k *call) error {
 	l.stuck++
 	l.leave()
 	if l.stuck == l.width {
-		l.refuseAll(ErrBusy)
+		l.refuseAll(l.busy)
 	}
 	if l.closeOnHang && !l.aborting {
 		l.aborting = true
 		go l.abort()
 	}
 	if s.job != write {
-		return ErrHung
+		return l.syncHung
 	}
 	return l.vote()
 }

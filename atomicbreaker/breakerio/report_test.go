@@ -100,7 +100,7 @@ func TestWriter_ReportsLossesOnStderr(t *testing.T) {
 			_, err := io.WriteString(w, "record\n")
 			require.Error(t, err)
 		}
-		first := `breakerio: "counted": lost 1 writes: primary: 503; Service Unavailable; fallback: no space left on device` + "\n"
+		first := `breakerio: "counted": lost 1 write: primary: 503; Service Unavailable; fallback: no space left on device` + "\n"
 		require.Equal(t, first, written())
 		time.Sleep(10*time.Second - 1)
 		synctest.Wait()
@@ -205,7 +205,7 @@ func TestWriter_ContainsUsersFunctions(t *testing.T) {
 					_, _ = io.WriteString(w, "record\n")
 				}
 			})
-			require.Contains(t, written(), `breakerio: "sink": contained 1 panics: `+c.says+"\n")
+			require.Contains(t, written(), `breakerio: "sink": contained 1 panic: `+c.says+"\n")
 			require.Equal(t, "record\nrecord\n", primary.String())
 			require.Equal(t, uint64(1), w.Stats().Fallback+w.Stats().Lost)
 			require.Equal(t, uint64(1), w.Stats().Outages)
@@ -236,7 +236,7 @@ func TestWriter_Reasons(t *testing.T) {
 		breakerio.WithOnDiverted(func(d breakerio.Diversion) { told = append(told, d.Name+" "+d.Reason.String()+": "+d.Err.Error()) }))
 	offer(t, w, 5)
 	require.Equal(t, []string{
-		"sink record error: record too large", "sink busy: breakerio: sink busy", "sink failed: down",
+		"sink record error: record too large", "sink busy: sink busy", "sink failed: down",
 		"sink panicked: panicked: broken", "sink rejected: rejected, breaker is open",
 	}, told)
 	require.Equal(t, breakerio.Stats{Fallback: 5, Rejected: 1, Failed: 1, Panicked: 1, Busy: 1, RecordErrors: 1}, w.Stats())

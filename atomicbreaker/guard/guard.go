@@ -14,10 +14,10 @@ import (
 
 // ErrBusy matches the error of a sink that had no time for the record and says nothing about its
 // health. It does not vote.
-var ErrBusy = errors.New("breakerio: sink busy")
+var ErrBusy = errors.New("sink busy")
 
 // ErrNoFallback is what the function that hands records to the fallback returns if there is none.
-var ErrNoFallback = errors.New("breakerio: no fallback")
+var ErrNoFallback = errors.New("no fallback")
 
 // Options are those that every adapter has.
 type Options struct {

@@ -82,10 +82,10 @@ func (r *reporter) write() {
 	}
 	var what []string
 	if r.losses > 0 {
-		what = append(what, fmt.Sprintf("lost %d writes", r.losses))
+		what = append(what, "lost "+counted(r.losses, "write"))
 	}
 	if r.panics > 0 {
-		what = append(what, fmt.Sprintf("contained %d panics", r.panics))
+		what = append(what, "contained "+counted(r.panics, "panic"))
 	}
 	why := ""
 	if l, ok := r.last.(*loss); ok { //nolint:errorlint // an error of settle, which is not wrapped
@@ -96,6 +96,14 @@ func (r *reporter) write() {
 	why = strings.ReplaceAll(why, "\n", "; ")
 	r.print(fmt.Sprintf("%s: %q: %s: %s\n", r.adapter, r.name, strings.Join(what, ", "), why))
 	r.losses, r.panics, r.last = 0, 0, nil
+}
+
+// counted returns "1 write", "2 writes".
+func counted(n uint64, of string) string {
+	if n == 1 {
+		return "1 " + of
+	}
+	return fmt.Sprintf("%d %ss", n, of)
 }
 
 // print writes a line on a goroutine of its own, because a pipe that nobody reads would hold the logger and
