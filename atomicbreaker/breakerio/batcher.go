@@ -50,7 +50,12 @@ type Batcher struct {
 	flying  *chunk // the Writer has it
 	running bool   // there is a goroutine in run
 	waiters []waiter
-	failed  error // why a batch was lost, since the last Sync
+	syncs   []waiter // those that wait only for the fallback to be synced
+	syncing bool     // there is a goroutine in runSyncs
+	failed  error    // why a batch was lost, since the last Sync
+
+	ended   chan struct{} // closed when Shutdown returns
+	outcome error         // valid then
 
 	timer *time.Timer
 	armed bool
@@ -121,7 +126,7 @@ func NewBatcher(w *Writer, opts ...BatchOption) *Batcher {
 	}
 	c.check()
 	c.batch = min(c.batch, c.most)
-	b := &Batcher{writer: w, config: c, room: c.most, pool: pool{size: c.batch}}
+	b := &Batcher{writer: w, config: c, room: c.most, pool: pool{size: c.batch}, ended: make(chan struct{})}
 	b.runner = b.run
 	b.spare = spareOf(w)
 	w.serialize()

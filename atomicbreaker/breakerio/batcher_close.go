@@ -5,7 +5,6 @@ package breakerio
 import (
 	"context"
 	"errors"
-	"io/fs"
 	"time"
 )
 
@@ -22,14 +21,22 @@ func (b *Batcher) Close() error {
 // If ctx ends before the sink has taken everything, the batches that wait and then the one that is being
 // written go to the fallback before it is closed. The latter counts as late in [Stats], because the sink
 // may still take it. Shutdown returns an error then. It waits up to a second longer than ctx for the
-// fallback; what is not done by then goes on by itself. A second Shutdown returns [fs.ErrClosed].
+// fallback; what is not done by then goes on by itself.
+//
+// Later calls wait for the first and return its result, or the error of their own context.
 func (b *Batcher) Shutdown(ctx context.Context) error {
 	b.mu.Lock()
 	if b.closed {
 		b.mu.Unlock()
-		return fs.ErrClosed
+		select {
+		case <-b.ended:
+			return b.outcome
+		case <-ctx.Done():
+			return b.errorf("shutdown: still under way: %w", ctx.Err())
+		}
 	}
 	b.closed = true
+	defer close(b.ended)
 	b.seal()
 	if b.timer != nil {
 		b.timer.Stop()
@@ -52,7 +59,8 @@ func (b *Batcher) Shutdown(ctx context.Context) error {
 	if overdue {
 		more = b.errorf("shutdown: fallback: %w", more)
 	}
-	return errors.Join(err, more)
+	b.outcome = errors.Join(err, more)
+	return b.outcome
 }
 
 // patience waits for a result, until ctx has ended and a grace period is over. A result that is there
@@ -131,6 +139,7 @@ func (b *Batcher) divert(c *chunk) {
 		defer close(done)
 		defer func() { _ = recover() }()
 		_, err = b.writer.busy(c.data)
+		err = b.writer.settle(c.data, err)
 	}()
 	<-done
 	b.mu.Lock()

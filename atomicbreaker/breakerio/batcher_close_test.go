@@ -5,7 +5,9 @@ package breakerio_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
+	"io/fs"
 	"runtime"
 	"sync/atomic"
 	"testing"
@@ -64,7 +66,7 @@ func TestBatcher_ShutdownOfAHungSink(t *testing.T) {
 				require.Equal(t, []string{"3\n4\n", "5\n", "1\n2\n"}, fallback.all())
 				require.Equal(t, 1, fallback.closed)
 				require.Zero(t, lost)
-				require.Equal(t, uint64(1), w.Stats().Late)
+				require.Equal(t, breakerio.Stats{Fallback: 3, Busy: 3, Late: 1}, w.Stats())
 				require.Equal(t, breakerio.BatchStats{Records: 5, Batches: 3}, b.Stats())
 				require.Zero(t, goroutines.Count("breakerio.(*Batcher)."))
 			})
@@ -152,6 +154,43 @@ type slowCloser struct{ write, close func() }
 
 func (s *slowCloser) Write(p []byte) (int, error) { s.write(); return len(p), nil }
 func (s *slowCloser) Close() error                { s.close(); return nil }
+
+// A batch that finds its Writer closed is lost, and reported: its callers have their answer.
+func TestBatcher_WriterIsClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var lost []string
+		w := breakerio.NewWriter(breaker(), take{}, &pages{}, breakerio.WithOnLost(func(p []byte, err error) {
+			lost = append(lost, fmt.Sprintf("%s%v", p, err))
+		}))
+		b := breakerio.NewBatcher(w)
+		say(t, b, "1", "2")
+		require.NoError(t, w.Close())
+		require.ErrorIs(t, b.Sync(), fs.ErrClosed)
+		require.Equal(t, []string{"1\n2\nbreakerio: \"sink\": primary: file already closed; fallback: file already closed"}, lost)
+		require.Equal(t, breakerio.Stats{Lost: 1, Failed: 1}, w.Stats())
+		_, _ = b.Write([]byte("3"))
+		require.ErrorIs(t, b.Close(), fs.ErrClosed)
+		require.Len(t, lost, 2)
+	})
+}
+
+// Each Shutdown waits for the first, and has its outcome.
+func TestBatcher_ShutdownTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sink := newValve()
+		b := breakerio.NewBatcher(breakerio.NewWriter(breaker(), sink, nil))
+		say(t, b, "1")
+		first := make(chan error, 1)
+		go func() { first <- b.Close() }()
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		require.ErrorIs(t, b.Shutdown(ctx), context.DeadlineExceeded)
+		sink.open()
+		require.NoError(t, b.Close())
+		require.NoError(t, <-first)
+	})
+}
 
 // A Batcher that is dropped writes what it has, and leaves no goroutine and no memory.
 func TestBatcher_Dropped(t *testing.T) {

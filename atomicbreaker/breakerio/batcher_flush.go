@@ -25,12 +25,13 @@ type waiter struct {
 	records uint64
 	sync    bool       // and then until the Writer is synced
 	done    chan error // of capacity 1
+	err     error      // so far
 }
 
 // wait makes a waiter for the records accepted so far, and has them written. The caller holds mu.
 func (b *Batcher) wait(sync bool) chan error {
 	done := make(chan error, 1)
-	b.waiters = append(b.waiters, waiter{b.accepted(), sync, done})
+	b.waiters = append(b.waiters, waiter{records: b.accepted(), sync: sync, done: done})
 	b.due = b.filling != nil
 	b.start()
 	return done
@@ -149,6 +150,7 @@ func (b *Batcher) deliver(c *chunk) {
 		b.pool.put(c)
 	}()
 	_, err = b.writer.Write(c.data)
+	err = b.writer.settle(c.data, err)
 }
 
 // settle counts a batch that has left memory. The caller holds mu.
@@ -161,7 +163,8 @@ func (b *Batcher) settle(c *chunk, err error) {
 	}
 }
 
-// notify sends the outcome to waiters, and syncs the Writer first if one of them asks for that.
+// notify sends the outcome to waiters. For those that ask for it, notify syncs the primary first, in turn
+// with the batches, and then has the fallback synced.
 func (b *Batcher) notify(ready []waiter) {
 	b.mu.Lock()
 	lost := b.failed
@@ -170,15 +173,65 @@ func (b *Batcher) notify(ready []waiter) {
 	var err error
 	defer func() {
 		_ = recover()
-		err = errors.Join(lost, err)
 		for _, w := range ready {
-			w.done <- err
+			w.err = errors.Join(lost, err)
+			if w.sync && !b.writer.guard.Closed() {
+				b.syncFallback(w)
+			} else {
+				w.done <- w.err
+			}
 		}
 	}()
 	if slices.ContainsFunc(ready, func(w waiter) bool { return w.sync }) {
 		err = errUnwound
-		err = b.writer.Sync()
+		err = b.writer.syncPrimary()
 	}
+}
+
+// syncFallback syncs the fallback for w, on a goroutine that all such waiters share. A fallback that hangs
+// holds that goroutine, and not the batches that the primary takes.
+func (b *Batcher) syncFallback(w waiter) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.syncs = append(b.syncs, w)
+	if !b.syncing {
+		b.syncing = true
+		go b.runSyncs()
+	}
+}
+
+// runSyncs syncs the fallback until no waiter asks for it. A fallback that ends the goroutine has another
+// one started.
+func (b *Batcher) runSyncs() {
+	ended := false
+	defer func() {
+		if !ended {
+			go b.runSyncs()
+		}
+	}()
+	for {
+		b.mu.Lock()
+		ready := b.syncs
+		b.syncs = nil
+		b.syncing = ready != nil
+		b.mu.Unlock()
+		if ready == nil {
+			ended = true
+			return
+		}
+		b.syncFor(ready)
+	}
+}
+
+func (b *Batcher) syncFor(ready []waiter) {
+	err := errUnwound
+	defer func() {
+		_ = recover()
+		for _, w := range ready {
+			w.done <- errors.Join(w.err, err)
+		}
+	}()
+	err = b.writer.syncFallback()
 }
 
 // Sync has all records written that were accepted before it, and syncs the Writer. It returns when all
@@ -203,16 +256,13 @@ func (b *Batcher) Sync() error {
 	}
 }
 
-// forget takes a waiter off the list.
+// forget takes a waiter off the lists.
 func (b *Batcher) forget(done chan error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for i, w := range b.waiters {
-		if w.done == done {
-			b.waiters = slices.Delete(b.waiters, i, i+1)
-			return
-		}
-	}
+	is := func(w waiter) bool { return w.done == done }
+	b.waiters = slices.DeleteFunc(b.waiters, is)
+	b.syncs = slices.DeleteFunc(b.syncs, is)
 }
 
 func (b *Batcher) errorf(format string, args ...any) error {

@@ -195,7 +195,7 @@ func TestBatcher_OpenBreaker(t *testing.T) {
 		require.Equal(t, []string{"3\n"}, sink.all())
 		require.NoError(t, b.Close())
 		require.Equal(t, [2]int{1, 1}, [2]int{sink.closed, fallback.closed})
-		require.ErrorIs(t, b.Close(), fs.ErrClosed)
+		require.NoError(t, b.Close())
 		require.ErrorIs(t, b.Sync(), fs.ErrClosed)
 		_, err := io.WriteString(b, "4")
 		require.ErrorIs(t, err, fs.ErrClosed)
@@ -288,6 +288,25 @@ func TestBatcher_SyncThatDoesNotReturn(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A fallback whose Sync hangs holds the caller of Sync for its 5 s, and no batch that the primary takes.
+func TestBatcher_FallbackHangsInSync(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		sink, fallback := &pages{}, &badSync{does: func() { <-release }}
+		b := breakerio.NewBatcher(breakerio.NewWriter(breaker(), sink, fallback))
+		for i := range 3 {
+			say(t, b, fmt.Sprint(i))
+			require.ErrorIs(t, b.Sync(), context.DeadlineExceeded)
+			require.Len(t, sink.all(), i+1)
+		}
+		close(release)
+		synctest.Wait()
+		say(t, b, "more")
+		require.NoError(t, b.Sync())
+		require.NoError(t, b.Close())
+	})
 }
 
 // The fallback is called by one goroutine at a time, although overflow and rejected batches come from different ones.

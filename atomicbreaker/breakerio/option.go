@@ -21,7 +21,8 @@ func WithRecordErrors(is func(error) bool) Option {
 // Write returns. p is valid during the call only. Of a batch p holds the lines that are lost.
 //
 // Without it, losses are reported on os.Stderr: the first at once, later ones together in one line every 10 seconds. Nothing
-// is reported there if os.Stderr is the primary or the fallback.
+// is reported there if os.Stderr is the primary or the fallback, by itself or below a Lane. In another wrapper os.Stderr
+// cannot be recognized.
 func WithOnLost(f func(p []byte, err error)) Option {
 	return func(o *guard.BytesOptions) { o.OnLost = f }
 }

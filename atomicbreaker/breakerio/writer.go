@@ -5,6 +5,7 @@ package breakerio
 import (
 	"context"
 	"io"
+	"io/fs"
 	"slices"
 	"time"
 
@@ -35,7 +36,8 @@ type Writer struct {
 // not take is lost then, and reported. It panics if b or primary is nil, and with [WithAsyncProbes] unless primary is a
 // *[Lane].
 //
-// Writers may share a breaker; each counts and reports what happened to its own records.
+// Writers may share a breaker; each counts and reports what happened to its own records. Give each a sink of its own
+// all the same, the fallback included: a Writer mends a line that it has cut, and does not know of another's.
 func NewWriter(b *atomicbreaker.Breaker, primary, fallback io.Writer, opts ...Option) *Writer {
 	if b == nil || primary == nil {
 		panic("breakerio: NewWriter needs a breaker and a primary")
@@ -169,6 +171,15 @@ func (w *Writer) busy(p []byte) (int, error) {
 	return guard.Written(p, n, err)
 }
 
+// settle returns err, the outcome of a batch that w was given by a Batcher. The callers that logged the
+// batch have their answer, so a batch that w refused because it is closed is lost, and reported.
+func (w *Writer) settle(batch []byte, err error) error {
+	if err == nil || err != w.guard.Refusal() { //nolint:errorlint // this value itself
+		return err
+	}
+	return w.guard.Lose(guard.Chunk{P: batch}, fs.ErrClosed)
+}
+
 // countLate counts a write that is still under way while its records are in the fallback.
 func (w *Writer) countLate() { w.guard.CountLate() }
 
@@ -178,11 +189,16 @@ func (w *Writer) serialize() { w.bytes.Serialize() }
 // Sync calls the Sync method of the fallback and, while the breaker is closed, that of the primary, and joins their
 // errors. Where there is no Sync method, Sync calls Flush, if there is one. An error does not vote: a terminal's Sync
 // fails on a healthy sink. A primary that is out is left alone, because it might hang.
-func (w *Writer) Sync() error {
-	return w.guard.Sync(
-		func() error { return syncIt(w.primary) },
-		func() error { return w.bytes.Exclude(func() error { return syncIt(w.fallback) }) },
-	)
+func (w *Writer) Sync() error { return w.guard.Sync(w.syncPrimarySink, w.syncFallbackSink) }
+
+// syncPrimary and syncFallback are the halves of Sync, for a Batcher.
+func (w *Writer) syncPrimary() error  { return w.guard.SyncPrimary(w.syncPrimarySink) }
+func (w *Writer) syncFallback() error { return w.guard.SyncFallback(w.syncFallbackSink) }
+
+func (w *Writer) syncPrimarySink() error { return syncIt(w.primary) }
+
+func (w *Writer) syncFallbackSink() error {
+	return w.bytes.Exclude(func() error { return syncIt(w.fallback) })
 }
 
 // Shutdown refuses new writes from now on, closes the primary and then the fallback, and returns their errors. Stop the

@@ -10,7 +10,8 @@ import (
 )
 
 // Chunk is what the fallback gets of a write: whole records, if records are lines. A fallback with a
-// method Asked(p []byte) bool is not written to if that says that it was asked to take P before.
+// method Asked(p []byte) bool is not written to if that says that it was asked to take P before; the
+// write is not counted again then.
 type Chunk struct {
 	P        []byte
 	Fallback io.Writer
@@ -131,7 +132,7 @@ func (g *Bytes) writeFallback(c Chunk) (int, error) {
 		defer func() { <-g.turn }()
 	}
 	if f, ok := c.Fallback.(interface{ Asked(p []byte) bool }); ok && f.Asked(c.P) {
-		return len(c.P), nil
+		return len(c.P), errAsked
 	}
 	n, err := g.write(c.Fallback, c.P, flagFallbackTorn)
 	if err == nil {

@@ -132,6 +132,13 @@ func (g *Guard[R]) vote(d *diversion, permit *atomicbreaker.Permit) {
 	permit.Fail(d.cause)
 }
 
+// Lose reports a record as lost that an adapter has accepted from its caller, and that neither side can
+// take any more: the guard has been closed. It returns the error that names cause.
+func (g *Guard[R]) Lose(r R, cause error) error {
+	_, err := g.settle(r, nil, diversion{reason: Failed, cause: cause}, 0, cause)
+	return err
+}
+
 // divert hands the record to the fallback.
 func (g *Guard[R]) divert(r R, d diversion) (n int, err error) {
 	o := g.trouble.enter(&d)
@@ -151,8 +158,15 @@ func (g *Guard[R]) divert(r R, d diversion) (n int, err error) {
 	return n, err
 }
 
+// errAsked is the error of a fallback that was asked to take the record before.
+var errAsked = errors.New("asked before")
+
 // settle counts and reports a record where it ended: n and err are the fallback's.
 func (g *Guard[R]) settle(r R, o *outage, d diversion, n int, err error) (int, error) {
+	if err == errAsked { //nolint:errorlint // this value itself
+		g.trouble.leave(o, false)
+		return n, nil
+	}
 	defer g.trouble.leave(o, err != nil) // deferred, because a user's function may not return
 	g.counts.reasons[d.reason].Add(1)
 	if err == nil {

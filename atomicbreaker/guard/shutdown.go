@@ -97,18 +97,37 @@ func (e *ending) run(ctx context.Context, primary, fallback func() error) {
 	<-closed
 }
 
-// Sync calls the two functions, the fallback's always and the primary's while the breaker is closed, and
-// joins their errors. It does not vote: a terminal's Sync fails on a healthy sink. A primary that is out
-// is left alone, because it might hang.
+// Sync is SyncFallback and SyncPrimary, and joins their errors.
 func (g *Guard[R]) Sync(primary, fallback func() error) error {
 	if g.Closed() {
 		return g.refusal
 	}
-	err := Contain(fallback)
-	if s := g.breaker.State(); s == atomicbreaker.Closed || s == atomicbreaker.ForcedClosed {
-		err = errors.Join(Contain(primary), err)
+	err := g.SyncFallback(fallback)
+	if e := g.SyncPrimary(primary); e != nil {
+		err = errors.Join(e, err)
 	}
 	return err
+}
+
+// SyncPrimary calls sync while the breaker is closed. A primary that is out is left alone, because it
+// might hang. An error does not vote: a terminal's Sync fails on a healthy sink. After Shutdown the error
+// is that of Refusal.
+func (g *Guard[R]) SyncPrimary(sync func() error) error {
+	if g.Closed() {
+		return g.refusal
+	}
+	if s := g.breaker.State(); s == atomicbreaker.Closed || s == atomicbreaker.ForcedClosed {
+		return Contain(sync)
+	}
+	return nil
+}
+
+// SyncFallback calls sync, whatever the state of the breaker. After Shutdown the error is that of Refusal.
+func (g *Guard[R]) SyncFallback(sync func() error) error {
+	if g.Closed() {
+		return g.refusal
+	}
+	return Contain(sync)
 }
 
 // Contain calls f and makes an error of a panic in it.
