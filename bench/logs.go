@@ -25,8 +25,9 @@ const (
 
 // bareSubject logs without a breaker.
 var bareSubject = Subject{"bare", merge(logLoops(func(w io.Writer) io.Writer { return w }), map[Scenario]func() Loop{
-	LogRecord: func() Loop { return logLoop(newJSON()) },
-	LaneBurst: func() Loop { return burstLoop(sleeper{}) },
+	LogRecord:   func() Loop { return logLoop(newJSON()) },
+	WriteRecord: func() Loop { return writeLoop(nowhere{}) },
+	LaneBurst:   func() Loop { return burstLoop(sleeper{}) },
 })}
 
 // logLoops are the log calls with guard between the logger and the sink.

@@ -77,33 +77,49 @@ func (w *Writer) Write(p []byte) (n int, err error) {
 	}
 	// The deferred function keeps the record of a sink that panics. The breaker is asked below it, because a hook that ends
 	// the goroutine there must not lose the record either.
-	var permit atomicbreaker.Permit
-	returned, admitted := false, false
+	var a attempt
 	defer func() {
-		if !returned {
+		if a.stage != returned {
 			var v any
-			if admitted && !w.bytes.Repanic() {
+			if a.stage == admitted && !w.bytes.Repanic() {
 				v = recover()
 			}
-			n, err = w.unwound(p, permit, admitted, v)
+			n, err = w.unwound(p, a, v)
 		}
 	}()
-	if permit, admitted = w.breaker.TryAcquire(); !admitted {
-		returned = true
+	var ok bool
+	if a.permit, ok = w.breaker.TryAcquire(); !ok {
+		a.stage = returned
 		return w.reject(p)
 	}
+	a.stage = admitted
 	n, err = w.primary.Write(p)
-	returned = true
+	a.stage = returned
 	if n < len(p) || err != nil {
-		return w.bytes.FailBytes(p, w.fallback, permit, n, err)
+		return w.bytes.FailBytes(p, w.fallback, a.permit, n, err)
 	}
 	if !w.guard.Quiet() {
-		w.bytes.Finish(&permit, time.Time{})
+		w.bytes.Finish(&a.permit, time.Time{})
 		return len(p), nil
 	}
-	permit.Success()
+	a.permit.Success()
 	return len(p), nil
 }
+
+// attempt is what is known of a write that a panic, or the end of the goroutine, leaves. It is one variable, so
+// that the function that looks at it captures few.
+type attempt struct {
+	permit atomicbreaker.Permit // once admitted
+	stage  stage
+}
+
+type stage uint8
+
+const (
+	asking   stage = iota // the breaker is asked
+	admitted              // the primary has the record
+	returned              // it has returned, or the breaker has rejected the record
+)
 
 // writeUnquiet is Write with everything that a healthy write needs not look for: the writer is closed, a sink ends in the
 // middle of a line, an outage is under way, the breaker has a slow threshold, or probes are asynchronous.
@@ -113,28 +129,25 @@ func (w *Writer) writeUnquiet(p []byte) (n int, err error) {
 	if w.guard.Closed() {
 		return 0, w.guard.Refusal()
 	}
-	var permit atomicbreaker.Permit
-	returned, admitted := false, false
+	var a attempt
 	defer func() {
-		if !returned {
+		if a.stage != returned {
 			var v any
-			if admitted && !w.bytes.Repanic() {
+			if a.stage == admitted && !w.bytes.Repanic() {
 				v = recover()
 			}
-			n, err = w.unwound(p, permit, admitted, v)
+			n, err = w.unwound(p, a, v)
 		}
 	}()
-	if permit, admitted = w.breaker.TryAcquire(); !admitted {
-		returned = true
+	permit, ok := w.breaker.TryAcquire()
+	if !ok || w.prober != nil && w.probe(p, &permit) {
+		a.stage = returned
 		return w.reject(p)
 	}
-	if w.prober != nil && w.probe(p, &permit) {
-		returned = true
-		return w.reject(p)
-	}
+	a.permit, a.stage = permit, admitted
 	start := w.guard.Start()
 	n, err = w.bytes.WritePrimary(w.primary, p)
-	returned = true
+	a.stage = returned
 	if n < len(p) || err != nil {
 		return w.bytes.FailBytes(p, w.fallback, permit, n, err)
 	}
@@ -154,11 +167,11 @@ func (w *Writer) reject(p []byte) (int, error) {
 // p was admitted.
 //
 //go:noinline
-func (w *Writer) unwound(p []byte, permit atomicbreaker.Permit, admitted bool, v any) (int, error) {
-	if !admitted {
+func (w *Writer) unwound(p []byte, a attempt, v any) (int, error) {
+	if a.stage == asking {
 		return w.reject(p)
 	}
-	n, err := w.guard.Unwound(guard.Chunk{P: p, Fallback: w.fallback}, permit, v)
+	n, err := w.guard.Unwound(guard.Chunk{P: p, Fallback: w.fallback}, a.permit, v)
 	return guard.Written(p, n, err)
 }
 

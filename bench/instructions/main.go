@@ -43,6 +43,8 @@ type call struct {
 	scenario bench.Scenario
 	keys     string // of its benchmark
 	limit    int    // the most instructions that a call of ours may take
+	impl     string // ours
+	without  string // the implementation whose instructions do not count, or "": of an adapter, its sink's
 }
 
 // benchmark returns the name under which the results of impl stand in the file.
@@ -51,12 +53,24 @@ func (c call) benchmark(impl string) string {
 }
 
 var calls = []call{
-	{"healthy pair", bench.Pair, "state=healthy/call=pair", 16},
-	{"healthy permit", bench.Permit, "state=healthy/call=permit", 43},
-	{"healthy Do", bench.Do, "state=healthy/call=do", 108},
-	{"rejected pair", bench.Reject, "state=open/call=pair", 40},
-	{"rejected permit", bench.RejectPermit, "state=open/call=permit", 61},
-	{"rejected Do", bench.RejectDo, "state=open/call=do", 11},
+	{"healthy pair", bench.Pair, "state=healthy/call=pair", 16, ours, ""},
+	{"healthy permit", bench.Permit, "state=healthy/call=permit", 43, ours, ""},
+	{"healthy Do", bench.Do, "state=healthy/call=do", 108, ours, ""},
+	{"rejected pair", bench.Reject, "state=open/call=pair", 40, ours, ""},
+	{"rejected permit", bench.RejectPermit, "state=open/call=permit", 61, ours, ""},
+	{"rejected Do", bench.RejectDo, "state=open/call=do", 11, ours, ""},
+	{"breakerio.Writer", bench.WriteRecord, "state=healthy/call=write", 130, "breakerio", "bare"},
+	{"breakerslog.Handler", bench.LogRecord, "state=healthy/call=handle", 250, "breakerslog", "bare"},
+}
+
+// count returns the instructions of one call of ours.
+func (c call) count() (int, error) {
+	n, err := exact.count(c.scenario, c.impl)
+	if err != nil || c.without == "" {
+		return n, err
+	}
+	sink, err := exact.count(c.scenario, c.without)
+	return n - sink, err
 }
 
 // omitted are those whose calls run on several goroutines: under callgrind they take minutes, and what is counted is how
@@ -112,12 +126,12 @@ func recordAll(w io.Writer) error {
 	}
 	for _, c := range calls {
 		for _, subject := range bench.Subjects {
-			if subject.Loops[c.scenario] == nil || omitted[subject.Name] {
-				continue
-			}
 			as := rough
-			if subject.Name == ours {
+			switch {
+			case subject.Name == c.impl || subject.Name == c.without:
 				as = exact
+			case subject.Loops[c.scenario] == nil || omitted[subject.Name] || c.without != "":
+				continue
 			}
 			n, err := as.count(c.scenario, subject.Name)
 			if err != nil {
@@ -155,7 +169,7 @@ func compareOurs(w io.Writer) (ok bool, err error) {
 	}
 	now := counts{toolchain: runtime.Version(), ours: map[string]int{}}
 	for _, c := range calls {
-		if now.ours[c.name], err = exact.count(c.scenario, ours); err != nil {
+		if now.ours[c.name], err = c.count(); err != nil {
 			return false, err
 		}
 	}

@@ -9,7 +9,7 @@ import (
 
 // impls are all implementations in the order of every table and plot: ours, the controls, the rivals, the limits.
 var impls = []string{
-	"bare", "atomic", "atomic_timer", "breakerio", "mutex", "rwmutex", "unpacked",
+	"bare", "atomic", "atomic_timer", "breakerio", "breakerslog", "mutex", "rwmutex", "unpacked",
 	"gobreaker", "failsafe", "eapache", "rubyist", "gozero", "hystrix", "handy", "load", "hand", "clock",
 }
 
@@ -86,6 +86,7 @@ func tables() []table {
 	}
 	add("Instructions of a call", over([]string{"pair", "permit", "do"}, "healthy %s", "Instructions/impl=%s/state=healthy/call=KEY", "instructions/op")...)
 	add("Instructions of a call that is turned away", over([]string{"pair", "permit", "do"}, "%s", "Instructions/impl=%s/state=open/call=KEY", "instructions/op")...)
+	add("Instructions of a record, with and without an adapter", over([]string{"write", "handle"}, "%s", "Instructions/impl=%s/state=healthy/call=KEY", "instructions/op")...)
 	return all
 }
 
@@ -139,8 +140,8 @@ func label(impl string) string {
 		return "**atomicbreaker**"
 	case "atomic_timer":
 		return "**atomicbreaker**, timeout 1 ns"
-	case "breakerio":
-		return "**breakerio**"
+	case "breakerio", "breakerslog":
+		return "**" + impl + "**"
 	case "mutex", "rwmutex":
 		return "the same behind a " + map[string]string{"mutex": "Mutex", "rwmutex": "RWMutex"}[impl]
 	case "unpacked":
