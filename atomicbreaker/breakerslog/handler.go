@@ -98,7 +98,7 @@ func (h *Handler) Handle(ctx context.Context, r slog.Record) (err error) {
 		returned = true
 		return h.reject(ctx, &r)
 	}
-	err = h.primary.Handle(ctx, r.Clone())
+	err = h.primary.Handle(ctx, r)
 	returned = true
 	if err != nil {
 		return h.fail(ctx, &r, permit, err)
@@ -141,7 +141,7 @@ func (h *Handler) handleUnquiet(ctx context.Context, r *slog.Record) (err error)
 		return h.reject(ctx, r)
 	}
 	start := h.guard.Start()
-	err = h.primary.Handle(ctx, r.Clone())
+	err = h.primary.Handle(ctx, *r)
 	returned = true
 	if err != nil {
 		return h.fail(ctx, r, permit, err)

@@ -65,6 +65,7 @@ func run(w io.Writer, rounds int) (short int) {
 	header(w, rounds)
 	short = report(w, goals, measure(goals, rounds))
 	short += reportBounds(w, bounds, measureBounds(bounds, rounds))
+	short += reportHang(w, measureHang())
 	counts := make([]uint64, len(unallocated))
 	for i, path := range unallocated {
 		counts[i] = allocations(path, allocationCalls)

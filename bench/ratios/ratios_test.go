@@ -102,6 +102,18 @@ func TestReportBounds(t *testing.T) {
 	}
 }
 
+func TestReportHang(t *testing.T) {
+	for verdict, h := range map[string]hang{
+		" ok":     {maxWhileOpen, bench.HangTimeout},
+		" short":  {maxWhileOpen + 1, bench.HangTimeout},
+		" short ": {0, bench.HangTimeout - 1},
+	} {
+		var out strings.Builder
+		assert.Equal(t, verdict != " ok", reportHang(&out, h) == 1)
+		assert.Contains(t, out.String(), verdict)
+	}
+}
+
 func TestLeastOf(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		runs := 0

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package bench
+
+import (
+	"io"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sony/gobreaker/v2"
+
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
+)
+
+// HangTimeout is how long a write takes to a sink that hangs: its client gives up then.
+const HangTimeout = 250 * time.Millisecond
+
+const (
+	hangThreshold = 3
+	hangRecovery  = 300 * time.Millisecond
+	hangWatched   = 2 * time.Second // once the breaker is open: three probes
+	hangPause     = time.Millisecond
+)
+
+// SlowestWhileOpen has goroutines log through one slog handler to a sink that hangs. It returns how long the slowest log
+// call took of those that began after the breaker had opened. impl is "breakerio", a Writer with asynchronous probes over
+// a Lane, or "gobreaker", which calls the client in the caller. The result is 0 for a breaker that does not open.
+func SlowestWhileOpen(impl string, goroutines int) time.Duration {
+	var opened atomic.Bool
+	w := hangGuards[impl](func() { opened.Store(true) })
+	logger := slog.New(slog.NewJSONHandler(w, nil))
+	started, watched := time.Now(), hangThreshold*HangTimeout+hangWatched
+	var slowest atomic.Int64
+	var done sync.WaitGroup
+	for range goroutines {
+		done.Go(func() {
+			for begin := time.Since(started); begin < watched; begin = time.Since(started) {
+				late := opened.Load()
+				logger.Info(message)
+				if took := int64(time.Since(started) - begin); late {
+					for last := slowest.Load(); took > last && !slowest.CompareAndSwap(last, took); last = slowest.Load() {
+					}
+				}
+				time.Sleep(hangPause)
+			}
+		})
+	}
+	done.Wait()
+	if c, ok := w.(io.Closer); ok {
+		_ = c.Close()
+	}
+	return time.Duration(slowest.Load())
+}
+
+// hungClient is the client of a sink that hangs.
+type hungClient struct{}
+
+func (hungClient) Write([]byte) (int, error) {
+	time.Sleep(HangTimeout)
+	return 0, errSink
+}
+
+var hangGuards = map[string]func(opened func()) io.Writer{
+	"breakerio": func(opened func()) io.Writer {
+		b := atomicbreaker.MustNew("bench",
+			atomicbreaker.WithFailureThreshold(hangThreshold),
+			atomicbreaker.WithRecoveryTimeout(hangRecovery),
+			atomicbreaker.WithOnTransition(func(atomicbreaker.Transition) { opened() }))
+		lane := breakerio.NewLane(hungClient{}, HangTimeout)
+		return breakerio.NewWriter(b, lane, nowhere{}, breakerio.WithAsyncProbes())
+	},
+	"gobreaker": func(opened func()) io.Writer {
+		b := gobreaker.NewCircuitBreaker[int](gobreaker.Settings{
+			Timeout:       hangRecovery,
+			ReadyToTrip:   func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= hangThreshold },
+			OnStateChange: func(string, gobreaker.State, gobreaker.State) { opened() },
+		})
+		return writerFunc(func(p []byte) (int, error) {
+			n, err := b.Execute(func() (int, error) { return hungClient{}.Write(p) })
+			if err != nil {
+				return nowhere{}.Write(p)
+			}
+			return n, nil
+		})
+	},
+}
+
+type writerFunc func(p []byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
