@@ -134,23 +134,38 @@ func (b *Batcher) ready() []waiter {
 	return ready
 }
 
-// deliver writes a batch, and survives its panic.
+// deliver writes a batch, and survives its panic. A batch that Shutdown took meanwhile is settled: the
+// Writer may have refused it here because Shutdown has closed it since.
 func (b *Batcher) deliver(c *chunk) {
+	landed := false
 	var err error
 	defer func() {
 		_ = recover() // the Writer has diverted the batch, and counted it
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		if b.flying != c {
-			return // Shutdown has settled it
+		if landed || b.land(c) {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			b.settle(c, err)
+			b.pool.put(c)
 		}
-		b.flying = nil
-		b.spare.begin(nil)
-		b.settle(c, err)
-		b.pool.put(c)
 	}()
-	_, err = b.writer.Write(c.data)
-	err = b.writer.settle(c.data, err)
+	if _, err = b.writer.Write(c.data); err == nil {
+		return
+	}
+	if landed = b.land(c); landed {
+		err = b.writer.settle(c.data, err)
+	}
+}
+
+// land takes a batch that the Writer is done with out of flight. It reports false if Shutdown has done so.
+func (b *Batcher) land(c *chunk) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.flying != c {
+		return false
+	}
+	b.flying = nil
+	b.spare.begin(nil)
+	return true
 }
 
 // settle counts a batch that has left memory. The caller holds mu.
