@@ -35,7 +35,7 @@ import (
 //   - A Batcher that is dropped writes what it has at the next interval, and leaves no goroutine.
 type Batcher struct {
 	writer *Writer
-	spare  *spare // the writer's fallback; nil if that is nil
+	spare  *spare // the writer's fallback
 	config batchConfig
 	runner func() // run, as a value: a method value allocates each time it is made
 

@@ -85,7 +85,7 @@ func (p *pool) trim() {
 // The mutex is held for the comparison alone, so that a fallback that hangs does not hold up batches
 // that the primary takes.
 type spare struct {
-	io.Writer
+	sink io.Writer // nil: there is no fallback, and a batch is lost once
 
 	mu     sync.Mutex
 	flying []byte // the batch in flight
@@ -94,19 +94,13 @@ type spare struct {
 
 // spareOf puts a spare in the place of w's fallback.
 func spareOf(w *Writer) *spare {
-	if w.fallback == nil {
-		return nil
-	}
-	s := &spare{Writer: w.fallback}
+	s := &spare{sink: w.fallback}
 	w.fallback = s
 	return s
 }
 
 // begin notes which batch is in flight; nil: none.
 func (s *spare) begin(batch []byte) {
-	if s == nil {
-		return
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.flying, s.asked = batch, false
@@ -131,8 +125,16 @@ func within(p, whole []byte) bool {
 	return len(p) > 0 && from >= 0 && from < len(whole) && &whole[from] == &p[0]
 }
 
+// Write writes to the fallback.
+func (s *spare) Write(p []byte) (int, error) {
+	if s.sink == nil {
+		return 0, ErrNoFallback
+	}
+	return s.sink.Write(p)
+}
+
 // Sync syncs the fallback.
-func (s *spare) Sync() error { return syncIt(s.Writer) }
+func (s *spare) Sync() error { return syncIt(s.sink) }
 
 // Close closes the fallback.
-func (s *spare) Close() error { return closeIt(s.Writer) }
+func (s *spare) Close() error { return closeIt(s.sink) }

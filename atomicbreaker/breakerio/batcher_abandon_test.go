@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package breakerio_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
+)
+
+// Without a fallback, Shutdown reports the batch in flight as lost. A primary that refuses it after that does
+// not make it a second loss.
+func TestBatcher_AbandonedWithoutFallback(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sink := &stuck{closed: make(chan struct{}), err: errDown}
+		var lost []string
+		w := breakerio.NewWriter(breaker(), sink, nil, breakerio.WithOnLost(func(p []byte, err error) {
+			require.ErrorIs(t, err, breakerio.ErrNoFallback)
+			lost = append(lost, string(p))
+		}))
+		b := breakerio.NewBatcher(w)
+		say(t, b, "1", "2")
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		require.Error(t, b.Shutdown(ctx))
+		synctest.Wait()
+		require.Equal(t, []string{"1\n2\n"}, lost)
+		require.Equal(t, breakerio.Stats{Lost: 1, Busy: 1, Late: 1}, w.Stats())
+	})
+}
