@@ -114,8 +114,8 @@ func (c *batchConfig) check() {
 
 // NewBatcher returns a Batcher that writes through w. Make it before the first write to w: from then
 // on w calls its fallback from one goroutine at a time, because records past WithMaxBytes and batches
-// that the primary refused come from different ones. It panics if w is nil, or an option is out of
-// range.
+// that the primary refused come from different ones. It panics if w is nil or has a Batcher already, or
+// if an option is out of range.
 func NewBatcher(w *Writer, opts ...BatchOption) *Batcher {
 	if w == nil {
 		panic("breakerio: NewBatcher needs a Writer")
@@ -125,6 +125,9 @@ func NewBatcher(w *Writer, opts ...BatchOption) *Batcher {
 		opt(&c)
 	}
 	c.check()
+	if _, taken := w.fallback.(*spare); taken {
+		panic("breakerio: NewBatcher: the Writer has a Batcher already")
+	}
 	c.batch = min(c.batch, c.most)
 	b := &Batcher{writer: w, config: c, room: c.most, pool: pool{size: c.batch}, ended: make(chan struct{})}
 	b.runner = b.run
