@@ -91,8 +91,9 @@ func WithFlushInterval(d time.Duration) BatchOption { return func(c *batchConfig
 
 // WithMaxBytes sets how many bytes of records may wait in memory, those of the batch that is being
 // written included: at least 1, default 8 MiB. A record that does not fit goes straight to the
-// Writer's fallback; one that is larger always does. Allow several times WithBatchBytes, because a
-// batch counts until the sink has taken it.
+// Writer's fallback, and the batch that is being filled is then written as soon as the sink is free. A
+// record that is larger than n always goes to the fallback. Allow several times WithBatchBytes,
+// because a batch counts until the sink has taken it.
 func WithMaxBytes(n int) BatchOption { return func(c *batchConfig) { c.most = n } }
 
 // check panics with every option that is out of range.
@@ -181,6 +182,10 @@ func (b *Batcher) writeSlow(p []byte, size int) (int, error) {
 	if size > b.room {
 		b.overflowed++
 		b.overflows.Add(1)
+		if b.filling != nil && !b.due { // what waits in it makes room once it is written
+			b.due = true
+			b.start()
+		}
 		b.mu.Unlock()
 		return b.overflow(p, size)
 	}
