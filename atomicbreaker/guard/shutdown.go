@@ -24,9 +24,9 @@ const grace = 100 * time.Millisecond
 
 // ending is the end of a guard.
 type ending struct {
-	once              sync.Once
-	fallbackDone, all chan struct{}
-	primary, fallback error // valid once their channel is closed: all, and fallbackDone
+	once                      sync.Once
+	primaryDone, fallbackDone chan struct{}
+	primary, fallback         error // valid once their channel is closed
 }
 
 // Closed says whether Shutdown has been called. It is one load.
@@ -44,33 +44,56 @@ func (g *Guard[R]) Refusal() error { return g.refusal }
 func (g *Guard[R]) Shutdown(ctx context.Context, primary, fallback func() error) error {
 	e := &g.ending
 	e.once.Do(func() {
-		e.fallbackDone, e.all = make(chan struct{}), make(chan struct{})
+		e.primaryDone, e.fallbackDone = make(chan struct{}), make(chan struct{})
 		g.flags.Or(flagClosed)
 		go e.run(ctx, primary, fallback)
 	})
 	defer g.reporter.flush()
-	select {
-	case <-e.all:
-	case <-ctx.Done():
+	if !e.wait(ctx.Done()) {
 		last := time.NewTimer(2 * grace)
 		defer last.Stop()
 		select {
 		case <-e.fallbackDone:
 		case <-last.C:
-			return fmt.Errorf("%s: %q: primary and fallback still closing: %w", g.options.Adapter, g.breaker.Name(), ctx.Err())
-		}
-		select {
-		case <-e.all:
-		default:
-			err := fmt.Errorf("%s: %q: primary still closing: %w", g.options.Adapter, g.breaker.Name(), ctx.Err())
-			return errors.Join(err, e.fallback)
 		}
 	}
-	return errors.Join(e.primary, e.fallback)
+	still := func(which string) error {
+		return fmt.Errorf("%s: %q: %s still closing: %w", g.options.Adapter, g.breaker.Name(), which, ctx.Err())
+	}
+	switch primary, fallback := isClosed(e.primaryDone), isClosed(e.fallbackDone); {
+	case primary && fallback:
+		return errors.Join(e.primary, e.fallback)
+	case primary:
+		return errors.Join(e.primary, still("fallback"))
+	case fallback:
+		return errors.Join(still("primary"), e.fallback)
+	default:
+		return still("primary and fallback")
+	}
+}
+
+// wait waits for both sides. It reports false if ended is closed before.
+func (e *ending) wait(ended <-chan struct{}) bool {
+	for _, done := range []chan struct{}{e.primaryDone, e.fallbackDone} {
+		select {
+		case <-done:
+		case <-ended:
+			return false
+		}
+	}
+	return true
+}
+
+func isClosed(done chan struct{}) bool {
+	select {
+	case <-done:
+		return true
+	default:
+		return false
+	}
 }
 
 func (e *ending) run(ctx context.Context, primary, fallback func() error) {
-	defer close(e.all)
 	ended, limit := ctx.Done(), time.Duration(math.MaxInt64)
 	switch {
 	case ended == nil:
@@ -80,21 +103,17 @@ func (e *ending) run(ctx context.Context, primary, fallback func() error) {
 	}
 	bound := time.NewTimer(limit)
 	defer bound.Stop()
-	closed := make(chan struct{})
 	go func() {
-		defer close(closed)
+		defer close(e.primaryDone)
 		e.primary = Contain(primary)
 	}()
 	select {
-	case <-closed:
+	case <-e.primaryDone:
 	case <-ended:
 	case <-bound.C:
 	}
-	func() {
-		defer close(e.fallbackDone)
-		e.fallback = Contain(fallback)
-	}()
-	<-closed
+	defer close(e.fallbackDone)
+	e.fallback = Contain(fallback)
 }
 
 // Sync is SyncFallback and SyncPrimary, and joins their errors.

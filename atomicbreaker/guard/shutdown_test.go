@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package guard_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/synctest"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/guard"
+)
+
+// The error of Shutdown names the side that is still closing, and no other.
+func TestGuard_ShutdownNamesTheSideThatHangs(t *testing.T) {
+	down := errors.New("down")
+	for name, test := range map[string]struct {
+		primaryHangs, fallbackHangs bool
+		want                        string
+	}{
+		"none":     {false, false, "down\ndown"},
+		"primary":  {true, false, `test: "sink": primary still closing: context canceled` + "\ndown"},
+		"fallback": {false, true, "down\n" + `test: "sink": fallback still closing: context canceled`},
+		"both":     {true, true, `test: "sink": primary and fallback still closing: context canceled`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g := guard.New(atomicbreaker.MustNew("sink"), guard.Options{Adapter: "test"},
+					func(struct{}) (int, error) { return 0, nil }, nil)
+				release := make(chan struct{})
+				defer close(release)
+				side := func(hangs bool) func() error {
+					return func() error {
+						if hangs {
+							<-release
+						}
+						return down
+					}
+				}
+				ctx, cancel := context.WithCancel(t.Context())
+				cancel()
+				require.EqualError(t, g.Shutdown(ctx, side(test.primaryHangs), side(test.fallbackHangs)), test.want)
+			})
+		})
+	}
+}
+
+// Two sides that close at once are closed, although the context has ended.
+func TestGuard_ShutdownOfSidesThatCloseAtOnce(t *testing.T) {
+	nothing := func() error { return nil }
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for range 20_000 {
+		g := guard.New(atomicbreaker.MustNew("sink"), guard.Options{Adapter: "test"},
+			func(struct{}) (int, error) { return 0, nil }, nil)
+		require.NoError(t, g.Shutdown(ctx, nothing, nothing))
+	}
+}
