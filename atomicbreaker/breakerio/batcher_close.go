@@ -97,7 +97,12 @@ func (b *Batcher) end(ctx context.Context, gaveUp bool, ended chan error) {
 	if gaveUp {
 		b.abandon()
 	}
-	b.overflows.Wait()
+	overflowed := make(chan error, 1)
+	go func() {
+		b.overflows.Wait()
+		overflowed <- nil
+	}()
+	_, _ = patience(ctx, grace/4, overflowed) // a fallback that hangs does not keep the primary open
 	if ctx.Err() != nil {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), grace/2)
