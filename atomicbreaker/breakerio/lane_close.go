@@ -82,8 +82,11 @@ func (l *lane) abort() {
 	defer func() {
 		_ = recover() // nobody waits for it, and the hang is reported
 		l.mu.Lock()
-		l.aborting = false
-		l.mu.Unlock()
+		defer l.mu.Unlock()
+		l.aborting, l.abortAgain = l.abortAgain, false
+		if l.aborting {
+			go l.abort()
+		}
 	}()
 	l.mu.Lock()
 	stuck := l.stuck > 0

@@ -196,6 +196,7 @@ func TestLane_AbortHangs(t *testing.T) {
 		lane := breakerio.NewLane(sink, time.Second, breakerio.WithCloseOnHang())
 		_, err := io.WriteString(lane, "1")
 		require.ErrorIs(t, err, breakerio.ErrHung)
+		synctest.Wait() // the abort is under way
 		before := goroutines.Count(goroutines.Bubble)
 		for range 3 {
 			sink.open()
@@ -210,6 +211,7 @@ func TestLane_AbortHangs(t *testing.T) {
 		require.Equal(t, before, goroutines.Count(goroutines.Bubble))
 		require.ErrorIs(t, lane.Close(), breakerio.ErrHung)
 		<-sink.aborts
+		<-sink.aborts // the sink has hung again since
 		sink.open()
 	})
 }

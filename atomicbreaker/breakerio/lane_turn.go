@@ -43,6 +43,7 @@ type lane struct {
 	closed     bool
 	dropped    bool // closed because nobody holds the Lane any more; the sink stays open
 	aborting   bool
+	abortAgain bool          // the sink hung again meanwhile
 	aborted    bool          // WithCloseOnHang has closed the sink
 	quiet      chan struct{} // closed when the lane is closed and nothing runs
 	sinkClosed chan result
@@ -188,7 +189,11 @@ func (l *lane) giveUp(s *slot, k *call) error {
 	if l.stuck == l.width {
 		l.refuseAll(l.busy)
 	}
-	if l.closeOnHang && !l.aborting {
+	switch {
+	case !l.closeOnHang:
+	case l.aborting: // the sink answered, although its Abort has not returned: this is another hang
+		l.abortAgain = true
+	default:
 		l.aborting = true
 		go l.abort()
 	}
