@@ -60,7 +60,7 @@ func NewHandler(b *atomicbreaker.Breaker, primary, fallback slog.Handler, opts .
 	}
 	var onLost func(record, int, error)
 	if f := o.onLost; f != nil {
-		onLost = func(r record, _ int, err error) { f(r.ctx, r.record, err) }
+		onLost = func(r record, _ int, err error) { f(r.ctx, r.record.Clone(), err) }
 	}
 	return &Handler{b, primary, fallback, guard.New(b, o.Options, handleFallback, onLost)}
 }
@@ -75,7 +75,7 @@ func (h *Handler) Enabled(ctx context.Context, level slog.Level) bool {
 
 // Handle returns nil if the primary or the fallback took the record. Otherwise the error names both sides, and matches
 // [atomicbreaker.ErrRejected] if the breaker turned the record away. After [Handler.Close] it is [fs.ErrClosed], and neither
-// gets the record. A record that the primary has seen reaches the fallback as a clone, because the primary may have added
+// gets the record. The fallback and the function of [WithOnLost] get clones, because the primary may have added
 // attributes.
 //
 // A context that has ended does not keep the record from being written: the handlers get [context.WithoutCancel] of it. If
