@@ -122,6 +122,7 @@ func (t *tracker) straggles(period uint32) bool {
 func (t *tracker) taken() {
 	o := t.current.Load()
 	if o == nil {
+		t.lower() // in case the last outage ended while its flag was raised again
 		return
 	}
 	for {
@@ -146,13 +147,21 @@ func (t *tracker) taken() {
 			o.duration = time.Since(o.began)
 			o.total.Store(entered + 1)
 			t.current.CompareAndSwap(o, nil)
-			t.flags.And(^flagOutage)
-			if t.current.Load() != nil { // begun meanwhile: its flag may be the one that was cleared
-				t.flags.Or(flagOutage)
-			}
+			t.lower()
 			t.leave(o, false)
 			return
 		}
+	}
+}
+
+// lower clears the flag of an outage that is over.
+func (t *tracker) lower() {
+	if t.flags.Load()&flagOutage == 0 {
+		return
+	}
+	t.flags.And(^flagOutage)
+	if t.current.Load() != nil { // begun meanwhile: its flag may be the one that was cleared
+		t.flags.Or(flagOutage)
 	}
 }
 
