@@ -34,7 +34,7 @@ func (w *Writer) probe(p []byte, permit *atomicbreaker.Permit) bool {
 	record, mends := w.bytes.Mend(p)
 	later, start, size := *permit, w.guard.Start(), len(record)
 	started := w.prober.probe(record, func(n int, err error) {
-		if mends && n <= 0 {
+		if mends && (n <= 0 || n >= size && err != nil) {
 			w.bytes.Unmend()
 		}
 		if err == nil && n < size {

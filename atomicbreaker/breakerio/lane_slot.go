@@ -141,7 +141,7 @@ func (s *slot) account(k *call, r *result) {
 	if k == nil {
 		l.late.Add(1)
 	}
-	if s.mends && r.n <= 0 {
+	if s.mends && (r.n <= 0 || r.n >= len(s.buf) && r.err != nil) { // nobody knows whether it has the newline
 		l.torn = true
 	}
 	unseen := k == nil || k.done != nil
