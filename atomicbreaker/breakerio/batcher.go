@@ -29,6 +29,8 @@ import (
 //     the record to the Writer's fallback, for the reason Busy.
 //   - A batch consists of whole records, in the order of their writes. It is one write to the Writer:
 //     one admission, one outcome, one in [Stats].
+//   - Both sinks get many records in one write. A sink that takes one record per write, such as a
+//     syslog.Writer or zerolog's ConsoleWriter, may keep the first record alone and report success.
 //   - The Writer's error does not reach the caller that logged. Lost batches are reported as the
 //     Writer reports them, and by the next Sync.
 //   - Steady state allocates nothing. Memory grows in chunks of WithBatchBytes, and shrinks again.

@@ -125,9 +125,9 @@
 //
 // Stop the logger first, and then close the outermost part: Close of a Batcher closes its Writer,
 // and that of a Writer closes the primary and then the fallback. Neither waits without bound for a
-// sink that hangs; Close waits 5 s, and Shutdown as long as its context. Standard output and
-// standard error are never closed. A writer that wraps one of them and has a Close method is: hide
-// that method, as with struct{ io.Writer }.
+// sink that hangs: Close waits 5 s, Shutdown as long as its context, and both up to a second longer
+// for a Batcher's fallback. Standard output and standard error are never closed. A writer that
+// wraps one of them and has a Close method is: hide that method, as with struct{ io.Writer }.
 //
 // A Go program that writes to its own standard output or standard error when nobody reads it any
 // more is killed by SIGPIPE: no writer gets to see that. With signal.Ignore(syscall.SIGPIPE) it is

@@ -24,7 +24,7 @@ func (e *laneError) Error() string { return e.text }
 func (e *laneError) Unwrap() error { return e.is }
 
 // Lane is an io.Writer in front of a sink that may hang. It calls the sink on goroutines of its
-// own, so that no caller waits longer than a timeout. It is meant as the primary of a [Writer].
+// own, so that a caller waits for a limited time. It is meant as the primary of a [Writer].
 // [NewLane] makes a Lane and Close ends it.
 //
 //   - Any goroutine may call any method at any time. The sink sees one call at a time, or as many

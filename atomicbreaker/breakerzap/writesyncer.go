@@ -23,6 +23,9 @@ var _ zapcore.WriteSyncer = (*breakerio.Writer)(nil)
 // Put Lock above it, and not below: a sink that panics below zapcore.Lock leaves it locked, since zap unlocks without a
 // defer, and so hangs from then on. What zap.Open returns has one: put a [breakerio.Lane] above that.
 //
+// zapcore.AddSync hides the Close method of a writer that has no Sync method, such as a [breakerio.Reopener]: Close leaves
+// that open. Give it to [breakerio.NewWriter] instead, which needs no AddSync.
+//
 // It panics if primary is a zapcore.NewMultiWriteSyncer, which reports one sink's failure for all. One that is hidden in
 // another WriteSyncer cannot be seen.
 func NewWriteSyncer(b *atomicbreaker.Breaker, primary, fallback zapcore.WriteSyncer, opts ...breakerio.Option) *breakerio.Writer {

@@ -44,5 +44,6 @@
 //
 // A LevelWriter is safe for concurrent use as far as its two sides are. It closes both, but never
 // standard output and standard error. A ConsoleWriter closes what it writes to: hide its Close
-// method if that is shared, as with struct{ io.Writer }.
+// method if that is shared, as with struct{ io.Writer }. Do not put one below a Batcher: of a batch
+// it prints the first record alone.
 package breakerzerolog

@@ -37,8 +37,9 @@ const (
 // outage is a time of trouble: from the first record that the primary fails to take, to the next one it takes with the
 // breaker closed. If the breaker has not opened meanwhile it was a false alarm, and is forgotten.
 //
-// A record enters before it goes to the fallback and leaves afterwards. Whoever ends the outage enters too, and in the
-// same swap shuts the door; so the last to leave knows that the counts are complete, and reports.
+// A record enters before it goes to the fallback and leaves afterwards. The record that ends the outage enters too, and
+// sets shut in the same swap, so that no record enters after it. The last one to leave then knows that the counts are
+// complete, and reports.
 type outage struct {
 	began    time.Time
 	period   uint32 // the generation in which its first record was admitted; noGeneration if it was turned away
@@ -140,7 +141,7 @@ func (t *tracker) taken() {
 		// To open and to close again are two transitions at least; one is ForceClosed, or its end.
 		outlived := o.period == noGeneration || o.turnsAway.Load() || (s.Generation-o.period)&generations >= 2
 		if outlived {
-			t.settled.Store(s.Generation) // first: a straggler looks for it once the door is shut
+			t.settled.Store(s.Generation) // first: a straggler looks for it once shut is set
 		}
 		if o.entered.CompareAndSwap(entered, (entered+1)|shut) {
 			o.real = outlived
@@ -180,7 +181,7 @@ func (t *tracker) leave(o *outage, lost bool) {
 	n := o.gone.Load()
 	over := Outage{
 		Name: t.breaker.Name(), Began: o.began, Duration: o.duration,
-		Fallback: o.left.Load() - 1 - n, Lost: n, // the one who shut the door is no record
+		Fallback: o.left.Load() - 1 - n, Lost: n, // the record that ended the outage was not diverted
 	}
 	if cause := o.cause.Load(); cause != nil {
 		over.Cause = *cause
