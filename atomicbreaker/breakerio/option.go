@@ -11,7 +11,7 @@ import "github.com/sinkguard/go-atomicbreaker/atomicbreaker/guard"
 // count, send to a channel, or write elsewhere. A panic in one is contained and reported on os.Stderr (see [WithRepanic]).
 type Option func(*guard.BytesOptions)
 
-// WithRecordErrors tells the errors of a record (too large, malformed, HTTP 400) from those of the sink. If is returns true,
+// WithRecordErrors separates the errors of a record (too large, malformed, HTTP 400) from those of the sink. If is returns true,
 // the record goes to the fallback and the breaker hears of neither failure nor success.
 func WithRecordErrors(is func(error) bool) Option {
 	return func(o *guard.BytesOptions) { o.IsRecordError = is }
@@ -59,8 +59,8 @@ func WithWholeRecords() Option {
 	return func(o *guard.BytesOptions) { o.WholeRecords = true }
 }
 
-// WithAsyncProbes lets nobody wait for a probe. While the breaker is half-open, a record goes to the fallback at once, and a
-// copy of it is the probe. A probe that succeeds is in both sinks, and counts as late.
+// WithAsyncProbes makes probes asynchronous, so that no caller waits for one. While the breaker is half-open, a record goes
+// to the fallback at once, and a copy of it is the probe. A probe that succeeds is in both sinks, and counts as late.
 //
 // The primary must be a *[Lane].
 func WithAsyncProbes() Option {

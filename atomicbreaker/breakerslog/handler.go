@@ -25,7 +25,7 @@ var errDisabled = errors.New("the fallback is not enabled for the record's level
 //   - As safe for concurrent use as its two handlers are; it adds no lock.
 //   - Handlers derived from it by WithAttrs and WithGroup share its breaker, its counts and its outages.
 //   - Healthy, it writes no memory, reads no clock and allocates nothing. A record that is turned away costs no
-//     allocation besides the fallback's, but for the first one of an outage.
+//     allocation besides the fallback's, except the first one of an outage.
 type Handler struct {
 	breaker           *atomicbreaker.Breaker
 	primary, fallback slog.Handler

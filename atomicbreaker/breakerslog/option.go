@@ -21,7 +21,7 @@ type options struct {
 	onLost func(context.Context, slog.Record, error)
 }
 
-// WithRecordErrors tells the errors of a record from those of the sink. If is returns true, the record goes to the fallback
+// WithRecordErrors separates the errors of a record from those of the sink. If is returns true, the record goes to the fallback
 // and the breaker hears of neither failure nor success.
 func WithRecordErrors(is func(error) bool) Option {
 	return func(o *options) { o.IsRecordError = is }

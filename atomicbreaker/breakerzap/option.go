@@ -21,7 +21,7 @@ type coreOptions struct {
 	onLost func(zapcore.Entry, []zapcore.Field, error)
 }
 
-// WithRecordErrors tells the errors of an entry from those of the sink. If is returns true, the entry goes to the fallback
+// WithRecordErrors separates the errors of an entry from those of the sink. If is returns true, the entry goes to the fallback
 // and the breaker hears of neither failure nor success.
 func WithRecordErrors(is func(error) bool) CoreOption {
 	return func(o *coreOptions) { o.IsRecordError = is }
