@@ -113,6 +113,7 @@ func NewLane(w io.Writer, timeout time.Duration, opts ...LaneOption) *Lane {
 
 		hung:     &laneError{fmt.Sprintf("breakerio: lane: sink did not answer within %v", config.timeout), ErrHung},
 		syncHung: &laneError{fmt.Sprintf("breakerio: lane: sink did not answer within %v", config.syncTimeout), ErrHung},
+		unclosed: &laneError{"breakerio: lane: sink not closed yet: a call hangs", ErrHung},
 		busy:     &laneError{fmt.Sprintf("breakerio: lane of width %d: sink busy", config.width), ErrBusy},
 	}}
 	l.cleanup = runtime.AddCleanup(l, (*lane).drop, l.lane)

@@ -27,7 +27,7 @@ func (l *lane) close() error {
 	stuck := l.stuck > 0
 	l.mu.Unlock()
 	if stuck {
-		return l.syncHung
+		return l.unclosed
 	}
 	timer := time.NewTimer(l.syncTimeout)
 	defer timer.Stop()

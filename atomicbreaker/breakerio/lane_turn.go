@@ -29,7 +29,7 @@ type lane struct {
 	calls sync.Pool
 	late  atomic.Uint64
 
-	hung, syncHung, busy error // those that match ErrHung and ErrBusy
+	hung, syncHung, unclosed, busy error // those that match ErrHung and ErrBusy
 
 	mu      sync.Mutex
 	queue   callQueue // callers that wait for their turn; empty while a slot is free
