@@ -6,10 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/url"
 	"os"
-	"slices"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
@@ -31,40 +30,64 @@ const (
 	fileSink
 )
 
-var errSinkFlag = errors.New("want http://HOST/loki/api/v1/push, tcp://HOST:PORT, syslog://HOST:PORT or the path of a file")
+var errSinkFlag = errors.New("want http://HOST" + pushPath + ", tcp://HOST:PORT, syslog://HOST:PORT, ./NAME, /PATH or file:///PATH")
 
-// parseSink understands the argument of -sink.
+// parseSink understands the argument of -sink. Only a path with a separator in it is a file: a scheme that was forgotten, or
+// the name of a host, must not make one.
 func parseSink(v string) (endpoint, error) {
-	scheme, rest, isURL := strings.Cut(v, "://")
-	if !isURL {
-		// A forgotten scheme must not make a file.
-		_, _, err := net.SplitHostPort(v)
-		isScheme := slices.Contains([]string{"", "http", "https", "tcp", "syslog"}, v)
-		if isScheme || err == nil && !strings.ContainsRune(v, os.PathSeparator) {
+	if !strings.Contains(v, "://") {
+		if !strings.ContainsRune(v, '/') && !strings.ContainsRune(v, os.PathSeparator) {
 			return endpoint{}, errSinkFlag
 		}
-		return endpoint{fileSink, v}, nil
+		return fileAt(v)
 	}
 	u, err := url.Parse(v)
-	if err != nil || u.Hostname() == "" {
+	if err != nil {
+		return endpoint{}, errSinkFlag
+	}
+	if u.Scheme == "file" {
+		if u.Host != "" || u.Path == "" {
+			return endpoint{}, errors.New("want file:///PATH")
+		}
+		return fileAt(u.Path)
+	}
+	if u.Hostname() == "" {
 		return endpoint{}, errSinkFlag
 	}
 	if port, err := strconv.Atoi(u.Port()); u.Port() != "" && (err != nil || port < 1 || port > 65535) {
 		return endpoint{}, fmt.Errorf("port %s: want 1 to 65535", u.Port())
 	}
-	switch scheme {
+	switch u.Scheme {
 	case "http", "https":
 		if !strings.HasSuffix(u.Path, pushPath) {
 			return endpoint{}, fmt.Errorf("path %q: want one that ends in %s", u.Path, pushPath)
 		}
 		return endpoint{lokiSink, v}, nil
 	case "tcp", "syslog":
-		if u.Port() == "" || rest != u.Host {
-			return endpoint{}, fmt.Errorf("want %s://HOST:PORT and nothing else", scheme)
+		if _, rest, _ := strings.Cut(v, "://"); u.Port() == "" || rest != u.Host {
+			return endpoint{}, fmt.Errorf("want %s://HOST:PORT and nothing else", u.Scheme)
 		}
-		return endpoint{map[string]sinkKind{"tcp": tcpSink, "syslog": syslogSink}[scheme], u.Host}, nil
+		return endpoint{map[string]sinkKind{"tcp": tcpSink, "syslog": syslogSink}[u.Scheme], u.Host}, nil
 	}
 	return endpoint{}, errSinkFlag
+}
+
+// fileAt is a file that is there, or can be made in a folder that is.
+func fileAt(path string) (endpoint, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && info.IsDir():
+		return endpoint{}, errors.New("it is a folder: want the path of a file")
+	case err == nil && info.Mode()&(os.ModeNamedPipe|os.ModeSocket) != 0:
+		return endpoint{}, fmt.Errorf("%v: want a file", info.Mode()) // to open it might wait for ever
+	case err == nil:
+		return endpoint{fileSink, path}, nil
+	}
+	folder := filepath.Dir(path)
+	if info, err = os.Stat(folder); err != nil || !info.IsDir() {
+		return endpoint{}, fmt.Errorf("there is no folder %s", folder)
+	}
+	return endpoint{fileSink, path}, nil
 }
 
 // open returns the client: one Write is one record, and returns nil when the sink took it, as far as such a sink says so.
@@ -75,25 +98,24 @@ func (e endpoint) open(guard string, goroutines int, timeout time.Duration) (io.
 	case syslogSink:
 		return &netClient{addr: e.where, timeout: timeout, frame: newSyslogFrame()}, nil
 	case fileSink:
-		if info, err := os.Stat(e.where); err == nil && info.Mode()&(os.ModeNamedPipe|os.ModeSocket) != 0 {
-			return nil, fmt.Errorf("%s: %v: want a file", e.where, info.Mode()) // to open it might wait for ever
-		}
 		return os.OpenFile(e.where, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
 	case embeddedSink, lokiSink:
 	}
 	return newLokiClient(e.where, guard, goroutines, timeout), nil
 }
 
-// meaning says what a record that such a sink took is known to have become, and so what lost=0 is worth.
+// meaning says what is known about a record that such a sink took, and so what a verdict of none lost is worth.
 func (e endpoint) meaning() string {
 	switch e.kind {
 	case lokiSink:
-		return "primary counts the records that your endpoint acknowledged; it is believed, not read back"
+		return "primary: the records that your endpoint acknowledged. It is believed, not read\n" +
+			"back; what it took without an acknowledgement is in the fallback as well"
 	case tcpSink, syslogSink:
-		return "primary counts the records that the kernel took for the connection; nobody acknowledged them, and what was under\n" +
-			"way when the connection broke is gone without a trace: lost=0 says nothing about the far end"
+		return "primary: the records that the kernel took for the connection. The far end did not\n" +
+			"acknowledge them, and what was on its way when the connection broke is gone\n" +
+			"without a trace: lost 0 says nothing about the far end"
 	case fileSink:
-		return "primary counts the records that the file system took; the file is yours and is not read back"
+		return "primary: the records that the file system took. The file is yours and is not\nread back"
 	case embeddedSink:
 	}
 	return "both files were read back; what is in neither is lost"

@@ -21,14 +21,19 @@ import (
 )
 
 func TestParseSink(t *testing.T) {
+	dir := filepath.ToSlash(t.TempDir())
 	for v, want := range map[string]endpoint{
 		"http://loki:3100/loki/api/v1/push":            {lokiSink, "http://loki:3100/loki/api/v1/push"},
 		"https://u:p@host/tenant/loki/api/v1/push?x=y": {lokiSink, "https://u:p@host/tenant/loki/api/v1/push?x=y"},
 		"tcp://127.0.0.1:5170":                         {tcpSink, "127.0.0.1:5170"},
 		"syslog://[::1]:601":                           {syslogSink, "[::1]:601"},
-		"app.log":                                      {fileSink, "app.log"},
-		"/var/log/app.log":                             {fileSink, "/var/log/app.log"},
-		"logs" + string(os.PathSeparator) + "a:1":      {fileSink, "logs" + string(os.PathSeparator) + "a:1"},
+		"HTTP://loki:3100/loki/api/v1/push":            {lokiSink, "HTTP://loki:3100/loki/api/v1/push"},
+		"Tcp://a:1":                                    {tcpSink, "a:1"},
+		"./app.log":                                    {fileSink, "./app.log"},
+		dir + "/app.log":                               {fileSink, dir + "/app.log"},
+		dir + "/a:1":                                   {fileSink, dir + "/a:1"},
+		"file://" + dir + "/app.log":                   {fileSink, dir + "/app.log"},
+		"FILE://" + dir + "/a%20b":                     {fileSink, dir + "/a b"},
 	} {
 		got, err := parseSink(v)
 		require.NoError(t, err, v)
@@ -41,7 +46,7 @@ func open(t *testing.T, flag string) io.WriteCloser {
 	t.Helper()
 	e, err := parseSink(flag)
 	require.NoError(t, err)
-	w, err := e.open("ours", 1, 30*time.Second)
+	w, err := e.open(atomicBreaker, 1, 30*time.Second)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = w.Close() })
 	return w
@@ -174,15 +179,15 @@ func TestFileEndpoint(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "mine\n{\"seq\":0}\n", string(got))
 
-	_, err = endpoint{fileSink, filepath.Join(path, "no")}.open("ours", 1, time.Second)
+	_, err = endpoint{fileSink, filepath.Join(path, "no")}.open(atomicBreaker, 1, time.Second)
 	assert.Error(t, err)
 }
 
 // Only who acknowledges can be believed, and the verdict says so.
 func TestEndpointsSayWhatTheyAreWorth(t *testing.T) {
 	for kind, part := range map[sinkKind]string{
-		embeddedSink: "both files were read back", lokiSink: "acknowledged", tcpSink: "lost=0 says nothing about the far end",
-		syslogSink: "lost=0 says nothing about the far end", fileSink: "file system",
+		embeddedSink: "both files were read back", lokiSink: "acknowledged", tcpSink: "lost 0 says nothing about the far end",
+		syslogSink: "lost 0 says nothing about the far end", fileSink: "file system",
 	} {
 		assert.Contains(t, endpoint{kind: kind}.meaning(), part)
 	}

@@ -44,54 +44,70 @@ func defaults() settings {
 	}
 }
 
-const usage = `outage shows what becomes of a logger's records, and of its callers, when its sink hangs and when it dies.
+const usage = `outage shows what becomes of a logger's records, and of its callers, when the
+sink hangs and when it dies.
 
   go run ./outage [flags]
 
-Goroutines log numbered records with real loggers to a sink: a process of its own, which takes them as Loki
-does (POST ` + pushPath + `, 204). It is frozen (SIGSTOP) after 15 %% of the time, goes on after 40 %%,
-is killed (SIGKILL) after 60 %% and started again after 80 %%. Each guard goes through that in turn, alone on
-the machine and with a sink of its own:
+Goroutines log numbered records with real loggers to a sink: a process of its
+own, which takes them as Loki does (POST ` + pushPath + `, 204). After
+%d %% of the time it is frozen (SIGSTOP), after %d %% it goes on, after %d %% it is
+killed (SIGKILL) and after %d %% started again. Each guard goes through that in
+turn, alone on the machine and with a sink of its own:
 
 %s
-At the end the sink's file and the fallback file are read back, and every record is looked for. A picture
-of the run goes to outage.svg, the printed tables to outage.txt.
+At the end the sink's file and the fallback file are read back, and the demo
+looks for every record. A picture of the run goes to outage.svg, the printed
+tables to outage.txt.
 
 Flags:
   -duration D     how long each guard's run takes, %s to %s (default %s)
-  -timeout D      how long a log call may wait for the sink, %s to %s (default %s)
-                  and at most an eighth of -duration: the client's timeout, and that of our lane
-  -rate N         records a second, all goroutines together, %d to %d (default %d)
+  -timeout D      how long a log call may wait for the sink, %s to %s
+                  (default %s) and at most an eighth of -duration. It is
+                  the client's timeout; with atomicbreaker the lane's, and the
+                  client has %d times as long
+  -rate N         records a second, all goroutines together, %d to %d
+                  (default %d)
   -goroutines N   how many log at the same time, %d to %d (default %d)
-  -logger NAME    %s or all: spread over the goroutines (default %s)
-  -guards LIST    which guards, with commas between them, or all (default all; with -sink: ours)
-  -sink WHERE     your own endpoint: http://HOST%s, tcp://HOST:PORT (a line each),
-                  syslog://HOST:PORT (RFC 5424, octet counting) or the path of a file. Nothing is frozen or
-                  killed then, so do that yourself while this runs; only the fallback is read back
+  -logger NAME    %s or all: spread over the goroutines
+                  (default %s)
+  -guards LIST    which guards, with commas between them, or all
+                  (default all; with -sink: atomicbreaker)
+  -sink WHERE     your own endpoint: http://HOST%s,
+                  tcp://HOST:PORT (a line each), syslog://HOST:PORT (RFC 5424,
+                  octet counting), or a file: ./NAME, /PATH or file:///PATH.
+                  The demo does not freeze or kill it: do so yourself while
+                  this runs. Only the fallback is read back
   -out DIR        where the picture and the tables go (default %s)
   -keep           keep the files of records, and print where they are
   -h              this text
 
-Exit status: 0 if all is well; 1 if our guard lost a record, if it was slower in the hang than half its
-healthy rate, or if the demo could not run; 2 for a flag it cannot use. (go run reports 2 as 1.)
+Exit status: 0 if all is well; 1 if atomicbreaker lost a record, if in the hang
+it was slower than half its healthy rate, or if the demo could not run; 2 for a
+flag that cannot be used. (go run reports 2 as 1.)
 `
 
 func printUsage(w io.Writer) {
 	var guards strings.Builder
 	for _, c := range contenders {
-		say(&guards, "  %-10s %s\n", c.name, c.about)
+		about := c.about
+		if c.label != c.name {
+			about = c.label + ": " + about
+		}
+		say(&guards, "  %-13s  %s\n", c.name, about)
 	}
 	d := defaults()
-	say(w, usage, guards.String(), brief(minDuration), brief(maxDuration), brief(d.duration), brief(minTimeout), brief(maxTimeout),
-		brief(d.timeout), minRate, maxRate, d.rate, minGoroutines, maxGoroutines, d.goroutines,
+	say(w, usage, begins[hang], begins[resumed], begins[dead], begins[restarted], guards.String(),
+		brief(minDuration), brief(maxDuration), brief(d.duration), brief(minTimeout), brief(maxTimeout), brief(d.timeout),
+		laneHeadroom, minRate, maxRate, d.rate, minGoroutines, maxGoroutines, d.goroutines,
 		strings.Join(loggerKinds, ", "), d.logger, pushPath, d.out)
 }
 
-// parseFlags returns flag.ErrHelp for -h; any other error is one line that names the flag, the value and what would do.
+// parseFlags returns flag.ErrHelp for -h. Any other error is one line that names the flag, the value and what it wants.
 func parseFlags(args []string) (settings, error) {
 	s := defaults()
 	set := flag.NewFlagSet("outage", flag.ContinueOnError)
-	set.SetOutput(io.Discard) // main prints the error, and the usage only to who asks for it
+	set.SetOutput(io.Discard) // main prints the error, and the usage for -h alone
 	set.Func("duration", "", period(&s.duration, minDuration, maxDuration))
 	set.Func("timeout", "", period(&s.timeout, minTimeout, maxTimeout))
 	set.Func("goroutines", "", wholeNumber(&s.goroutines, minGoroutines, maxGoroutines))
@@ -129,12 +145,13 @@ func parseFlags(args []string) (settings, error) {
 		return settings{}, fmt.Errorf("unexpected argument %q: want flags only", set.Arg(0))
 	}
 	if most := s.duration / 8; s.timeout > most {
-		return settings{}, fmt.Errorf("-timeout %s: want at most %s, an eighth of -duration %s", brief(s.timeout), brief(most), brief(s.duration))
+		return settings{}, fmt.Errorf("-timeout %s: want at most %s, an eighth of -duration %s",
+			brief(s.timeout), brief(most), brief(s.duration))
 	}
 	if s.guards == nil {
 		s.guards, _ = parseGuards(allGuards)
 		if s.sink.kind != embeddedSink {
-			s.guards = []string{ours}
+			s.guards = []string{atomicBreaker}
 		}
 	}
 	return s, nil

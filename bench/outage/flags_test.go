@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/charmbracelet/lipgloss"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
@@ -16,7 +17,7 @@ import (
 func TestFlags(t *testing.T) {
 	with := func(change func(*settings)) settings {
 		s := defaults()
-		s.guards = []string{"bare", "failover", "mutex", ours}
+		s.guards = []string{noGuard, failover, goBreaker, atomicBreaker}
 		change(&s)
 		return s
 	}
@@ -29,9 +30,9 @@ func TestFlags(t *testing.T) {
 		"-goroutines 1024":          with(func(s *settings) { s.goroutines = 1024 }),
 		"--rate=100000 -keep":       with(func(s *settings) { s.rate, s.keep = 100_000, true }),
 		"-logger zap -out x":        with(func(s *settings) { s.logger, s.out = "zap", "x" }),
-		"-guards ours,bare":         with(func(s *settings) { s.guards = []string{"bare", ours} }),
-		"-sink app.log":             with(func(s *settings) { s.sink, s.guards = endpoint{fileSink, "app.log"}, []string{ours} }),
-		"-sink a.log -guards all":   with(func(s *settings) { s.sink = endpoint{fileSink, "a.log"} }),
+		"-guards gobreaker,none":    with(func(s *settings) { s.guards = []string{noGuard, goBreaker} }),
+		"-sink ./app.log":           with(func(s *settings) { s.sink, s.guards = endpoint{fileSink, "./app.log"}, []string{atomicBreaker} }),
+		"-sink ./a.log -guards all": with(func(s *settings) { s.sink = endpoint{fileSink, "./a.log"} }),
 	}
 	for line, want := range cases {
 		t.Run(line, func(t *testing.T) {
@@ -57,8 +58,9 @@ func TestBadFlags(t *testing.T) {
 		"-rate 1e3":             {`"1e3"`, "-rate", "100 to 100000"},
 		"-rate 100001":          {`"100001"`, "-rate", "100 to 100000"},
 		"-logger logrus":        {`"logrus"`, "-logger", "slog, zap, zerolog or all"},
-		"-guards ours,theirs":   {`"theirs"`, "-guards", "bare, failover, mutex, ours"},
-		"-guards ,":             {`""`, "-guards", "ours"},
+		"-guards none,theirs":   {`"theirs"`, "-guards", "none, failover, gobreaker, atomicbreaker"},
+		"-guards ours":          {`"ours"`, "-guards", "atomicbreaker"},
+		"-guards ,":             {`""`, "-guards", "atomicbreaker"},
 		"-sink localhost:1":     {`"localhost:1"`, "-sink", "http://"},
 		"-sink ftp://host":      {`"ftp://host"`, "-sink", "tcp://"},
 		"-sink syslog":          {`"syslog"`, "-sink", "syslog://"},
@@ -68,7 +70,23 @@ func TestBadFlags(t *testing.T) {
 		"-sink http://a:99999/": {`"http://a:99999/"`, "-sink", "1 to 65535"},
 		"-sink tcp://a":         {`"tcp://a"`, "-sink", "tcp://HOST:PORT"},
 		"-sink syslog://a:1/b":  {`"syslog://a:1/b"`, "-sink", "syslog://HOST:PORT"},
-		"-sink=":                {`""`, "-sink", "path of a file"},
+		"-sink foo":             {`"foo"`, "-sink", "./NAME", "file:///PATH", "http://"},
+		"-sink app.log":         {`"app.log"`, "-sink", "./NAME"},
+		"-sink foo:123":         {`"foo:123"`, "-sink", "tcp://HOST:PORT"},
+		"-sink udp://x:1":       {`"udp://x:1"`, "-sink", "tcp://HOST:PORT", "syslog://HOST:PORT"},
+		"-sink file:":           {`"file:"`, "-sink", "file:///PATH"},
+		"-sink file://":         {`"file://"`, "-sink", "file:///PATH"},
+		"-sink file://foo":      {`"file://foo"`, "-sink", "file:///PATH"},
+		"-sink file://host/foo": {`"file://host/foo"`, "-sink", "file:///PATH"},
+		"-sink ./":              {`"./"`, "-sink", "it is a folder"},
+		"-sink /":               {`"/"`, "-sink", "it is a folder"},
+		"-sink file:///":        {`"file:///"`, "-sink", "it is a folder"},
+		"-sink ./none/such":     {`"./none/such"`, "-sink", "no folder"},
+		"-sink /dev/null/":      {`"/dev/null/"`, "-sink", "no folder"},
+		"-sink a:1" + pushPath:  {`"a:1` + pushPath + `"`, "-sink", "no folder"},
+		"-sink /dev/null/x":     {`"/dev/null/x"`, "-sink", "no folder"},
+		"-sink TCP://a":         {`"TCP://a"`, "-sink", "tcp://HOST:PORT"},
+		"-sink=":                {`""`, "-sink", "./NAME"},
 		"-out=":                 {`""`, "-out", "folder"},
 		"-keep=perhaps":         {`"perhaps"`, "-keep", "true or false"},
 		"-rate":                 {"-rate", "argument"},
@@ -95,13 +113,15 @@ func TestHelp(t *testing.T) {
 	assert.Equal(t, exitOK, run(context.Background(), []string{"-h"}, &stdout, &stderr))
 	assert.Empty(t, stderr.String())
 	for _, name := range []string{
-		"-duration D", "4s to 10m (default 12s)", "-timeout D", "10ms to 10s (default 250ms)", "-goroutines N", "1 to 1024 (default 8)",
-		"-rate N", "100 to 100000 (default 2000)", "-logger NAME", "-guards LIST", "-sink WHERE", "-out DIR", "-keep", "-h", "Exit status",
-		"slog-multi", "gobreaker", "breakerio.Lane",
+		"-duration D", "4s to 10m (default 12s)", "-timeout D", "10ms to 10s", "(default 250ms)", "-goroutines N", "1 to 1024 (default 8)",
+		"-rate N", "100 to 100000", "(default 2000)", "-logger NAME", "-guards LIST", "-sink WHERE", "-out DIR", "-keep", "-h", "Exit status",
+		"none           no breaker: ", "failover       slog-multi failover: ", "gobreaker      sony/gobreaker", "atomicbreaker  breakerio.Writer",
+		"./NAME", "file:///PATH",
 	} {
 		assert.Contains(t, stdout.String(), name)
 	}
 	for line := range strings.Lines(stdout.String()) {
-		assert.LessOrEqual(t, len(line), 112, line)
+		assert.LessOrEqual(t, lipgloss.Width(strings.TrimSuffix(line, "\n")), 80, line)
+		assert.NotContains(t, line, "\t")
 	}
 }

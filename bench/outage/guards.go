@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"io"
 	"log/slog"
 	"time"
@@ -14,8 +15,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 )
 
-// The breakers of both guards that have one are set alike: short enough for several failed probes within some seconds.
-// A service would rather wait 30 s.
+// The breakers of both guards that have one are set alike. The recovery timeout lets several probes fail within seconds; a
+// service would choose 30 s.
 const (
 	failureThreshold = 5
 	recoveryTimeout  = 400 * time.Millisecond
@@ -29,51 +30,85 @@ const (
 	isHalfOpen = "half_open"
 )
 
-// guard is a way to bring records past a sink that may be out.
+// guard brings records past a sink that may be out.
 type guard struct {
-	logger    func(kind string) logFunc // a new logger of a kind, with the guard behind it
-	nextProbe func() time.Duration      // how long until the breaker lets a probe through; nil: it does not say
-	close     func()                    // nil: nothing to be done
+	// logger returns a new logger of a kind that so many goroutines share, with the guard behind it.
+	logger    func(kind string, goroutines int) logFunc
+	nextProbe func() time.Duration // how long until the breaker admits a probe; nil: it does not say
+	close     func()               // nil: there is nothing to close
 }
 
 // parts is what a guard is built from.
 type parts struct {
 	primary, fallback io.Writer
 	timeout           time.Duration        // how long a log call may wait for the sink
-	changed           func(to, why string) // to be called with each new state, in order; it must not block
+	changed           func(to, why string) // the guard calls it with each new state, in order; it does not block
+	diverted          func(reason)         // the guard calls it for each record that went to the fallback, if it knows why
 }
 
 // contender is a guard that can be built, so that every guard can have a sink and a breaker of its own.
 type contender struct {
-	name, about string
-	kinds       []string // of loggers that it works with
-	hasBreaker  bool
-	build       func(parts) guard
+	name  string // on the command line, and of the files
+	label string // in all that is shown
+	about string
+	kinds []string // of loggers that it works with
+
+	hasBreaker bool
+	hasLane    bool // a Lane limits how long a log call waits; behind the others the client's timeout does
+	hasReasons bool // it says why a record went to the fallback
+	build      func(parts) guard
 }
 
-const ours = "ours"
+// The names of the guards. The demo fails if atomicBreaker's run is wrong.
+const (
+	noGuard       = "none"
+	failover      = "failover"
+	goBreaker     = "gobreaker"
+	atomicBreaker = "atomicbreaker"
+)
 
 var contenders = []contender{
-	{"bare", "the client with its timeout, nothing else", loggerKinds, false, newBare},
-	{"failover", "github.com/samber/slog-multi Failover, to the fallback file", []string{"slog"}, false, newFailover},
-	{"mutex", "github.com/sony/gobreaker/v2 around the client, the fallback file on any error", loggerKinds, true, newMutexBreaker},
-	{ours, "breakerio.Writer over a breakerio.Lane, one per logger, one breaker", loggerKinds, true, newOurs},
+	{
+		name: noGuard, label: "no breaker", about: "the client with its timeout, nothing else",
+		kinds: loggerKinds, build: newNoBreaker,
+	}, {
+		name: failover, label: "slog-multi failover", about: "the sink first, on any error the fallback",
+		kinds: []string{"slog"}, build: newFailover,
+	}, {
+		name: goBreaker, label: "gobreaker", about: "sony/gobreaker around the client, fallback on any error",
+		kinds: loggerKinds, hasBreaker: true, build: newGobreaker,
+	}, {
+		name: atomicBreaker, label: "atomicbreaker", about: "breakerio.Writer and Lane, asynchronous probes",
+		kinds: loggerKinds, hasBreaker: true, hasLane: true, hasReasons: true, build: newAtomicBreaker,
+	},
 }
 
-func newBare(p parts) guard {
-	return guard{logger: func(kind string) logFunc { return newLogger(kind, p.primary) }}
+// laneHeadroom is how many times longer than the lane the client behind it waits. The lane limits what callers wait; the
+// client's timeout ends the requests that nobody waits for any more.
+const laneHeadroom = 10
+
+// clientTimeout is how long the client waits for the sink, if a log call may wait for timeout.
+func (c contender) clientTimeout(timeout time.Duration) time.Duration {
+	if c.hasLane {
+		return laneHeadroom * timeout
+	}
+	return timeout
+}
+
+func newNoBreaker(p parts) guard {
+	return guard{logger: func(kind string, _ int) logFunc { return newLogger(kind, p.primary) }}
 }
 
 // newFailover writes each record to the first handler that takes it. There is no state: every record asks the sink first.
 func newFailover(p parts) guard {
-	return guard{logger: func(string) logFunc {
+	return guard{logger: func(string, int) logFunc {
 		return newSlog(slogmulti.Failover()(slog.NewJSONHandler(p.primary, nil), slog.NewJSONHandler(p.fallback, nil)))
 	}}
 }
 
-// newMutexBreaker calls the sink through Execute, as that library is meant to be used. Its State method is not asked: it
-// moves an open breaker that is due to half-open, so looking would change what is seen.
-func newMutexBreaker(p parts) guard {
+// newGobreaker calls the sink through Execute, as that library is meant to be used. It never calls State, which moves an
+// open breaker that is due to half-open, so a look would change the run.
+func newGobreaker(p parts) guard {
 	breaker := gobreaker.NewCircuitBreaker[int](gobreaker.Settings{
 		Name:        "loki",
 		Timeout:     recoveryTimeout,
@@ -92,12 +127,13 @@ func newMutexBreaker(p parts) guard {
 		}
 		return n, nil
 	})
-	return guard{logger: func(kind string) logFunc { return newLogger(kind, guarded) }}
+	return guard{logger: func(kind string, _ int) logFunc { return newLogger(kind, guarded) }}
 }
 
-// newOurs gives each logger a Writer and a Lane of its own, so that loggers without a lock do not queue up behind each
-// other, and all of them the one breaker of the sink.
-func newOurs(p parts) guard {
+// newAtomicBreaker gives each logger a Writer and a Lane of its own, and all of them the one breaker of the sink. A lane is
+// as wide as its logger has callers in Write at once, so no caller waits for its turn, and in a hang each waits for one
+// timeout at most.
+func newAtomicBreaker(p parts) guard {
 	breaker := atomicbreaker.MustNew("loki",
 		atomicbreaker.WithFailureThreshold(failureThreshold),
 		atomicbreaker.WithRecoveryTimeout(recoveryTimeout),
@@ -105,10 +141,14 @@ func newOurs(p parts) guard {
 	)
 	var lanes []*breakerio.Lane
 	return guard{
-		logger: func(kind string) logFunc {
-			lane := breakerio.NewLane(p.primary, p.timeout)
+		logger: func(kind string, goroutines int) logFunc {
+			lane := breakerio.NewLane(p.primary, p.timeout, breakerio.WithWidth(writesAtOnce(kind, goroutines)))
 			lanes = append(lanes, lane)
-			return newLogger(kind, breakerio.NewWriter(breaker, lane, p.fallback, breakerio.WithRecordErrors(isRecordError)))
+			return newLogger(kind, breakerio.NewWriter(breaker, lane, p.fallback,
+				breakerio.WithAsyncProbes(),
+				breakerio.WithRecordErrors(isRecordError),
+				breakerio.WithOnDiverted(func(d breakerio.Diversion) { p.diverted(reasonOf(d)) }),
+			))
 		},
 		nextProbe: breaker.RetryAfter,
 		close: func() {
@@ -117,6 +157,23 @@ func newOurs(p parts) guard {
 			}
 		},
 	}
+}
+
+// reasonOf tells a failure of the sink from the lane's report that the sink hangs.
+func reasonOf(d breakerio.Diversion) reason {
+	switch d.Reason {
+	case breakerio.Rejected:
+		return rejected
+	case breakerio.Busy:
+		return busy
+	case breakerio.RecordError:
+		return recordError
+	case breakerio.Failed, breakerio.Panicked:
+	}
+	if errors.Is(d.Err, breakerio.ErrHung) {
+		return hung
+	}
+	return failed
 }
 
 // writerFunc is a function as an io.Writer.

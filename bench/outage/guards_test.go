@@ -4,7 +4,9 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -12,6 +14,9 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 )
 
 // scene is a guard between a sink that does as it is told and a fallback that keeps everything.
@@ -21,6 +26,7 @@ type scene struct {
 	answer   error // of the sink
 	fallback bytes.Buffer
 	states   []string
+	why      byReason
 	log      logFunc
 }
 
@@ -44,11 +50,12 @@ func newScene(t *testing.T, name, kind string) *scene {
 			fallback: &s.fallback,
 			timeout:  30 * time.Second,
 			changed:  func(to, _ string) { s.states = append(s.states, to) },
+			diverted: func(why reason) { s.why[why]++ },
 		})
 		if g.close != nil {
 			t.Cleanup(g.close)
 		}
-		s.log = g.logger(kind)
+		s.log = g.logger(kind, 1)
 		return s
 	}
 	t.Fatal("no guard is named", name)
@@ -78,10 +85,10 @@ func (s *scene) logs(t *testing.T, n int) (tried, diverted int) {
 func TestGuardsOfASinkThatIsOut(t *testing.T) {
 	const records = 20
 	for name, want := range map[string]struct{ tried, diverted int }{
-		"bare":     {records, 0},
-		"failover": {records, records},
-		"mutex":    {failureThreshold, records},
-		ours:       {failureThreshold, records},
+		noGuard:       {records, 0},
+		failover:      {records, records},
+		goBreaker:     {failureThreshold, records},
+		atomicBreaker: {failureThreshold, records},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -112,7 +119,7 @@ func TestGuardsOfARecordThatIsRefused(t *testing.T) {
 				s.answer = &statusError{http.StatusBadRequest, "too long"}
 				tried, diverted := s.logs(t, records)
 				assert.Equal(t, records, tried)
-				assert.Equal(t, map[bool]int{true: 0, false: records}[c.name == "bare"], diverted)
+				assert.Equal(t, map[bool]int{true: 0, false: records}[c.name == noGuard], diverted)
 				assert.Empty(t, s.states)
 			})
 		})
@@ -132,34 +139,116 @@ func TestGuardsServeEveryLoggerThatTheyName(t *testing.T) {
 	}
 }
 
-// The sink never returns: one timeout, and the fallback has every record.
-func TestOursOfASinkThatNeverReturns(t *testing.T) {
+// hangs is what a hang of three seconds costs the callers of a guard, in virtual time.
+type hangs struct {
+	states  []string
+	why     byReason
+	waits   []int         // of each goroutine, its calls that took any time
+	longest time.Duration // of those that began after the breaker had opened
+	kept    contents      // in the fallback
+}
+
+// hang3s has goroutines log every 10 ms for three seconds, to a sink that answers nothing. Its client gives up as in a trial.
+func hang3s(t *testing.T, name, kind string, timeout time.Duration, goroutines int) (h hangs) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		const timeout = 20 * time.Millisecond
-		release := make(chan struct{})
+		c := contenders[slices.IndexFunc(contenders, func(c contender) bool { return c.name == name })]
+		var mu sync.Mutex
 		var fallback bytes.Buffer
-		var states []string
-		g := newOurs(parts{
-			primary:  writerFunc(func(p []byte) (int, error) { <-release; return len(p), nil }),
-			fallback: &fallback,
-			timeout:  timeout,
-			changed:  func(to, _ string) { states = append(states, to) },
+		locked := func(f func()) { mu.Lock(); defer mu.Unlock(); f() }
+		isOpened := false
+		g := c.build(parts{
+			primary: writerFunc(func([]byte) (int, error) { time.Sleep(c.clientTimeout(timeout)); return 0, errSink }),
+			fallback: writerFunc(func(p []byte) (n int, err error) {
+				locked(func() { n, err = fallback.Write(p) })
+				return n, err
+			}),
+			timeout: timeout,
+			changed: func(to, _ string) {
+				locked(func() { h.states, isOpened = append(h.states, to), true })
+			},
+			diverted: func(why reason) { locked(func() { h.why[why]++ }) },
 		})
-		defer g.close()
-		defer close(release)
-		log := g.logger("slog")
-		began := time.Now()
-		for seq := range uint64(failureThreshold) { // a hang is one failure per timeout
-			log(seq)
-			time.Sleep(timeout)
+		log := g.logger(kind, goroutines)
+		h.waits = make([]int, goroutines)
+		const calls = 300
+		var wg sync.WaitGroup
+		for id := range goroutines {
+			wg.Go(func() {
+				for i := range calls {
+					time.Sleep(time.Until(time.Now().Truncate(10 * time.Millisecond).Add(10*time.Millisecond + time.Duration(id))))
+					var opened bool
+					locked(func() { opened = isOpened })
+					began := time.Now()
+					log(uint64(id*calls + i))
+					locked(func() {
+						if took := time.Since(began); took > 0 {
+							h.waits[id]++
+							if opened {
+								h.longest = max(h.longest, took)
+							}
+						}
+					})
+				}
+			})
 		}
-		assert.Equal(t, (failureThreshold+1)*timeout, time.Since(began))
-		assert.Equal(t, []string{isOpen}, states)
-		assert.Equal(t, recoveryTimeout-timeout, g.nextProbe())
-		found, err := readRecords(&fallback, make(tally, failureThreshold), time.Second)
+		wg.Wait()
+		if g.close != nil {
+			g.close()
+		}
+		time.Sleep(laneHeadroom * timeout) // the client gives up what it had begun
+		seen := make(tally, goroutines*calls)
+		found, err := readRecords(&fallback, seen, time.Second)
 		require.NoError(t, err)
-		assert.Equal(t, contents{records: failureThreshold}, found)
+		missing, _ := seen.missing()
+		assert.Zero(t, missing)
+		h.kept = found
 	})
+	return h
+}
+
+// In a hang each caller of atomicbreaker waits for one timeout, whatever the logger, and none at all once the breaker is open:
+// nobody waits for a probe.
+func TestAtomicBreakerOfASinkThatHangs(t *testing.T) {
+	const timeout = 100 * time.Millisecond
+	// Virtual time stands still while a goroutine waits for a mutex, such as slog's.
+	for kind, goroutines := range map[string]int{"slog": 1, "zap": 8, "zerolog": 8} {
+		t.Run(kind, func(t *testing.T) {
+			h := hang3s(t, atomicBreaker, kind, timeout, goroutines)
+			assert.Zero(t, h.longest)
+			for id, waits := range h.waits {
+				assert.LessOrEqual(t, waits, 1, id)
+			}
+			assert.Equal(t, []string{isOpen, isHalfOpen, isOpen}, h.states[:3])
+			assert.EqualValues(t, failureThreshold, h.why[hung], "one a timeout")
+			assert.Zero(t, h.why[failed])
+			assert.Positive(t, h.why[busy])
+			assert.Positive(t, h.why[rejected])
+			assert.EqualValues(t, h.kept.records, h.why.sum(), "each record for one reason")
+			assert.Zero(t, h.kept.torn)
+		})
+	}
+}
+
+// The same for gobreaker: the callers of the probes wait as long as the sink's client does.
+func TestGobreakerOfASinkThatHangs(t *testing.T) {
+	const timeout = 100 * time.Millisecond
+	h := hang3s(t, goBreaker, "zap", timeout, 8)
+	assert.Equal(t, timeout, h.longest)
+	assert.Zero(t, h.why.sum(), "it does not say")
+}
+
+func TestReasonOf(t *testing.T) {
+	for want, d := range map[reason]breakerio.Diversion{
+		rejected:    {Reason: breakerio.Rejected, Err: atomicbreaker.ErrRejected},
+		failed:      {Reason: breakerio.Failed, Err: errSink},
+		hung:        {Reason: breakerio.Failed, Err: fmt.Errorf("lane: %w", breakerio.ErrHung)},
+		busy:        {Reason: breakerio.Busy, Err: breakerio.ErrBusy},
+		recordError: {Reason: breakerio.RecordError, Err: errSink},
+	} {
+		assert.Equal(t, want, reasonOf(d), reasonNames[want])
+	}
+	assert.Equal(t, failed, reasonOf(breakerio.Diversion{Reason: breakerio.Panicked, Err: errSink}))
 }
 
 func TestTrialDealsOutTheLoggers(t *testing.T) {
@@ -174,10 +263,18 @@ func TestTrialDealsOutTheLoggers(t *testing.T) {
 			default:
 				assert.Equal(t, []string{asked}, tr.usedKinds(), c.name)
 			}
-			made := 0
-			tr.guard = guard{logger: func(string) logFunc { made++; return func(uint64) {} }}
+			made, shared := 0, 0
+			tr.guard = guard{logger: func(_ string, goroutines int) logFunc {
+				made, shared = made+1, shared+goroutines
+				return func(uint64) {}
+			}}
 			assert.Len(t, tr.loggers(), s.goroutines)
 			assert.Equal(t, len(tr.usedKinds()), made, "one of each kind, shared")
+			assert.Equal(t, s.goroutines, shared, "each goroutine by one logger")
+
+			tr.goroutines, made, shared = 1, 0, 0
+			assert.Len(t, tr.loggers(), 1)
+			assert.Equal(t, []int{1, 1}, []int{made, shared}, "no logger that nobody uses")
 		}
 	}
 }

@@ -13,8 +13,17 @@ import (
 )
 
 // loggerKinds are the loggers that the demo knows. One of each serves all the goroutines that use its kind, as in an
-// application; so behind slog, whose handlers hold a mutex while they write, they wait for each other.
+// application. Behind slog, whose handlers hold a mutex while they write, they wait for each other.
 var loggerKinds = []string{"slog", "zap", "zerolog"}
+
+// writesAtOnce is how many of the goroutines that share a logger can be in its Write at once. A handler of slog holds a
+// mutex while it writes; zap and zerolog take none.
+func writesAtOnce(kind string, goroutines int) int {
+	if kind == "slog" {
+		return 1
+	}
+	return goroutines
+}
 
 // logFunc logs record number seq.
 type logFunc func(seq uint64)

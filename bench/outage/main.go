@@ -114,7 +114,7 @@ func runTrials(ctx context.Context, s settings, dir string, stdout io.Writer) (r
 			err = r.problem()
 		}
 		if err != nil {
-			problems = errors.Join(problems, fmt.Errorf("%s: %w", c.name, err))
+			problems = errors.Join(problems, fmt.Errorf("%s: %w", c.label, err))
 		}
 		if r.recorder != nil {
 			results = append(results, r)

@@ -81,7 +81,7 @@ func summary(results []result) string {
 	parts := make([]string, len(results))
 	for i, r := range results {
 		took, c := r.during(hang)
-		parts[i] = fmt.Sprintf("%s lost %d of %d records", r.name, r.verdict.lost, r.verdict.offered)
+		parts[i] = fmt.Sprintf("%s lost %d of %d records", r.label, r.verdict.lost, r.verdict.offered)
 		if took > 0 {
 			parts[i] += fmt.Sprintf(" and came to %.0f log calls/s in the hang", perSecond(c.returned, took))
 		}
@@ -167,7 +167,7 @@ func (d *drawing) row(y int, r result) {
 			d.rect(d.x(from), float64(y), d.x(to)-d.x(from), bandTop+bandHeight-float64(y), "down")
 		}
 	}
-	d.text(8, float64(y)+14, "name", r.name)
+	d.text(8, float64(y)+14, "name", r.label)
 	d.text(8, float64(y)+31, map[bool]string{true: "small bad", false: "small"}[r.verdict.lost > 0], fmt.Sprintf("lost %d", r.verdict.lost))
 	if took, c := r.during(hang); took > 0 {
 		d.text(8, float64(y)+46, "small", "in the hang")

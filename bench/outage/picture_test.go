@@ -18,7 +18,7 @@ import (
 
 // drawnRun is a run with two seconds of samples and an outage of the breaker.
 func drawnRun() result {
-	r := ran(ours, counts{returned: 6000, diverted: 6000})
+	r := ran(atomicBreaker, counts{returned: 6000, diverted: 6000})
 	r.verdict.lost = 3
 	for i := range uint64(20) {
 		r.samples = append(r.samples, sample{time.Duration(i) * 100 * time.Millisecond, counts{returned: 200 * i, acknowledged: 150 * i, diverted: 40 * i}})
@@ -30,7 +30,7 @@ func drawnRun() result {
 }
 
 func TestPictureIsWellFormed(t *testing.T) {
-	for name, results := range map[string][]result{"empty": nil, "one": {drawnRun()}, "two": {ran("bare", counts{}), drawnRun()}} {
+	for name, results := range map[string][]result{"empty": nil, "one": {drawnRun()}, "two": {ran(noGuard, counts{}), drawnRun()}} {
 		t.Run(name, func(t *testing.T) {
 			image := string(picture(defaults(), results))
 			decoder := xml.NewDecoder(strings.NewReader(image))
@@ -46,7 +46,7 @@ func TestPictureIsWellFormed(t *testing.T) {
 			assert.Contains(t, image, "@media (prefers-color-scheme:dark)")
 			assert.NotContains(t, image, "href", "it refers to nothing outside")
 			for _, r := range results {
-				assert.Contains(t, image, ">"+r.name+"<")
+				assert.Contains(t, image, ">"+r.label+"<")
 			}
 			assert.Equal(t, image, string(picture(defaults(), results)), "the same run is the same picture")
 		})
@@ -55,7 +55,7 @@ func TestPictureIsWellFormed(t *testing.T) {
 
 // Each class that is drawn with has a colour in both schemes.
 func TestPictureHasAColourForEverything(t *testing.T) {
-	image := string(picture(defaults(), []result{ran("bare", counts{}), drawnRun()}))
+	image := string(picture(defaults(), []result{ran(noGuard, counts{}), drawnRun()}))
 	light, dark, found := strings.Cut(pictureStyle, "@media")
 	require.True(t, found)
 	for _, match := range regexp.MustCompile(`<(?:rect|path|line)[^>]* class="(\w+)"`).FindAllStringSubmatch(image, -1) {
@@ -78,7 +78,7 @@ func TestPictureShowsTheBreakerAndTheOutages(t *testing.T) {
 	assert.InDelta(t, 3*second, width(isOpen), 0.2, "from 2 s to 5 s")
 	assert.InDelta(t, 9*second, width(isClosed), 0.2)
 	assert.Equal(t, 2, strings.Count(image, `class="down"`), "the hang and the death")
-	for _, text := range []string{"sink hangs", "sink dead", "restarted", ">lost 3<", ">2000 calls/s<", "ours lost 3 of"} {
+	for _, text := range []string{"sink hangs", "sink dead", "restarted", ">lost 3<", ">2000 calls/s<", "atomicbreaker lost 3 of"} {
 		assert.Contains(t, image, text)
 	}
 }

@@ -10,8 +10,8 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// recorder keeps what one guard's run was like: how long its log calls took, by phase and over time, when its breaker
-// changed, and what was counted when. All times are since its start.
+// recorder measures one guard's run: how long its log calls took, by phase and over time, when its breaker changed, and
+// what was counted when. All times are since its start.
 type recorder struct {
 	start  time.Time
 	counts func() counts
@@ -26,6 +26,9 @@ type recorder struct {
 	changes []change
 	samples []sample
 	peaks   [phases]footprint
+
+	opened     [phases]time.Duration // when the breaker first opened in a phase; 0: it did not
+	onceOpened [phases]time.Duration // the slowest call of the phase that was due after that
 }
 
 // mark is a moment, and what had been counted until then. The zero mark did not come.
@@ -105,6 +108,9 @@ func (r *recorder) record(due, back time.Duration) {
 		p = next
 	}
 	_ = r.calls[p].RecordValue(took.Nanoseconds()) // in range, so never an error
+	if r.opened[p] > 0 && due >= r.opened[p] {
+		r.onceOpened[p] = max(r.onceOpened[p], took)
+	}
 	at := int(due / r.slice)
 	for len(r.slices) <= at {
 		r.slices = append(r.slices, nil)
@@ -122,6 +128,9 @@ func (r *recorder) change(to, why string) change {
 	defer r.mu.Unlock()
 	c := change{r.since(), to, why, r.counts().probes}
 	r.changes = append(r.changes, c)
+	if to == isOpen && r.opened[r.phase] == 0 {
+		r.opened[r.phase] = c.at
+	}
 	return c
 }
 

@@ -6,24 +6,35 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
+	"unicode/utf8"
 )
 
 // introduce says what will happen.
 func introduce(w io.Writer, s settings) {
-	say(w, "load      %d goroutines log %d records/s, with %s, for %s behind each of: %s\n",
-		s.goroutines, s.rate, s.loggerNames(), brief(s.duration), strings.Join(s.guards, ", "))
+	say(w, "load      %d goroutines log %d records/s with %s for %s\n", s.goroutines, s.rate, s.loggerNames(), brief(s.duration))
+	say(w, "guards    %s\n", strings.Join(s.labels(), ", "))
 	if s.sink.kind == embeddedSink {
-		say(w, "sink      a process that takes a record as Loki does, stores it, then answers 204; one for each guard\n")
-		say(w, "schedule  hangs after %s, goes on after %s, is killed after %s, comes back after %s\n",
+		say(w, "sink      a process that takes a record as Loki does, stores it, then answers 204\n")
+		say(w, "schedule  hangs after %s, goes on after %s, is killed after %s, is back after %s\n",
 			brief(hang.at(s.duration)), brief(resumed.at(s.duration)), brief(dead.at(s.duration)), brief(restarted.at(s.duration)))
 	} else {
-		say(w, "sink      %s, yours to stop and start while this runs\n", s.sink.where)
+		say(w, "sink      %s\n          It is yours to stop and start while this runs.\n", s.sink.where)
 	}
-	say(w, "guards    a log call waits %s for the sink; breakers open after %d failures in a row and probe after %s\n\n",
-		brief(s.timeout), failureThreshold, recoveryTimeout)
+	say(w, "breakers  open after %d failures in a row, probe after %s; a call waits at most %s\n\n",
+		failureThreshold, recoveryTimeout, brief(s.timeout))
+}
+
+// labels are those of the guards that were asked for.
+func (s settings) labels() (labels []string) {
+	for _, c := range contenders {
+		if slices.Contains(s.guards, c.name) {
+			labels = append(labels, c.label)
+		}
+	}
+	return labels
 }
 
 func (s settings) loggerNames() string {
@@ -35,20 +46,13 @@ func (s settings) loggerNames() string {
 
 // report prints what the run has shown: the log calls, the breakers' part, and the verdict on the records last.
 func report(w io.Writer, s settings, results []result) {
-	say(w, "%s/%s %s, GOMAXPROCS %d; the guards ran one after the other, each alone\n\n", runtime.GOOS, runtime.GOARCH, runtime.Version(), runtime.GOMAXPROCS(0))
+	say(w, "%s/%s %s, GOMAXPROCS %d; the guards ran one after the other, each alone\n\n",
+		runtime.GOOS, runtime.GOARCH, runtime.Version(), runtime.GOMAXPROCS(0))
 	reportCalls(w, s, results)
 	if s.sink.kind == embeddedSink {
 		reportOutages(w, results)
 	}
-	table(w, append([]string{"verdict"}, verdictColumns...), func(row func(...string)) {
-		for _, r := range results {
-			row(append([]string{r.name}, r.verdict.cells()...)...)
-		}
-	})
-	say(w, "\n%s.\n", s.sink.meaning())
-	if s.sink.kind == embeddedSink {
-		say(w, "duplicated: copies beyond the first. late: stored by the sink more than %s after they were sent.\n", brief(s.timeout))
-	}
+	reportVerdict(w, s, results)
 	for _, r := range results {
 		for _, note := range r.notes() {
 			say(w, "%s.\n", note)
@@ -58,80 +62,183 @@ func report(w io.Writer, s settings, results []result) {
 
 // reportCalls is about the loggers' callers.
 func reportCalls(w io.Writer, s settings, results []result) {
-	columns := []string{"log calls", "phase", "calls/s", "primary/s", "fallback/s", "p50", "p99", "p99.9", "max"}
-	table(w, columns, func(row func(...string)) {
-		for _, r := range results {
-			name := r.name
-			for p := range phases {
-				took, c := r.during(p)
-				if took == 0 {
-					continue
-				}
-				called := phaseNames[p]
-				if s.sink.kind != embeddedSink {
-					called = "whole run"
-				}
-				quantile := func(q float64) string {
-					if r.calls[p].TotalCount() == 0 {
-						return "-"
-					}
-					return brief(time.Duration(r.calls[p].ValueAtQuantile(q)))
-				}
-				row(name, called, number(perSecond(c.returned, took)), number(perSecond(c.acknowledged, took)), number(perSecond(c.diverted, took)),
-					quantile(50), quantile(99), quantile(99.9), quantile(100))
-				name = ""
+	rows := [][]string{{"log calls", "calls/s", "primary/s", "fallback/s", "p50", "p99", "p99.9", "max"}}
+	for _, r := range results {
+		rows = append(rows, []string{r.label})
+		for p := range phases {
+			took, c := r.during(p)
+			if took == 0 {
+				continue
 			}
+			called := phaseNames[p]
+			if s.sink.kind != embeddedSink {
+				called = "whole run"
+			}
+			quantile := func(q float64) string {
+				if r.calls[p].TotalCount() == 0 {
+					return "-"
+				}
+				return brief(time.Duration(r.calls[p].ValueAtQuantile(q)))
+			}
+			rows = append(rows, []string{
+				"  " + called, number(perSecond(c.returned, took)), number(perSecond(c.acknowledged, took)),
+				number(perSecond(c.diverted, took)), quantile(50), quantile(99), quantile(99.9), quantile(100),
+			})
 		}
-	})
-	say(w, "\nA call is measured from when it was due on a schedule made before the run, also if the one before it made it late,\nand counts for the phase that it was due in; the rates count the calls that came back in a phase.\n\n")
+	}
+	table(w, rows)
+	say(w, `
+A call is measured from when it was due on a schedule made before the run, also
+if the call before it made it late, and counts for the phase that it was due in.
+The rates count the calls that came back in a phase.
+
+`)
 }
 
-// reportOutages is about the sink, and what it cost to guard it.
+// reportOutages is about the breakers, and what it cost to guard the sink.
 func reportOutages(w io.Writer, results []result) {
-	columns := []string{
-		"outages", "hang to open", "resumed to closed", "kill to open", "restart to closed",
-		"tried while down", "probes", "goroutines*", "RSS MiB*",
-	}
-	table(w, columns, func(row func(...string)) {
-		for _, r := range results {
-			after := func(state string, p phase) string {
-				if !r.hasBreaker {
-					return noBreaker
-				}
-				d, ok := r.until(state, p)
-				if !ok {
-					return "not seen"
-				}
-				return brief(d)
+	after := func(state string, p phase) func(result) string {
+		return func(r result) string {
+			if !r.hasBreaker {
+				return noBreaker
 			}
-			probes := noBreaker
-			if r.hasBreaker {
-				probes = fmt.Sprint(r.whileDown().probes)
+			d, ok := r.until(state, p)
+			if !ok {
+				return "not seen"
 			}
-			before, hung := r.peaks[healthy], r.peaks[hang]
-			row(r.name, after(isOpen, hang), after(isClosed, resumed), after(isOpen, dead), after(isClosed, restarted),
-				fmt.Sprint(r.whileDown().tried), probes, fmt.Sprintf("%d → %d", before.goroutines, hung.goroutines),
-				fmt.Sprintf("%s → %s", mebibytes(before.rss), mebibytes(hung.rss)))
+			return brief(d)
 		}
+	}
+	sideBySide(w, "outages", results, []measure{
+		{"hang to open", after(isOpen, hang)},
+		{"slowest call then*", func(r result) string {
+			if _, opened := r.until(isOpen, hang); !opened {
+				return noBreaker
+			}
+			return brief(r.onceOpened[hang])
+		}},
+		{"resumed to closed", after(isClosed, resumed)},
+		{"kill to open", after(isOpen, dead)},
+		{"restart to closed", after(isClosed, restarted)},
+		{"tried while down", func(r result) string { return fmt.Sprint(r.whileDown().tried) }},
+		{"probes while down", func(r result) string {
+			if !r.hasBreaker {
+				return noBreaker
+			}
+			return fmt.Sprint(r.whileDown().probes)
+		}},
+		{"goroutines**", func(r result) string {
+			return fmt.Sprintf("%d → %d", r.peaks[healthy].goroutines, r.peaks[hang].goroutines)
+		}},
+		{"RSS MiB**", func(r result) string {
+			return fmt.Sprintf("%s → %s", mebibytes(r.peaks[healthy].rss), mebibytes(r.peaks[hang].rss))
+		}},
 	})
-	say(w, "\n* at most, while healthy → in the hang; RSS is the whole demo's, with what was measured of the guards before.\ntried: records that the client took to the sink while it was down, probes among them.\n\n")
+	say(w, `
+*  Of the log calls that were due in the hang after the breaker had opened.
+** At most, while healthy → in the hang. RSS is the whole demo's, with what was
+   measured of the guards before.
+tried: records that the client took to the sink while it was down, with probes.
+
+`)
 }
 
-// table prints columns: the first to the left, as its words are, the others to the right, as numbers are.
-func table(w io.Writer, columns []string, rows func(row func(...string))) {
-	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	var width int
-	var lines [][]string
-	row := func(cells ...string) {
-		lines = append(lines, cells)
-		width = max(width, len(cells[0]))
+// reportVerdict is about the records.
+func reportVerdict(w io.Writer, s settings, results []result) {
+	count := func(of func(verdict) int) func(result) string {
+		return func(r result) string { return fmt.Sprint(of(r.verdict)) }
 	}
-	row(columns...)
-	rows(row)
-	for _, cells := range lines {
-		say(out, "%-*s\t%s\t\n", width, cells[0], strings.Join(cells[1:], "\t"))
+	measures := []measure{
+		{"offered", count(func(v verdict) int { return v.offered })},
+		{"primary", count(func(v verdict) int { return v.primary.records })},
+		{"fallback", count(func(v verdict) int { return v.fallback.records })},
 	}
-	_ = out.Flush()
+	var why byReason
+	for _, r := range results {
+		if r.hasReasons {
+			why = r.why
+		}
+	}
+	if why.sum() > 0 {
+		for _, of := range why.shown() {
+			measures = append(measures, measure{"  " + reasonNames[of], func(r result) string {
+				if !r.hasReasons {
+					return "-"
+				}
+				return fmt.Sprint(r.why[of])
+			}})
+		}
+	}
+	measures = append(measures,
+		measure{"lost", count(func(v verdict) int { return v.lost })},
+		measure{"duplicated", count(func(v verdict) int { return v.duplicated })},
+	)
+	if s.sink.kind == embeddedSink {
+		measures = append(measures, measure{"late", count(func(v verdict) int { return v.primary.late })})
+	}
+	sideBySide(w, "verdict", results, measures)
+	say(w, "\n%s.\n", s.sink.meaning())
+	say(w, "offered + duplicated = primary + fallback + lost. duplicated: copies beyond the\nfirst, of probes and of late records.")
+	if s.sink.kind == embeddedSink {
+		say(w, " late: stored more than %s after it was sent.", brief(s.timeout))
+	}
+	say(w, "\n")
+	if why.sum() > 0 {
+		say(w, "%s", `Below fallback: why, where the guard says so. rejected: by the breaker; failed:
+the client returned an error; hung: no answer within the timeout, a failure that
+the lane reports once per timeout; busy: the same, when it was reported already.
+`)
+	}
+}
+
+// measure is a row of a table that has a column for each guard.
+type measure struct {
+	name string
+	of   func(result) string
+}
+
+// sideBySide prints a table with a column for each guard.
+func sideBySide(w io.Writer, title string, results []result, measures []measure) {
+	first, second := []string{title}, []string{""}
+	for _, r := range results {
+		above, below, _ := strings.Cut(r.label, " ")
+		first, second = append(first, above), append(second, below)
+	}
+	rows := [][]string{first, second}
+	if strings.Join(second, "") == "" {
+		rows = rows[:1]
+	}
+	for _, m := range measures {
+		row := []string{m.name}
+		for _, r := range results {
+			row = append(row, m.of(r))
+		}
+		rows = append(rows, row)
+	}
+	table(w, rows)
+}
+
+// table prints columns: the first to the left, as its words are, the others to the right, as numbers are. A row of one cell
+// is a heading and widens no column.
+func table(w io.Writer, rows [][]string) {
+	var widths []int
+	for _, row := range rows {
+		for i, cell := range row {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			if len(row) > 1 {
+				widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+			}
+		}
+	}
+	for _, row := range rows {
+		line := fmt.Sprintf("%-*s", widths[0], row[0])
+		for i, cell := range row[1:] {
+			line += fmt.Sprintf("  %*s", widths[i+1], cell)
+		}
+		say(w, "  %s\n", strings.TrimRight(line, " "))
+	}
 }
 
 func number(f float64) string { return fmt.Sprintf("%.0f", f) }

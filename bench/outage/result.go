@@ -16,12 +16,14 @@ type result struct {
 	loggers []string
 	verdict verdict
 	*recorder
-	behind uint64 // calls that were due at the end, and never made
+	behind uint64   // calls that were due at the end, and never made
+	why    byReason // of the records in the fallback, if hasReasons
 }
 
 // judge looks for every record that was offered.
 func (t *trial) judge() (result, error) {
 	r := result{settings: t.settings, contender: t.contender, loggers: t.usedKinds(), recorder: t.recorder, behind: t.load.behind.Load()}
+	r.why = t.counters.now().reasons
 	seen := make(tally, t.counters.offered.Load())
 	var v verdict
 	var err error
@@ -29,7 +31,8 @@ func (t *trial) judge() (result, error) {
 		return r, fmt.Errorf("read the fallback back: %w", err)
 	}
 	if t.sink.kind != embeddedSink {
-		r.verdict = v.believing(seen, t.counters.acknowledged.Load())
+		v.believed, v.primary.records = true, t.taken.mergeInto(seen)
+		r.verdict = v.from(seen)
 		return r, nil
 	}
 	if v.primary, err = readBack(t.sinkFile, seen, t.timeout); err != nil {
@@ -64,12 +67,12 @@ func (r result) whileDown() (sum counts) {
 
 // isWrong says whether the files of the run are worth keeping: as evidence.
 func (r result) isWrong() bool {
-	return r.verdict.foreign() > 0 || r.name == ours && r.verdict.lost != 0
+	return r.verdict.foreign() > 0 || r.name == atomicBreaker && r.verdict.lost != 0
 }
 
-// problem is what makes the demo fail. The other guards may lose what they like; that is what they are here to show.
+// problem is what makes the demo fail. What the other guards lose is a finding, not a failure.
 func (r result) problem() error {
-	if r.name != ours && r.verdict.foreign() == 0 {
+	if r.name != atomicBreaker && r.verdict.foreign() == 0 {
 		return nil
 	}
 	if text := r.verdict.problem(); text != "" {
@@ -87,10 +90,10 @@ func (r result) problem() error {
 // notes are what a reader of the tables should know about this run.
 func (r result) notes() (notes []string) {
 	if r.logger != r.loggers[0] && !slices.Equal(r.loggers, loggerKinds) {
-		notes = append(notes, fmt.Sprintf("%s is for %s alone, so all its goroutines log with that", r.name, r.loggers[0]))
+		notes = append(notes, fmt.Sprintf("%s is for %s alone, so all its goroutines log with that", r.label, r.loggers[0]))
 	}
 	if r.behind > 0 {
-		notes = append(notes, fmt.Sprintf("%s: %d more records were due by the end; the goroutines that should have logged them were waiting", r.name, r.behind))
+		notes = append(notes, fmt.Sprintf("%s: %d more records were due by the end; their goroutines were waiting", r.label, r.behind))
 	}
 	return notes
 }

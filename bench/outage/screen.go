@@ -27,6 +27,8 @@ type status struct {
 	p99                        time.Duration
 	failures                   uint64        // records that the sink did not take, so far
 	nextProbe                  time.Duration // negative: the guard knows of none
+	hasReasons                 bool          // the guard says why records went to the fallback
+	why, whySoFar              byReason      // since the last look; since the beginning
 }
 
 // plainLines prints a line a second, and the events between them as they come. Events are queued, because they come from within

@@ -15,7 +15,7 @@ import (
 )
 
 var shown = status{
-	guard: ours, at: 3 * time.Second, of: 12 * time.Second, phase: "hang", state: isOpen,
+	guard: atomicBreaker, at: 3 * time.Second, of: 12 * time.Second, phase: "hang", state: isOpen,
 	primary: 1, fallback: 1999, nowhere: 0, p99: 251 * time.Millisecond, failures: 7, nextProbe: 120 * time.Millisecond,
 }
 
@@ -26,7 +26,7 @@ func TestPlainLines(t *testing.T) {
 	s.show(shown)
 	s.event(4*time.Second, "breaker closed")
 	other := shown
-	other.guard, other.nextProbe = "bare", -1
+	other.guard, other.nextProbe = noGuard, -1
 	s.show(other)
 	s.close()
 	lines := strings.Split(out.String(), "\n")
@@ -49,7 +49,7 @@ func TestDashboardShowsTheStatus(t *testing.T) {
 	assert.Empty(t, view{}.View(), "nothing yet")
 	model, _ := view{}.Update(shown)
 	text := model.View()
-	for _, part := range []string{ours, "3.0s of 12s", "hang", "open", "next probe 0.12s", "1999/s", "p99 251ms", "failures 7"} {
+	for _, part := range []string{atomicBreaker, "3.0s of 12s", "hang", "open", "next probe 0.12s", "1999/s", "p99 251ms", "failures 7"} {
 		assert.Contains(t, text, part)
 	}
 	full, rest, _ := strings.Cut(text, "nowhere")

@@ -23,15 +23,16 @@ type trial struct {
 	recorder *recorder
 	load     load
 	guard    guard
-	closed   chan struct{} // takes a value when the breaker has closed
-	process  *sinkProcess  // nil while the sink is dead, and always with somebody's own endpoint
-	addr     string        // of the dead sink: the next one gets it
+	closed   chan struct{}     // takes a value when the breaker has closed
+	process  *sinkProcess      // nil while the sink is dead, and always with somebody's own endpoint
+	taken    *acknowledgements // nil unless the endpoint is somebody's own
+	addr     string            // of the dead sink: the next one gets it
 
 	sinkFile, fallbackFile string
 }
 
 func newTrial(s settings, c contender, dir string, on screen) *trial {
-	return &trial{
+	t := &trial{
 		settings:     s,
 		contender:    c,
 		screen:       on,
@@ -39,6 +40,10 @@ func newTrial(s settings, c contender, dir string, on screen) *trial {
 		sinkFile:     filepath.Join(dir, c.name+".sink"),
 		fallbackFile: filepath.Join(dir, c.name+".fallback.jsonl"),
 	}
+	if s.sink.kind != embeddedSink {
+		t.taken = &acknowledgements{}
+	}
+	return t
 }
 
 // run goes through the whole trial. It ends early, but with a verdict, when ctx does. An error means that there is no
@@ -57,7 +62,7 @@ func (t *trial) run(ctx context.Context) (result, error) {
 		defer t.stopSink()
 		sink = endpoint{kind: lokiSink, where: t.process.url()}
 	}
-	client, err := sink.open(t.name, t.goroutines, t.timeout)
+	client, err := sink.open(t.name, t.goroutines, t.clientTimeout(t.timeout))
 	if err != nil {
 		return result{}, err
 	}
@@ -66,13 +71,14 @@ func (t *trial) run(ctx context.Context) (result, error) {
 	debug.FreeOSMemory() // what the last guard left behind is not this one's weight
 	t.recorder = newRecorder(t.duration, t.counters.now)
 	t.guard = t.build(parts{
-		primary:  countedPrimary{client, &t.counters},
+		primary:  countedPrimary{client, &t.counters, t.taken},
 		fallback: countedFallback{fallback, &t.counters},
 		timeout:  t.timeout,
 		changed:  t.changed,
+		diverted: func(why reason) { t.counters.reasons[why].Add(1) },
 	})
 	t.load = load{loggers: t.loggers(), rate: t.rate, counters: &t.counters, recorder: t.recorder}
-	t.screen.event(0, fmt.Sprintf("%s: %s", t.name, t.about))
+	t.screen.event(0, fmt.Sprintf("%s: %s", t.label, t.about))
 	scheduleErr := t.play(ctx)
 	if t.guard.close != nil {
 		t.guard.close()
@@ -87,12 +93,13 @@ func (t *trial) run(ctx context.Context) (result, error) {
 	return r, err
 }
 
-// loggers deals the loggers out to the goroutines: one of each kind, shared by those of its turn.
+// loggers deals the loggers out to the goroutines: one of each kind, shared by every goroutine whose turn it is.
 func (t *trial) loggers() []logFunc {
 	kinds := t.usedKinds()
+	kinds = kinds[:min(len(kinds), t.goroutines)]
 	made := make([]logFunc, len(kinds))
 	for i, kind := range kinds {
-		made[i] = t.guard.logger(kind)
+		made[i] = t.guard.logger(kind, (t.goroutines-i+len(kinds)-1)/len(kinds))
 	}
 	all := make([]logFunc, t.goroutines)
 	for i := range all {
@@ -186,19 +193,20 @@ func (t *trial) watch(ctx context.Context) {
 			t.recorder.sample()
 		case <-showing.C:
 			now, at := t.counters.now(), t.recorder.since()
-			t.screen.show(t.status(at, now.minus(last), at-lastAt))
+			t.screen.show(t.status(at, now, now.minus(last), at-lastAt))
 			last, lastAt = now, at
 		}
 	}
 }
 
-// status is what is to be shown of the time since the last look.
-func (t *trial) status(at time.Duration, since counts, during time.Duration) status {
+// status is the live view: rates of the time since the last one, and what was counted until now.
+func (t *trial) status(at time.Duration, now, since counts, during time.Duration) status {
 	s := status{
-		guard: t.name, at: at, of: t.duration, phase: phaseNames[t.recorder.current()], state: noBreaker, nextProbe: -1,
+		guard: t.label, at: at, of: t.duration, phase: phaseNames[t.recorder.current()], state: noBreaker, nextProbe: -1,
 		primary: perSecond(since.acknowledged, during), fallback: perSecond(since.diverted, during),
 		nowhere: perSecond(since.returned-min(since.returned, since.acknowledged+since.diverted), during),
-		p99:     t.recorder.takeRecent(), failures: t.counters.failed.Load(),
+		p99:     t.recorder.takeRecent(), failures: now.failed,
+		hasReasons: t.hasReasons, why: since.reasons, whySoFar: now.reasons,
 	}
 	if t.sink.kind != embeddedSink {
 		s.phase = ""
