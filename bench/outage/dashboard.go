@@ -12,28 +12,43 @@ import (
 
 	tea "github.com/charmbracelet/bubbletea"
 	"github.com/charmbracelet/lipgloss"
-	"github.com/mattn/go-isatty"
+	"github.com/charmbracelet/x/ansi"
+	"github.com/charmbracelet/x/term"
 )
 
-// newScreen returns a dashboard if w is a terminal, else plain lines.
+// newScreen returns a dashboard if w is a terminal that has room for one, else plain lines.
 func newScreen(w io.Writer) screen {
-	if file, ok := w.(*os.File); ok && isatty.IsTerminal(file.Fd()) && os.Getenv("TERM") != "dumb" {
-		return newDashboard(w)
+	file, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(file.Fd()) || os.Getenv("TERM") == "dumb" {
+		return newPlainLines(w)
 	}
-	return newPlainLines(w)
+	width, height, err := term.GetSize(file.Fd())
+	if err != nil || width < leastWidth || height < leastHeight {
+		return newPlainLines(w)
+	}
+	return newDashboard(w, func() int {
+		if now, _, err := term.GetSize(file.Fd()); err == nil {
+			width = now
+		}
+		return width
+	})
 }
 
 // dashboard shows the last status below the events. It takes no keys and leaves the terminal in its ordinary mode, so that
 // Ctrl-C is the signal that it always is.
 type dashboard struct {
 	program *tea.Program
+	width   func() int // of the terminal, now
 	events  chan string
 	done    chan struct{}
 }
 
-func newDashboard(w io.Writer, opts ...tea.ProgramOption) *dashboard {
+func newDashboard(w io.Writer, width func() int, opts ...tea.ProgramOption) *dashboard {
 	opts = append([]tea.ProgramOption{tea.WithOutput(w), tea.WithInput(nil), tea.WithoutSignalHandler()}, opts...)
-	d := &dashboard{program: tea.NewProgram(view{}, opts...), events: make(chan string, 1024), done: make(chan struct{})}
+	d := &dashboard{
+		program: tea.NewProgram(view{width: width()}, opts...), width: width,
+		events: make(chan string, 1024), done: make(chan struct{}),
+	}
 	abandon.Store(d.program)
 	go func() {
 		_, _ = d.program.Run() // without a terminal there is nobody to tell
@@ -41,9 +56,11 @@ func newDashboard(w io.Writer, opts ...tea.ProgramOption) *dashboard {
 	}()
 	go func() {
 		for line := range d.events {
-			d.program.Println(line)
+			// Parts of the dashboard would stay behind a line that wraps, and before one that does not begin at the left: the
+			// echo of Ctrl-C moves the cursor.
+			d.program.Println("\r" + ansi.Truncate(line, d.width(), "…"))
 		}
-		d.program.Send(gone{}) // or the last picture would stay among the results
+		d.program.Send(gone{})
 		d.program.Quit()
 	}()
 	return d
@@ -73,8 +90,9 @@ func (d *dashboard) close() {
 
 // view is the dashboard's picture of the last status.
 type view struct {
-	now  status
-	over bool
+	now   status
+	width int // of the terminal
+	over  bool
 }
 
 // gone takes the view away.
@@ -86,6 +104,8 @@ func (v view) Update(m tea.Msg) (tea.Model, tea.Cmd) {
 	switch m := m.(type) {
 	case status:
 		v.now = m
+	case tea.WindowSizeMsg:
+		v.width = m.Width
 	case gone:
 		v.over = true
 	}
@@ -101,30 +121,51 @@ var (
 	bad     = lipgloss.NewStyle().Bold(true).Foreground(lipgloss.AdaptiveColor{Light: "160", Dark: "203"})
 )
 
-const barWidth = 32
+// The dashboard's measures, in columns and rows.
+const (
+	nameWidth   = 12
+	clockWidth  = len(" 604.4s of 9m59s")
+	shortestBar = 16
+	longestBar  = 32
+	frameWidth  = 4 // two borders, and the space within
+	leastWidth  = frameWidth + nameWidth + shortestBar + clockWidth
+	leastHeight = 2 + 11 + 2 // borders, rows at most, and an event above and the cursor below
+)
 
 func (v view) View() string {
 	s := v.now
 	if s.guard == "" || v.over {
-		return ""
+		return "\r"
 	}
+	longest := min(max(v.width-frameWidth-nameWidth-clockWidth, shortestBar), longestBar)
+	bar := func(share float64, full, empty string, style lipgloss.Style) string {
+		filled := int(min(max(share, 0), 1) * float64(longest))
+		return style.Render(strings.Repeat(full, filled)) + faint.Render(strings.Repeat(empty, longest-filled))
+	}
+	row := func(name, value string) string { return faint.Render(fmt.Sprintf("%-*s", nameWidth, name)) + value }
 	most := max(s.primary, s.fallback, s.nowhere, 1)
-	row := func(name, value string) string { return faint.Render(fmt.Sprintf("%-12s", name)) + value }
 	rate := func(name string, perSecond float64, style lipgloss.Style) string {
-		filled := int(perSecond / most * barWidth)
-		bar := style.Render(strings.Repeat("█", filled)) + faint.Render(strings.Repeat("·", barWidth-filled))
-		return row(name, fmt.Sprintf("%s %7.0f/s", bar, perSecond))
+		return row(name, bar(perSecond/most, "█", "·", style)+fmt.Sprintf(" %5s/s", compact(uint64(perSecond+0.5))))
 	}
+	clock := fmt.Sprintf(" %5.1fs of %s", s.at.Seconds(), brief(s.of))
 	state := map[string]lipgloss.Style{isClosed: good, isOpen: bad, isHalfOpen: careful, noBreaker: faint}[s.state].Render(s.state)
-	done := min(int(s.at*barWidth/max(s.of, 1)), barWidth)
-	return frame.Render(strings.Join([]string{
-		strong.Render(fmt.Sprintf("%-12s", s.guard)) + strings.Repeat("━", done) + faint.Render(strings.Repeat("─", barWidth-done)) +
-			fmt.Sprintf(" %5.1fs of %s", s.at.Seconds(), brief(s.of)),
+	rows := []string{
+		strong.Render(s.guard),
+		row("run", bar(float64(s.at)/float64(max(s.of, 1)), "━", "─", lipgloss.NewStyle())+clock),
 		row("sink", s.phase),
 		row("breaker", fmt.Sprintf("%s   next probe %s", state, probeIn(s.nextProbe))),
 		rate("primary", s.primary, good),
 		rate("fallback", s.fallback, careful),
 		rate("nowhere", s.nowhere, bad),
-		row("log call", fmt.Sprintf("p99 %-10s failures %d", brief(s.p99), s.failures)),
-	}, "\n")) + "\n"
+	}
+	if c := s.whySoFar; s.hasReasons {
+		rows = append(rows,
+			row("diverted", fmt.Sprintf("rejected %-7s failed %s", compact(c[rejected]), compact(c[failed]))),
+			row("", fmt.Sprintf("hung     %-7s busy   %s", compact(c[hung]), compact(c[busy]))))
+		if c[recordError] > 0 {
+			rows = append(rows, row("", reasonNames[recordError]+" "+compact(c[recordError])))
+		}
+	}
+	rows = append(rows, row("log call", fmt.Sprintf("p99 %-7s failures %s", brief(s.p99), compact(s.failures))))
+	return "\r" + frame.Width(nameWidth+longest+clockWidth+2).Render(strings.Join(rows, "\n")) + "\n"
 }

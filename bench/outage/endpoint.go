@@ -111,12 +111,12 @@ func (e endpoint) meaning() string {
 		return "primary: the records that your endpoint acknowledged. It is believed, not read\n" +
 			"back; what it took without an acknowledgement is in the fallback as well"
 	case tcpSink, syslogSink:
-		return "primary: the records that the kernel took for the connection. The far end did not\n" +
-			"acknowledge them, and what was on its way when the connection broke is gone\n" +
+		return "primary: the records that the kernel took for the connection. The far end did\n" +
+			"not acknowledge them, and what was on its way when the connection broke is gone\n" +
 			"without a trace: lost 0 says nothing about the far end"
 	case fileSink:
 		return "primary: the records that the file system took. The file is yours and is not\nread back"
 	case embeddedSink:
 	}
-	return "both files were read back; what is in neither is lost"
+	return "Both files were read back; what is in neither is lost"
 }

@@ -186,7 +186,7 @@ func TestFileEndpoint(t *testing.T) {
 // Only who acknowledges can be believed, and the verdict says so.
 func TestEndpointsSayWhatTheyAreWorth(t *testing.T) {
 	for kind, part := range map[sinkKind]string{
-		embeddedSink: "both files were read back", lokiSink: "acknowledged", tcpSink: "lost 0 says nothing about the far end",
+		embeddedSink: "Both files were read back", lokiSink: "acknowledged", tcpSink: "lost 0 says nothing about the far end",
 		syslogSink: "lost 0 says nothing about the far end", fileSink: "file system",
 	} {
 		assert.Contains(t, endpoint{kind: kind}.meaning(), part)

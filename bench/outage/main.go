@@ -113,7 +113,7 @@ func runTrials(ctx context.Context, s settings, dir string, stdout io.Writer) (r
 		if err == nil {
 			err = r.problem()
 		}
-		if err != nil {
+		if err != nil && (r.recorder != nil || ctx.Err() == nil) { // else it was interrupted before it began
 			problems = errors.Join(problems, fmt.Errorf("%s: %w", c.label, err))
 		}
 		if r.recorder != nil {

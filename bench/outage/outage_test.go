@@ -110,9 +110,10 @@ func TestOutage(t *testing.T) {
 	rest := inOrder(t, stdout, "8 goroutines log 1000 records/s", "atomicbreaker: breakerio.Writer", "the sink hangs: SIGSTOP",
 		"the sink goes on: SIGCONT", "the sink is killed: SIGKILL", "the sink is back", "log calls", "healthy", "hang", "resumed",
 		"dead", "restarted", "restart to closed", "verdict", "in neither is lost", "picture: ")
+	fits(t, 80, strings.TrimSuffix(stdout, rest)) // except for the path of the picture
 	inOrder(t, stdout, "SIGSTOP", "breaker open", "breaker half_open (probe_admitted)", "breaker closed (probe_succeeded)", "log calls")
 	inOrder(t, stdout, "SIGKILL", "breaker half_open (probe_admitted)", "breaker closed (probe_succeeded)", "log calls")
-	live := regexp.MustCompile(`(?m)^ +\d+\.\d\ds  (healthy|hang|resumed|dead|restarted) +(closed|open|half_open) +\d+ +\d+ +\d+ +\S+ +\d+ +\S+$`).FindAllString(stdout, -1)
+	live := regexp.MustCompile(`(?m)^ +\d+\.\d\ds (healthy|hang|resumed|dead|restarted) +(closed|open|half_open) +\d+ +\d+ +\d+ +\S+  \S+$`).FindAllString(stdout, -1)
 	assert.GreaterOrEqual(t, len(live), 2, "one line a second")
 
 	folder := filepath.Dir(strings.TrimSpace(rest))

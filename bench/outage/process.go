@@ -31,7 +31,7 @@ func startSink(addr, path string) (*sinkProcess, error) {
 	}
 	cmd := exec.Command(self, sinkCommand, addr, path)
 	cmd.Stderr = os.Stderr
-	cmd.SysProcAttr = diesWithUs()
+	cmd.SysProcAttr = sinkAttributes()
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return nil, err

@@ -12,8 +12,11 @@ import (
 
 var stopSignal, continueSignal os.Signal = syscall.SIGSTOP, syscall.SIGCONT
 
-// diesWithUs has the kernel kill a sink whose parent was itself killed: a frozen one would stay for ever.
-func diesWithUs() *syscall.SysProcAttr { return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} }
+// sinkAttributes keeps Ctrl-C from the sink, which reaches the whole process group of the demo. The kernel kills a sink whose
+// parent was killed itself: a frozen one would stay for ever.
+func sinkAttributes() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+}
 
 // awaitStopped returns nil when every thread of a child process has stopped, and errSinkEnded when
 // the process has ended. It leaves the exit status for Wait.

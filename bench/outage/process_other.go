@@ -13,6 +13,6 @@ import (
 // There is nothing here that freezes a process.
 var stopSignal, continueSignal os.Signal
 
-func diesWithUs() *syscall.SysProcAttr { return nil }
+func sinkAttributes() *syscall.SysProcAttr { return nil }
 
 func awaitStopped(int) error { return errors.ErrUnsupported }

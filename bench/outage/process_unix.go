@@ -12,7 +12,8 @@ import (
 
 var stopSignal, continueSignal os.Signal = syscall.SIGSTOP, syscall.SIGCONT
 
-func diesWithUs() *syscall.SysProcAttr { return nil }
+// sinkAttributes keeps Ctrl-C from the sink, which reaches the whole process group of the demo.
+func sinkAttributes() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
 // awaitStopped returns nil when a child process has stopped, and errSinkEnded when it has ended.
 // Then it has also taken the exit status, which wait4 cannot leave, and Wait returns an error.

@@ -57,7 +57,7 @@ func (c byReason) chief() string {
 	return reasonNames[most]
 }
 
-// shown are the reasons that a table or a line lists: the usual ones, and any other that a run of them had.
+// shown are the reasons that a table lists: the usual ones, and any other that there was.
 func (c byReason) shown() (list []reason) {
 	for r := range reasons {
 		if r < usualReasons || c[r] > 0 {
@@ -67,22 +67,24 @@ func (c byReason) shown() (list []reason) {
 	return list
 }
 
-// String lists the counts: "1961 rejected, 6 failed, 3 hung, 30 busy".
+// String lists the reasons that there were: "1961 rejected, 6 failed, 3 hung".
 func (c byReason) String() string {
 	var parts []string
-	for _, r := range c.shown() {
-		parts = append(parts, fmt.Sprintf("%s %s", compact(c[r]), reasonNames[r]))
+	for r := range reasons {
+		if c[r] > 0 {
+			parts = append(parts, compact(c[r])+" "+reasonNames[r])
+		}
 	}
 	return strings.Join(parts, ", ")
 }
 
-// compact writes a count in at most six characters.
+// compact writes a count in at most five characters, if it is below a hundred million.
 func compact(n uint64) string {
 	switch {
-	case n < 1_000_000:
+	case n < 100_000:
 		return fmt.Sprint(n)
-	case n < 999_950_000:
-		return fmt.Sprintf("%.1fM", float64(n)/1e6)
+	case n < 999_500:
+		return fmt.Sprintf("%.0fk", float64(n)/1e3)
 	}
-	return fmt.Sprintf("%.0fG", float64(n)/1e9)
+	return fmt.Sprintf("%.1fM", float64(n)/1e6)
 }

@@ -88,6 +88,13 @@ func (r *recorder) enter(p phase) {
 	}
 }
 
+// begun is what had been counted when a phase began.
+func (r *recorder) begun(p phase) counts {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.marks[p].counts
+}
+
 func (r *recorder) current() phase {
 	r.mu.Lock()
 	defer r.mu.Unlock()

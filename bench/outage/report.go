@@ -17,14 +17,14 @@ func introduce(w io.Writer, s settings) {
 	say(w, "load      %d goroutines log %d records/s with %s for %s\n", s.goroutines, s.rate, s.loggerNames(), brief(s.duration))
 	say(w, "guards    %s\n", strings.Join(s.labels(), ", "))
 	if s.sink.kind == embeddedSink {
-		say(w, "sink      a process that takes a record as Loki does, stores it, then answers 204\n")
-		say(w, "schedule  hangs after %s, goes on after %s, is killed after %s, is back after %s\n",
+		say(w, "sink      a process that stores a record and then answers 204, as Loki does\n")
+		say(w, "schedule  hang at %s, resume at %s, kill at %s, restart at %s\n",
 			brief(hang.at(s.duration)), brief(resumed.at(s.duration)), brief(dead.at(s.duration)), brief(restarted.at(s.duration)))
 	} else {
 		say(w, "sink      %s\n          It is yours to stop and start while this runs.\n", s.sink.where)
 	}
-	say(w, "breakers  open after %d failures in a row, probe after %s; a call waits at most %s\n\n",
-		failureThreshold, recoveryTimeout, brief(s.timeout))
+	say(w, "timeout   a log call waits for the sink for at most %s\n", brief(s.timeout))
+	say(w, "breakers  open after %d failures in a row, probe after %s\n\n", failureThreshold, recoveryTimeout)
 }
 
 // labels are those of the guards that were asked for.
@@ -46,7 +46,7 @@ func (s settings) loggerNames() string {
 
 // report prints what the run has shown: the log calls, the breakers' part, and the verdict on the records last.
 func report(w io.Writer, s settings, results []result) {
-	say(w, "%s/%s %s, GOMAXPROCS %d; the guards ran one after the other, each alone\n\n",
+	say(w, "%s/%s %s, GOMAXPROCS %d\nThe guards ran one after the other, each alone.\n\n",
 		runtime.GOOS, runtime.GOARCH, runtime.Version(), runtime.GOMAXPROCS(0))
 	reportCalls(w, s, results)
 	if s.sink.kind == embeddedSink {
@@ -178,15 +178,15 @@ func reportVerdict(w io.Writer, s settings, results []result) {
 	}
 	sideBySide(w, "verdict", results, measures)
 	say(w, "\n%s.\n", s.sink.meaning())
-	say(w, "offered + duplicated = primary + fallback + lost. duplicated: copies beyond the\nfirst, of probes and of late records.")
+	say(w, "offered + duplicated = primary + fallback + lost\nduplicated: copies beyond the first, of probes and of late records.\n")
 	if s.sink.kind == embeddedSink {
-		say(w, " late: stored more than %s after it was sent.", brief(s.timeout))
+		say(w, "late: stored more than %s after it was sent.\n", brief(s.timeout))
 	}
-	say(w, "\n")
 	if why.sum() > 0 {
-		say(w, "%s", `Below fallback: why, where the guard says so. rejected: by the breaker; failed:
-the client returned an error; hung: no answer within the timeout, a failure that
-the lane reports once per timeout; busy: the same, when it was reported already.
+		say(w, "%s", `Below fallback: why, where the guard says so.
+rejected: by the breaker. failed: the client returned an error. hung: no answer
+within the timeout, which the lane reports to the breaker once per timeout.
+busy: the same, when it was reported already.
 `)
 	}
 }

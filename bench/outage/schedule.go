@@ -21,6 +21,7 @@ func (t *trial) schedule(ctx context.Context) error {
 			return nil
 		}
 		t.forgetClosed()
+		t.tellReasons(p - 1)
 		t.recorder.enter(p)
 		if err := t.begin(p); err != nil {
 			return fmt.Errorf("%s: %w", phaseNames[p], err)
@@ -29,7 +30,15 @@ func (t *trial) schedule(ctx context.Context) error {
 	if !t.waitUntil(ctx, t.duration) {
 		return nil
 	}
+	t.tellReasons(phases - 1)
 	return t.awaitClosed(ctx)
+}
+
+// tellReasons prints why records went to the fallback in the phase that ends, if any did and the guard says so.
+func (t *trial) tellReasons(ending phase) {
+	if why := t.counters.now().minus(t.recorder.begun(ending)).reasons; why.sum() > 0 {
+		t.screen.event(t.recorder.since(), fmt.Sprintf("to the fallback: %s", why))
+	}
 }
 
 // begin makes the phase what it is.

@@ -14,7 +14,7 @@ type screen interface {
 	event(at time.Duration, text string) // something happened; it must not block a log call for long
 	show(status)
 	every() time.Duration // how often show is to be called
-	close()               // takes the live view away; what has happened stays
+	close()               // takes the live view away; the events stay
 }
 
 // status is the live view.
@@ -31,8 +31,8 @@ type status struct {
 	why, whySoFar              byReason      // since the last look; since the beginning
 }
 
-// plainLines prints a line a second, and the events between them as they come. Events are queued, because they come from within
-// log calls and a pipe may take its time.
+// plainLines prints a line a second, and the events between them as they come. Events are queued, because they come from
+// within log calls and a pipe may take its time.
 type plainLines struct {
 	w      io.Writer
 	lines  chan string
@@ -55,18 +55,19 @@ func (*plainLines) every() time.Duration { return time.Second }
 func (s *plainLines) event(at time.Duration, text string) { s.lines <- eventLine(at, text) }
 
 func eventLine(at time.Duration, text string) string {
-	return fmt.Sprintf("%7.2fs  * %s", at.Seconds(), text)
+	return fmt.Sprintf("%6.2fs  * %s", at.Seconds(), text)
 }
 
-const plainColumns = "%8s  %-9s %-9s %10s %11s %10s %9s %9s %11s"
+const plainColumns = "%7s %-9s %-9s %9s %10s %9s %6s  %s"
 
 func (s *plainLines) show(now status) {
 	if s.header != now.guard {
 		s.header = now.guard
-		s.lines <- fmt.Sprintf(plainColumns, "time", "phase", "breaker", "primary/s", "fallback/s", "nowhere/s", "p99", "failures", "next probe")
+		s.lines <- fmt.Sprintf(plainColumns,
+			"time", "phase", "breaker", "primary/s", "fallback/s", "nowhere/s", "p99", "main reason")
 	}
-	s.lines <- fmt.Sprintf(plainColumns, fmt.Sprintf("%.2fs", now.at.Seconds()), now.phase, now.state, fmt.Sprintf("%.0f", now.primary),
-		fmt.Sprintf("%.0f", now.fallback), fmt.Sprintf("%.0f", now.nowhere), brief(now.p99), fmt.Sprint(now.failures), probeIn(now.nextProbe))
+	s.lines <- fmt.Sprintf(plainColumns, fmt.Sprintf("%.2fs", now.at.Seconds()), now.phase, now.state,
+		number(now.primary), number(now.fallback), number(now.nowhere), brief(now.p99), now.why.chief())
 }
 
 func probeIn(d time.Duration) string {

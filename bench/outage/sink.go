@@ -27,7 +27,7 @@ const (
 
 // sinkMain is the child process: it appends each record that is pushed to the file at path, and acknowledges it then.
 func sinkMain(addr, path string, stdin io.Reader, stdout io.Writer) error {
-	signal.Ignore(os.Interrupt) // Ctrl-C reaches the whole process group; the parent still needs its sink
+	signal.Ignore(os.Interrupt) // where the sink is in the demo's process group, Ctrl-C reaches it too
 	file, err := openRecords(path)
 	if err != nil {
 		return err

@@ -30,6 +30,9 @@ func TestMain(m *testing.M) {
 		forgetfulSink(os.Args[2], os.Args[3])
 	}
 	runAsSink()
+	if os.Getenv(asDemo) != "" {
+		main()
+	}
 	os.Exit(m.Run())
 }
 
