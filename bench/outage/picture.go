@@ -12,16 +12,19 @@ import (
 )
 
 // The picture has a row for each guard, all on one time axis: records/s by where they went, p99 of the log calls on a
-// logarithmic scale, and the breaker's state. What the sink did is behind all of them. Sizes are in pixels.
+// logarithmic scale, and the breaker's state. What the sink did is behind all of them. Sizes are in pixels. There is room for
+// the larger letters that a narrow picture has.
 const (
-	pictureWidth        = 960
-	plotLeft, plotRight = 132, 944
-	headerHeight        = 74
+	pictureWidth        = 820
+	plotLeft, plotRight = 66, 796
+	legendHeight        = 62
+	headerHeight        = legendHeight + 34 // with the names of the phases
+	titleHeight         = 24                // of a line of text above a plot
 	rateHeight          = 66
-	callHeight          = 50
+	callHeight          = 66
 	bandHeight          = 9
-	rowGap              = 9 // within a row
-	rowHeight           = rateHeight + rowGap + callHeight + rowGap + bandHeight + 26
+	rowGap              = 12 // within a row
+	rowMargin           = 18 // below a row
 	axisHeight          = 26
 )
 
@@ -30,19 +33,21 @@ const shortestCall, slowestCall = 10 * time.Microsecond, 10 * time.Second
 
 // pictureStyle has no background: the page's shows. Both schemes are spelled out, because not every renderer knows variables.
 const pictureStyle = `<style>
-text{font:12px system-ui,-apple-system,"Segoe UI",Helvetica,Arial,sans-serif;fill:#3d444d}
-.name{font-weight:600;font-size:14px;fill:#1f2328}.small{font-size:10.5px;fill:#59636e}.bad{fill:#d1242f;font-weight:600}.end{text-anchor:end}.mid{text-anchor:middle}
+text{font:13px system-ui,-apple-system,"Segoe UI",Helvetica,Arial,sans-serif;fill:#3d444d}
+.name{font-weight:600;font-size:15px;fill:#1f2328}.small{font-size:12px;fill:#59636e}.bad{fill:#d1242f;font-weight:600}
+.end{text-anchor:end}.mid{text-anchor:middle}
 .grid{stroke:#d1d9e0;stroke-width:1}.down{fill:#818b98;fill-opacity:.16}
 .primary{fill:#2f7ed8}.fallback{fill:#e0a100}.nowhere{fill:#d1242f}
 .p99{fill:none;stroke:#6e40c9;stroke-width:1.6;stroke-linejoin:round}
-.closed{fill:#2da44e}.open{fill:#d1242f}.half_open{fill:#e0a100}.none{fill:#818b98;fill-opacity:.35}
+.closed{fill:#2da44e}.open{fill:#d1242f}.half_open{fill:#e0a100}
 @media (prefers-color-scheme:dark){
 text{fill:#c9d1d9}.name{fill:#f0f6fc}.small{fill:#9198a1}.bad{fill:#ff6b62}
 .grid{stroke:#3d444d}.down{fill:#9198a1;fill-opacity:.2}
 .primary{fill:#4c9aff}.fallback{fill:#e3b341}.nowhere{fill:#ff6b62}
 .p99{stroke:#b392f0}
-.closed{fill:#3fb950}.open{fill:#ff6b62}.half_open{fill:#e3b341}.none{fill:#9198a1;fill-opacity:.35}
+.closed{fill:#3fb950}.open{fill:#ff6b62}.half_open{fill:#e3b341}
 }
+@media (max-width:640px){text{font-size:19px}.name{font-size:20px}.small{font-size:17px}}
 </style>
 `
 
@@ -59,24 +64,58 @@ func picture(s settings, results []result) []byte {
 	for _, r := range results {
 		d.end = max(d.end, r.marks[phases].at)
 	}
-	height := headerHeight + rowHeight*len(results) + axisHeight
+	height := headerHeight + axisHeight
+	for _, r := range results {
+		height += rowHeight(r)
+	}
 	d.printf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img" aria-labelledby="title">`+"\n",
 		pictureWidth, height, pictureWidth, height)
 	d.printf(`<title id="title">%s</title>`+"\n", summary(results))
 	d.WriteString(pictureStyle)
 	d.legend()
-	for i, r := range results {
-		d.row(headerHeight+rowHeight*i, r)
+	y := headerHeight
+	for _, r := range results {
+		d.row(y, r)
+		y += rowHeight(r)
 	}
 	if len(results) > 0 && s.sink.kind == embeddedSink {
 		d.phaseNames(results[0])
 	}
-	d.timeAxis(headerHeight + rowHeight*len(results))
+	d.timeAxis(y)
 	d.WriteString("</svg>\n")
 	return d.Bytes()
 }
 
-// summary is what the picture says to who cannot see it.
+// rowHeight is how much room a run takes.
+func rowHeight(r result) int {
+	height := titleHeight*len(titles(r)) + rateHeight + rowGap + callHeight + rowMargin
+	if r.hasBreaker {
+		height += rowGap + bandHeight
+	}
+	return height
+}
+
+// titles are the lines above a run: its guard and what became of the records, and why they went to the fallback.
+func titles(r result) []string {
+	lost := fmt.Sprintf(`<tspan class="small">lost %d</tspan>`, r.verdict.lost)
+	if r.verdict.lost > 0 {
+		lost = fmt.Sprintf(`<tspan class="small bad">lost %d</tspan>`, r.verdict.lost)
+	}
+	first := fmt.Sprintf(`<tspan class="name">%s</tspan><tspan dx="10">%s</tspan>`, r.label, lost)
+	if took, c := r.during(hang); took > 0 {
+		first += fmt.Sprintf(`<tspan class="small"> · in the hang %s calls/s`, number(perSecond(c.returned, took)))
+		if _, opened := r.until(isOpen, hang); opened {
+			first += "; slowest once open " + brief(r.onceOpened[hang])
+		}
+		first += "</tspan>"
+	}
+	if r.why.sum() == 0 {
+		return []string{first}
+	}
+	return []string{first, fmt.Sprintf(`<tspan class="small">to the fallback: %s</tspan>`, r.why)}
+}
+
+// summary describes the picture to a screen reader.
 func summary(results []result) string {
 	parts := make([]string, len(results))
 	for i, r := range results {
@@ -109,25 +148,23 @@ func (d *drawing) x(at time.Duration) float64 {
 	return plotLeft + (plotRight-plotLeft)*float64(at)/float64(d.end)
 }
 
-// legend names the colours: of the rates, of the line and of the band.
+// legend names the colors: of the rates and the line above, of the band below.
 func (d *drawing) legend() {
-	x := float64(plotLeft)
-	entry := func(class, text string, width float64) {
+	entry := func(x, y float64, class, text string) {
 		if class == "p99" {
-			d.printf(`<path d="M%.1f 20h14" class="p99"/>`+"\n", x)
+			d.printf(`<path d="M%.1f %.1fh14" class="p99"/>`+"\n", x, y-4)
 		} else {
-			d.rect(x, 14, 11, 11, class)
+			d.rect(x, y-10, 11, 11, class)
 		}
-		d.text(x+17, 24, "", text)
-		x += width
+		d.text(x+20, y, "", text)
 	}
-	entry("primary", "to the sink", 104)
-	entry("fallback", "to the fallback", 126)
-	entry("nowhere", "nowhere", 94)
-	entry("p99", "p99 of a log call", 142)
-	entry(isClosed, "breaker closed", 128)
-	entry(isHalfOpen, "half-open", 94)
-	entry(isOpen, "open", 0)
+	entry(plotLeft, 24, "primary", "to the sink")
+	entry(plotLeft+148, 24, "fallback", "to the fallback")
+	entry(plotLeft+330, 24, "nowhere", "nowhere")
+	entry(plotLeft+462, 24, "p99", "p99 of a log call")
+	entry(plotLeft, 50, isClosed, "breaker closed")
+	entry(plotLeft+184, 50, isHalfOpen, "half-open")
+	entry(plotLeft+330, 50, isOpen, "open")
 }
 
 // phaseNames stand above the first row.
@@ -135,7 +172,7 @@ func (d *drawing) phaseNames(r result) {
 	names := [phases]string{"healthy", "sink hangs", "resumed", "sink dead", "restarted"}
 	for p, name := range names {
 		if from, to := span(r, phase(p)); to > from {
-			d.text((d.x(from)+d.x(to))/2, headerHeight-14, "mid", name)
+			d.text((d.x(from)+d.x(to))/2, headerHeight-10, "mid", name)
 		}
 	}
 }
@@ -158,25 +195,22 @@ func (d *drawing) timeAxis(y int) {
 
 // row draws one guard's run.
 func (d *drawing) row(y int, r result) {
+	for _, line := range titles(r) {
+		y += titleHeight
+		d.text(plotLeft, float64(y)-7, "", line)
+	}
 	rateBottom := float64(y + rateHeight)
 	callTop := rateBottom + rowGap
 	callBottom := callTop + callHeight
-	bandTop := callBottom + rowGap
 	for p := range phases {
 		if from, to := span(r, p); p.isDown() && to > from {
-			d.rect(d.x(from), float64(y), d.x(to)-d.x(from), bandTop+bandHeight-float64(y), "down")
+			d.rect(d.x(from), float64(y), d.x(to)-d.x(from), callBottom-float64(y), "down")
 		}
-	}
-	d.text(8, float64(y)+14, "name", r.label)
-	d.text(8, float64(y)+31, map[bool]string{true: "small bad", false: "small"}[r.verdict.lost > 0], fmt.Sprintf("lost %d", r.verdict.lost))
-	if took, c := r.during(hang); took > 0 {
-		d.text(8, float64(y)+46, "small", "in the hang")
-		d.text(8, float64(y)+59, "small", number(perSecond(c.returned, took))+" calls/s")
 	}
 	for _, share := range []float64{0, 0.5, 1} {
 		at := rateBottom - share*rateHeight
 		d.line(plotLeft, at, plotRight, at)
-		d.text(plotLeft-6, at+4, "small end", number(share*d.top)+"/s")
+		d.text(plotLeft-6, at+4, "small end", tick(share*d.top)+"/s")
 	}
 	d.rates(r, rateBottom)
 	for tick := 100 * time.Microsecond; tick <= slowestCall; tick *= 100 {
@@ -185,7 +219,17 @@ func (d *drawing) row(y int, r result) {
 		d.text(plotLeft-6, at+4, "small end", brief(tick))
 	}
 	d.p99(r, callBottom)
-	d.band(r, bandTop)
+	if r.hasBreaker {
+		d.band(r, callBottom+rowGap)
+	}
+}
+
+// tick writes a rate in five characters at most.
+func tick(perSecond float64) string {
+	if perSecond < 10_000 {
+		return number(perSecond)
+	}
+	return fmt.Sprintf("%.3gk", perSecond/1000)
 }
 
 // rates draws three areas, one upon the other. What is above the axis is cut off: the rush after a hang would make all
@@ -251,18 +295,11 @@ func (d *drawing) p99(r result, bottom float64) {
 // band draws the breaker's states.
 func (d *drawing) band(r result, top float64) {
 	state, from := isClosed, time.Duration(0)
-	if !r.hasBreaker {
-		state = "none"
-	}
-	end := r.marks[phases].at
-	for _, c := range append(slices.Clip(r.changes), change{at: end}) {
+	for _, c := range append(slices.Clip(r.changes), change{at: r.marks[phases].at}) {
 		if c.at > from {
 			// A probe that is answered at once is a moment; it gets a pixel all the same.
 			d.rect(d.x(from), top, max(d.x(c.at)-d.x(from), 1), bandHeight, state)
 		}
 		state, from = c.to, c.at
-	}
-	if !r.hasBreaker {
-		d.text(plotLeft-6, top+bandHeight, "small end", "no breaker")
 	}
 }

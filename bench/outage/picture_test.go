@@ -24,6 +24,7 @@ func drawnRun() result {
 		r.samples = append(r.samples, sample{time.Duration(i) * 100 * time.Millisecond, counts{returned: 200 * i, acknowledged: 150 * i, diverted: 40 * i}})
 	}
 	r.changes = []change{{at: 2 * time.Second, to: isOpen}, {at: 5 * time.Second, to: isHalfOpen}, {at: 5 * time.Second, to: isClosed}}
+	r.onceOpened[hang], r.why = 120*time.Microsecond, byReason{rejected: 40, hung: 2}
 	r.record(100*time.Millisecond, 110*time.Millisecond)
 	r.record(300*time.Millisecond, 310*time.Millisecond)
 	return r
@@ -78,8 +79,17 @@ func TestPictureShowsTheBreakerAndTheOutages(t *testing.T) {
 	assert.InDelta(t, 3*second, width(isOpen), 0.2, "from 2 s to 5 s")
 	assert.InDelta(t, 9*second, width(isClosed), 0.2)
 	assert.Equal(t, 2, strings.Count(image, `class="down"`), "the hang and the death")
-	for _, text := range []string{"sink hangs", "sink dead", "restarted", ">lost 3<", ">2000 calls/s<", "atomicbreaker lost 3 of"} {
+	for _, text := range []string{
+		"sink hangs", "sink dead", "restarted", ">lost 3<", "in the hang 2000 calls/s; slowest once open 120µs<",
+		">to the fallback: 40 rejected, 2 hung<", "atomicbreaker lost 3 of",
+	} {
 		assert.Contains(t, image, text)
+	}
+}
+
+func TestTicksFitBesideThePlot(t *testing.T) {
+	for rate, want := range map[float64]string{0: "0", 2000: "2000", 9999: "9999", 12_000: "12k", 2 * maxRate: "200k"} {
+		assert.Equal(t, want, tick(rate))
 	}
 }
 
