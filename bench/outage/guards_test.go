@@ -238,6 +238,38 @@ func TestGobreakerOfASinkThatHangs(t *testing.T) {
 	assert.Zero(t, h.why.sum(), "it does not say")
 }
 
+// A healthy sink gets as many records at once as there are callers: none waits for its turn.
+func TestAtomicBreakerMakesNoCallerWaitForItsTurn(t *testing.T) {
+	for _, kind := range []string{"zap", "zerolog"} {
+		t.Run(kind, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				const goroutines = 8
+				var together, done sync.WaitGroup
+				together.Add(goroutines)
+				g := newAtomicBreaker(parts{
+					primary: writerFunc(func(p []byte) (int, error) {
+						together.Done()
+						together.Wait()
+						return len(p), nil
+					}),
+					fallback: writerFunc(func([]byte) (int, error) { return 0, errSink }),
+					timeout:  time.Second,
+					changed:  func(string, string) {},
+					diverted: func(reason) {},
+				})
+				log := g.logger(kind, goroutines)
+				began := time.Now()
+				for seq := range uint64(goroutines) {
+					done.Go(func() { log(seq) })
+				}
+				done.Wait()
+				assert.Zero(t, time.Since(began))
+				g.close()
+			})
+		})
+	}
+}
+
 func TestReasonOf(t *testing.T) {
 	for want, d := range map[reason]breakerio.Diversion{
 		rejected:    {Reason: breakerio.Rejected, Err: atomicbreaker.ErrRejected},

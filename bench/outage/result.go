@@ -93,7 +93,7 @@ func (r result) notes() (notes []string) {
 		notes = append(notes, fmt.Sprintf("%s is for %s alone, so all its goroutines log with that", r.label, r.loggers[0]))
 	}
 	if r.behind > 0 {
-		notes = append(notes, fmt.Sprintf("%s: %d more records were due\nby the end; their goroutines were waiting", r.label, r.behind))
+		notes = append(notes, fmt.Sprintf("%s: calls that were due by the end and never made: %d", r.label, r.behind))
 	}
 	return notes
 }
