@@ -51,7 +51,7 @@ func newDashboard(w io.Writer, width func() int, opts ...tea.ProgramOption) *das
 	}
 	abandon.Store(d.program)
 	go func() {
-		_, _ = d.program.Run() // without a terminal there is nobody to tell
+		_, _ = d.program.Run() // an error means that the terminal is gone
 		close(d.done)
 	}()
 	go func() {

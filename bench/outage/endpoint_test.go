@@ -183,7 +183,7 @@ func TestFileEndpoint(t *testing.T) {
 	assert.Error(t, err)
 }
 
-// Only who acknowledges can be believed, and the verdict says so.
+// Only a sink that acknowledges can be believed, and the verdict says so.
 func TestEndpointsSayWhatTheyAreWorth(t *testing.T) {
 	for kind, part := range map[sinkKind]string{
 		embeddedSink: "Both files were read back", lokiSink: "acknowledged", tcpSink: "lost 0 says nothing about the far end",

@@ -19,7 +19,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 )
 
-// scene is a guard between a sink that does as it is told and a fallback that keeps everything.
+// scene is a guard between a sink that answers what the test wants and a fallback that keeps everything.
 type scene struct {
 	mu       sync.Mutex
 	tried    int
@@ -80,7 +80,8 @@ func (s *scene) logs(t *testing.T, n int) (tried, diverted int) {
 	return s.tried, found.records
 }
 
-// What each guard does with a sink that refuses, in one table: who asks it again for every record, who has a fallback.
+// What each guard does with a sink that refuses, in one table: whether it asks it again for every record, and what it
+// diverts.
 // In virtual time no breaker is due again before the last record, however busy the processors are.
 func TestGuardsOfASinkThatIsOut(t *testing.T) {
 	const records = 20

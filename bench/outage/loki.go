@@ -38,7 +38,7 @@ func (e *statusError) Error() string {
 }
 
 // isRecordError tells a refused record (it is malformed, or too long) from a sink that is out. The former says nothing about
-// the next record, so no breaker is to count it; 429 and 5xx are the sink's own trouble.
+// the next record, so no breaker counts it; 429 and 5xx are the sink's own trouble.
 func isRecordError(err error) bool {
 	var answer *statusError
 	return errors.As(err, &answer) && (answer.code == http.StatusBadRequest || answer.code == http.StatusRequestEntityTooLarge)

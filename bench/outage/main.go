@@ -7,8 +7,8 @@
 // Where things are: flags.go and endpoint.go the command line; phase.go and schedule.go what happens when; sink.go and
 // process.go the sink, from inside and from outside; loki.go and netclient.go the clients; guards.go what is compared;
 // loggers.go and load.go the application; trial.go one guard's run, recorder.go and counters.go what is measured in it;
-// readback.go, verdict.go and result.go the search for the records; screen.go, dashboard.go, report.go and picture.go what
-// is to be seen.
+// readback.go, verdict.go and result.go the search for the records; reason.go why they were diverted; screen.go, dashboard.go,
+// report.go and picture.go the output.
 package main
 
 import (
@@ -35,7 +35,7 @@ const (
 
 func main() {
 	runAsSink()
-	signal.Ignore(syscall.SIGPIPE) // make demo | head is to clean up as well
+	signal.Ignore(syscall.SIGPIPE) // make demo | head cleans up as well
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	context.AfterFunc(ctx, atOnce) // the first Ctrl-C ends the run with a verdict, a second one ends it at once
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
@@ -55,7 +55,7 @@ func runAsSink() {
 	os.Exit(0)
 }
 
-// run is the whole program but for the process around it, and returns its exit status.
+// run is the whole program without the process around it. It returns the exit status.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	s, err := parseFlags(args)
 	if errors.Is(err, flag.ErrHelp) {
@@ -67,7 +67,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitUsage
 	}
 
-	err = os.MkdirAll(s.out, 0o755) // what cannot be written is to be known before the run
+	err = os.MkdirAll(s.out, 0o755) // an error here should come before the run
 	if err != nil {
 		say(stderr, "outage: -out: %v\n", err)
 		return exitUsage
@@ -152,5 +152,5 @@ func atOnce() {
 	os.Exit(exitLost)
 }
 
-// say prints to a person. Nothing is to be done about a terminal that takes nothing any more.
+// say prints for a person. A terminal that takes nothing any more is no reason to stop.
 func say(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }

@@ -145,7 +145,7 @@ func TestOutageInterrupted(t *testing.T) {
 	assert.Contains(t, stdout, "interrupted")
 	assert.NotContains(t, stdout, "failover:", "the guards that are left do not begin")
 	assert.Greater(t, verdictOf(t, stdout)["offered"], 10)
-	require.Len(t, left, 1, "they are to be kept")
+	require.Len(t, left, 1, "-keep")
 	assert.FileExists(t, filepath.Join(left[0], "none.sink"))
 	assert.FileExists(t, filepath.Join(left[0], "none.fallback.jsonl"))
 }

@@ -233,11 +233,12 @@ func table(w io.Writer, rows [][]string) {
 		}
 	}
 	for _, row := range rows {
-		line := fmt.Sprintf("%-*s", widths[0], row[0])
+		var line strings.Builder
+		say(&line, "  %-*s", widths[0], row[0])
 		for i, cell := range row[1:] {
-			line += fmt.Sprintf("  %*s", widths[i+1], cell)
+			say(&line, "  %*s", widths[i+1], cell)
 		}
-		say(w, "  %s\n", strings.TrimRight(line, " "))
+		say(w, "%s\n", strings.TrimRight(line.String(), " "))
 	}
 }
 

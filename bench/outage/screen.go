@@ -13,7 +13,7 @@ import (
 type screen interface {
 	event(at time.Duration, text string) // something happened; it must not block a log call for long
 	show(status)
-	every() time.Duration // how often show is to be called
+	every() time.Duration // how often the trial calls show
 	close()               // takes the live view away; the events stay
 }
 
