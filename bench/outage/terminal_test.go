@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -25,9 +26,17 @@ import (
 type console struct {
 	t         *testing.T
 	pty, tty  *os.File
-	emulator  *vt.SafeEmulator
-	width     int
 	collected chan struct{} // closed when everything that was written is on the screen
+
+	mu       sync.Mutex
+	emulator *vt.Emulator
+}
+
+// Write draws what a program has written.
+func (c *console) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.emulator.Write(p)
 }
 
 func newConsole(t *testing.T, width, height int) *console {
@@ -37,26 +46,27 @@ func newConsole(t *testing.T, width, height int) *console {
 		t.Skip("this system has no pseudo-terminals:", err)
 	}
 	require.NoError(t, pty.Setsize(ptmx, &pty.Winsize{Cols: uint16(width), Rows: uint16(height)}))
-	c := &console{
-		t: t, pty: ptmx, tty: tty, width: width,
-		emulator: vt.NewSafeEmulator(width, height), collected: make(chan struct{}),
-	}
+	c := &console{t: t, pty: ptmx, tty: tty, emulator: vt.NewEmulator(width, height), collected: make(chan struct{})}
 	go func() {
 		defer close(c.collected)
-		_, _ = io.Copy(c.emulator, ptmx) // ends with an error when the last descriptor of tty is closed
+		_, _ = io.Copy(c, ptmx) // ends with an error when the last descriptor of tty is closed
 	}()
 	go func() { _, _ = io.Copy(ptmx, c.emulator) }() // a terminal answers questions about itself
 	t.Cleanup(func() {
 		_ = tty.Close()
 		_ = ptmx.Close()
-		_ = c.emulator.Close()
+		if answers, ok := c.emulator.InputPipe().(io.Closer); ok {
+			_ = answers.Close()
+		}
 	})
 	return c
 }
 
 // screen returns the lines on the screen, without the blanks at their ends.
 func (c *console) screen() []string {
+	c.mu.Lock()
 	lines := strings.Split(c.emulator.String(), "\n")
+	c.mu.Unlock()
 	for i := range lines {
 		lines[i] = strings.TrimRight(lines[i], " \r")
 	}
@@ -193,9 +203,9 @@ func TestDemoOnATerminal(t *testing.T) {
 	cmd := startDemo(t, c, "-duration", "4s", "-rate", "1000", "-guards", atomicBreaker)
 	c.shows("│ nowhere ")
 	_ = cmd.Wait() // its status is another test's subject
+	lines := c.transcript()
 	assert.Equal(t, 23, c.emulator.CursorPosition().Y, "the end of a screen that is full")
 	assert.False(t, c.emulator.CursorHidden())
-	lines := c.transcript()
 	text := strings.Join(lines, "\n")
 	for _, line := range lines {
 		assert.False(t, isOfTheDashboard(line), text)
@@ -212,8 +222,8 @@ func TestDemoInterruptedOnATerminal(t *testing.T) {
 	_, err := c.pty.WriteString("\x03")
 	require.NoError(t, err)
 	err = cmd.Wait()
-	assert.False(t, c.emulator.CursorHidden())
 	lines := c.transcript()
+	assert.False(t, c.emulator.CursorHidden())
 	text := strings.Join(lines, "\n")
 	require.NoError(t, err, text)
 	for _, line := range lines {
