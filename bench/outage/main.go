@@ -25,6 +25,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"syscall"
+	"time"
 )
 
 const (
@@ -139,11 +140,17 @@ func conclude(s settings, results []result, stdout io.Writer) error {
 // records is the folder that the records are in.
 var records atomic.Pointer[string]
 
+// sameKey is how soon after the first signal another is that of the same Ctrl-C. While a child is being started, it shares
+// this program's memory and its process group, so that the program gets the terminal's signal twice.
+const sameKey = 100 * time.Millisecond
+
 // atOnce makes the next signal the last. A sink that is frozen could not notice that its parent has gone.
 func atOnce() {
 	again := make(chan os.Signal, 1)
 	signal.Notify(again, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	<-again
+	for first := time.Now(); time.Since(first) < sameKey; {
+		<-again
+	}
 	killAll()
 	restoreTerminal()
 	if dir := records.Load(); dir != nil {
