@@ -40,6 +40,9 @@ func (w *Writer) probe(p []byte, permit *atomicbreaker.Permit) bool {
 		if err == nil && n < size {
 			err = io.ErrShortWrite
 		}
+		if before := size - len(p); before < n && n < size {
+			w.guard.CountTorn()
+		}
 		if err == nil {
 			w.guard.CountLate()
 		}

@@ -105,6 +105,24 @@ func TestWriter_AsyncProbeRepairsATornLine(t *testing.T) {
 	require.Equal(t, uint64(4), w.Stats().Fallback)
 }
 
+// A probe of which the sink took a part counts as torn. The newline before it is no part of it.
+func TestWriter_AsyncProbeThatIsTorn(t *testing.T) {
+	for n, torn := range map[int]uint64{0: 0, 1: 0, 2: 1, 7: 1, 8: 0, 9: 0} {
+		b := atomicbreaker.MustNew("sink", atomicbreaker.WithFailureThreshold(1), atomicbreaker.WithRecoveryTimeout(0))
+		prober := &later{}
+		w := NewWriter(b, writerFunc(func([]byte) (int, error) { return 3, io.ErrShortWrite }), io.Discard)
+		w.prober = prober
+		w.guard.Disquiet()
+		for range 2 { // the first is torn, the second is the probe
+			_, err := io.WriteString(w, "record\n")
+			require.NoError(t, err)
+		}
+		prober.done(n, errors.New("down"))
+		require.Equal(t, []string{"\nrecord\n"}, prober.probes)
+		require.Equal(t, 1+torn, w.Stats().Torn, "of 8 bytes the sink took %d", n)
+	}
+}
+
 type writerFunc func(p []byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }

@@ -72,3 +72,7 @@ func (g *Guard[R]) Stats() Stats {
 // CountLate counts a write that the primary finishes, or may finish, while its records are in the
 // fallback.
 func (g *Guard[R]) CountLate() { g.counts.late.Add(1) }
+
+// CountTorn counts a write of which the primary took a part, for an adapter that does not report it with
+// FailBytes.
+func (g *Guard[R]) CountTorn() { g.counts.torn.Add(1) }
