@@ -29,17 +29,17 @@ func good(parts Parts) (Rig, *breakerio.Writer) {
 func outage() plan {
 	return plan{
 		primary: []step{
-			{deed: takes},
-			{deed: fails},
-			{deed: short},
-			{deed: tears},
-			{deed: tooLarge},
-			{deed: cancelled},
-			{deed: panics},
-			{deed: exits},
-			{deed: fails, hangs: true},
+			{act: takes},
+			{act: fails},
+			{act: short},
+			{act: tears},
+			{act: tooLarge},
+			{act: cancelled},
+			{act: panics},
+			{act: exits},
+			{act: fails, hangs: true},
 		},
-		fallback:   []step{{deed: takes}, {deed: fails}, {deed: takes, hangs: true}},
+		fallback:   []step{{act: takes}, {act: fails}, {act: takes, hangs: true}},
 		goroutines: 1, records: 12, threshold: 3, recovery: time.Second, pause: 600 * time.Millisecond,
 	}
 }
@@ -126,7 +126,7 @@ func TestCheck_RefusesWhatIsWrong(t *testing.T) {
 			return rig
 		}, func(p *plan) {
 			*p = plan{
-				primary: []step{{}, {deed: fails}}, goroutines: 4, records: 4, threshold: 1, recovery: time.Second, storm: true,
+				primary: []step{{}, {act: fails}}, goroutines: 4, records: 4, threshold: 1, recovery: time.Second, storm: true,
 			}
 		}, "the storm was [{15 0}]"},
 		"lets a panic through": {func(parts Parts) Rig {

@@ -40,10 +40,10 @@ func (l *ledger) follow(r *run, record string, before atomicbreaker.Snapshot) {
 		did := r.primary.did(record)
 		lane := r.rig.Late != nil // a lane makes an error of what hangs, and of an end of its goroutine
 		heard := !did.hangs || !lane
-		if heard && did.deed == tooLarge {
+		if heard && did.act == tooLarge {
 			return // that says nothing about the primary
 		}
-		if heard && (!lane || did.deed == panics) && unwinds(did.deed, r) && unwinds(r.fall.did(record).deed, r) {
+		if heard && (!lane || did.act == panics) && unwinds(did.act, r) && unwinds(r.fall.did(record).act, r) {
 			return // nor does a record that makes both sides panic
 		}
 		l.inside, l.began = true, before.Generation
@@ -56,7 +56,7 @@ func (l *ledger) follow(r *run, record string, before atomicbreaker.Snapshot) {
 }
 
 // unwinds says whether the adapter takes what a sink did for a panic.
-func unwinds(d deed, r *run) bool { return d == panics || d == exits && r.plan.repanic }
+func unwinds(d act, r *run) bool { return d == panics || d == exits && r.plan.repanic }
 
 // judgeOutages compares the outages that were told with those there were, as far as that is known: exactly if one goroutine
 // offered all, and in a storm. Otherwise which failures are one outage depends on who came first.

@@ -49,12 +49,12 @@ func draw(t *rapid.T) plan {
 	if p.storm {
 		p.threshold, p.recovery = 1, time.Second
 		p.primary = make([]step, rapid.IntRange(0, 40).Draw(t, "healthy"), 41)
-		worst := rapid.SampledFrom([]deed{fails, tears, panics, exits}).Draw(t, "storm's")
-		p.primary = append(p.primary, step{deed: worst})
+		worst := rapid.SampledFrom([]act{fails, tears, panics, exits}).Draw(t, "storm's")
+		p.primary = append(p.primary, step{act: worst})
 		for i := range p.fallback {
 			p.fallback[i].hangs = false
-			if d := p.fallback[i].deed; d == panics || d == exits {
-				p.fallback[i].deed = fails // a record that makes both sides panic begins no outage
+			if d := p.fallback[i].act; d == panics || d == exits {
+				p.fallback[i].act = fails // a record that makes both sides panic begins no outage
 			}
 		}
 		return p
@@ -74,7 +74,7 @@ func draw(t *rapid.T) plan {
 func steps(t *rapid.T, label string) []step {
 	return rapid.SliceOfN(rapid.Custom(func(t *rapid.T) step {
 		return step{
-			deed:  deed(rapid.IntRange(int(takes), int(exits)).Draw(t, "deed")),
+			act:   act(rapid.IntRange(int(takes), int(exits)).Draw(t, "act")),
 			hangs: rapid.IntRange(0, 6).Draw(t, "hangs") == 6,
 		}
 	}), 0, 60).Draw(t, label)

@@ -116,6 +116,14 @@ func (r *run) offer(record string) {
 	}
 }
 
+func (r *run) begin(string) {}
+
+func (r *run) end(text string, n int, err error) {
+	if taken := err == nil; taken && n != len(text) || !taken && n != 0 {
+		r.breach("a write of %d bytes returned %d, %v", len(text), n, err)
+	}
+}
+
 func (r *run) disturb() {
 	for _, d := range r.plan.disturbances {
 		time.Sleep(d.after)

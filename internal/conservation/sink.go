@@ -26,11 +26,11 @@ const broken = "the sink broke"
 // any, so that no two things happen at one instant by mere arithmetic.
 const hangTime = 3*time.Second + 7*time.Microsecond
 
-// deed is what a sink does with a record.
-type deed int
+// act is what a sink does with a record.
+type act int
 
 const (
-	takes deed = iota
+	takes act = iota
 	fails
 	short     // takes a part and says nothing
 	tears     // takes a part and fails
@@ -38,11 +38,15 @@ const (
 	cancelled // fails, and it is the caller's doing
 	panics
 	exits // runtime.Goexit
+
+	// Only a File does these.
+	busy // fails, and says nothing of the sink
+	lies // fails, and returns what no io.Writer returns
 )
 
-// step is one deed, done after a long time if the sink hangs.
+// step is one act, done after a long time if the sink hangs.
 type step struct {
-	deed  deed
+	act   act
 	hangs bool
 }
 
@@ -80,8 +84,8 @@ func (s *Sink) next(record string) step {
 			s.script = s.script[1:]
 		}
 	}
-	if do.deed == short && s.Honest {
-		do.deed = tears
+	if do.act == short && s.Honest {
+		do.act = tears
 	}
 	if do.hangs {
 		s.hung++
@@ -112,7 +116,7 @@ func (s *Sink) perform(record string, size int) (int, error) {
 	if do.hangs {
 		time.Sleep(hangTime)
 	}
-	switch do.deed {
+	switch do.act {
 	case takes:
 		return s.take(record, size, do.hangs)
 	case fails:
@@ -129,6 +133,7 @@ func (s *Sink) perform(record string, size int) (int, error) {
 		panic(broken)
 	case exits:
 		runtime.Goexit()
+	case busy, lies:
 	}
 	return 0, errDown // no sink gets here
 }

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package breakerio_test
+
+import (
+	"context"
+	"io"
+	"testing"
+	"time"
+
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/guard"
+	"github.com/sinkguard/go-atomicbreaker/internal/conservation"
+)
+
+// guardedLines is a Writer of lines.
+func guardedLines(parts conservation.LineParts, primary io.Writer, opts ...breakerio.Option) conservation.LineRig {
+	w := breakerio.NewWriter(parts.Breaker, primary, parts.Fallback, append(parts.Options(), opts...)...)
+	return conservation.LineRig{
+		Offer: func(text string) { _, _ = parts.Witness(w).Write([]byte(text)) },
+		Stats: w.Stats, Sync: w.Sync, Shutdown: w.Shutdown,
+	}
+}
+
+// batched is a Writer of lines under a Batcher that is small enough to overflow.
+func batched(parts conservation.LineParts, primary io.Writer, opts ...breakerio.Option) conservation.LineRig {
+	w := breakerio.NewWriter(parts.Breaker, primary, parts.Fallback, append(parts.Options(), opts...)...)
+	b := breakerio.NewBatcher(w, breakerio.WithBatchBytes(120), breakerio.WithMaxBytes(500))
+	return conservation.LineRig{
+		Offer: func(text string) { _, _ = parts.Witness(b).Write([]byte(text)) },
+		Stats: w.Stats, Sync: b.Sync, Shutdown: b.Shutdown, Batcher: true,
+	}
+}
+
+// asyncProbes is WithAsyncProbes without WithRepanic: a user's function that panics in the report of a probe would end the
+// program, because no caller waits there.
+func asyncProbes(o *guard.BytesOptions) {
+	breakerio.WithAsyncProbes()(o)
+	o.Repanic = false
+}
+
+// Every line is once in what a file acknowledged or lost, and each file can be read line by line: for each primary that this
+// package makes, alone and below a Batcher.
+func TestWriter_ConservationOfLines(t *testing.T) {
+	stderr(t) // where contained panics are reported
+	type parts = conservation.LineParts
+	lane := func(p parts, opts ...breakerio.LaneOption) *breakerio.Lane {
+		return breakerio.NewLane(p.Primary, conservation.LaneTimeout, opts...)
+	}
+	reopener := func(p parts) *breakerio.Reopener {
+		return breakerio.NewReopener(func(ctx context.Context) (io.WriteCloser, error) { return p.Dial(ctx) },
+			breakerio.WithWriteTimeout(time.Second))
+	}
+	dialed := func(p parts) *breakerio.Lane {
+		return breakerio.NewLane(reopener(p), conservation.LaneTimeout, breakerio.WithCloseOnHang())
+	}
+	type rig = conservation.LineRig
+	laned := func(r rig) rig { r.Lane = true; return r }
+	probed := func(r rig) rig { r.Lane, r.Async = true, true; return r }
+	reopened := func(r rig) rig { r.Reopener = true; return r }
+	widened := func(r rig) rig { r.Lane, r.Wide = true, true; return r }
+	wide := breakerio.WithWidth(8)
+	for name, adapter := range map[string]conservation.LineAdapter{
+		"plain":              func(p parts) rig { return guardedLines(p, p.Primary) },
+		"reopener":           func(p parts) rig { return reopened(guardedLines(p, reopener(p))) },
+		"lane":               func(p parts) rig { return laned(guardedLines(p, lane(p))) },
+		"wide lane":          func(p parts) rig { return widened(guardedLines(p, lane(p, wide))) },
+		"lane to a reopener": func(p parts) rig { return laned(reopened(guardedLines(p, dialed(p)))) },
+		"probes":             func(p parts) rig { return probed(guardedLines(p, lane(p), asyncProbes)) },
+		"probes of a wide lane": func(p parts) rig {
+			return widened(probed(guardedLines(p, lane(p, wide), asyncProbes)))
+		},
+		"probes of a reopener": func(p parts) rig { return probed(reopened(guardedLines(p, dialed(p), asyncProbes))) },
+		"batcher":              func(p parts) rig { return batched(p, p.Primary) },
+		"batcher over a lane":  func(p parts) rig { return laned(batched(p, lane(p))) },
+		"batcher over probes of a reopener": func(p parts) rig {
+			return probed(reopened(batched(p, dialed(p), asyncProbes)))
+		},
+	} {
+		t.Run(name, func(t *testing.T) { conservation.CheckLines(t, adapter) })
+	}
+}

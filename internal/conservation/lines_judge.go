@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package conservation
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
+)
+
+// judge compares the files with what was offered, and with what the adapter counted.
+func (r *lineRun) judge(stats breakerio.Stats, idle atomicbreaker.Snapshot) error {
+	j := lineJudge{lineRun: r, stats: stats}
+	for _, breach := range slices.Concat(r.breaches, r.primary.breaches, r.fallback.breaches) {
+		j.demand(false, "%s", breach)
+	}
+	j.read("the primary", r.primary)
+	j.read("the fallback", r.fallback)
+	j.judgeLines()
+	j.judgeResults()
+	j.judgeCounts()
+	j.judgeVotes()
+	j.judgeEnd()
+	if !r.rig.Async && !r.rig.Batcher { // of these a probe may be under way
+		j.demand(idle.HalfOpenCalls == 0, "a permit was not settled: %+v", idle)
+	}
+	return errors.Join(j.wrong...)
+}
+
+type lineJudge struct {
+	*lineRun
+
+	stats breakerio.Stats
+	twice uint64 // writes that the primary acknowledged, to a caller that was gone, or that was not there
+	wrong []error
+}
+
+func (j *lineJudge) demand(ok bool, format string, args ...any) {
+	if !ok {
+		j.wrong = append(j.wrong, fmt.Errorf(format, args...))
+	}
+}
+
+// acknowledged returns the lines that a file has taken with a call, as its caller knows.
+func (j *lineJudge) acknowledged(c *call) []string {
+	switch {
+	case c.lied:
+		return nil
+	case c.whole:
+		return slices.Collect(strings.Lines(c.text))
+	case j.plan.whole:
+		return nil
+	}
+	return wholeLines(c.stored())
+}
+
+// late says whether nobody waited for the end of a call of the primary any more.
+func (j *lineJudge) late(c *call) bool { return c.hung && j.rig.Lane }
+
+// wholeLines returns the lines of a text that have their newline.
+func wholeLines(text string) []string {
+	return slices.Collect(strings.Lines(text[:strings.LastIndexByte(text, '\n')+1]))
+}
+
+// read reads a file line by line, and demands that each line can be read that the file stored.
+func (j *lineJudge) read(name string, f *File) {
+	records := make([]string, 0, len(j.of)) // sorted, without their newline
+	for line := range j.of {
+		records = append(records, strings.TrimSuffix(line, "\n"))
+	}
+	sort.Strings(records)
+	stored, cuts, empty := map[string]int{}, 0, 0
+	for _, c := range f.calls {
+		s := c.stored()
+		for _, line := range wholeLines(s) {
+			stored[strings.TrimSuffix(line, "\n")]++
+		}
+		if last := s[strings.LastIndexByte(s, '\n')+1:]; last == "" {
+			continue
+		} else if _, all := slices.BinarySearch(records, last); all {
+			stored[last]++ // all but the newline
+		} else {
+			cuts++
+		}
+		if j.plan.goroutines > 1 && !j.apart() || j.rig.Reopener {
+			empty++
+		}
+	}
+	have := map[string]int{}
+	for _, text := range f.read(j.mayGlue) {
+		for line := range strings.SplitSeq(strings.TrimSuffix(text, "\n"), "\n") {
+			i, all := slices.BinarySearch(records, line)
+			switch {
+			case line == "":
+				empty--
+			case all:
+				have[line]++
+			case i < len(records) && strings.HasPrefix(records[i], line):
+				cuts--
+			default:
+				j.demand(false, "%s: %q is no record", name, line)
+			}
+		}
+	}
+	j.demand(cuts == 0, "%s has %d cut lines too few", name, cuts)
+	for line, n := range stored {
+		j.demand(have[line] == n, "%s took %q %d times, and it can be read %d times", name, line, n, have[line])
+	}
+	unsure := f.hung() + f.count(func(c *call) bool { return c.lied }) // after these nobody knows how the file ends
+	first := len(f.read(j.mayGlue))                                    // an empty file reads as one empty line
+	j.demand(-empty <= int(unsure)+first, "%s has %d empty lines", name, -empty)
+}
+
+// apart says whether the writes came one after the other.
+func (j *lineJudge) apart() bool { return j.plan.locked || j.rig.Batcher }
+
+// mayGlue says whether a write may begin on a line that another has cut: it ran beside that, or beside a third
+// that was about to repair the line. Writes run beside each other in a file below a wide lane, and elsewhere if
+// nothing above the adapter keeps them apart.
+func (j *lineJudge) mayGlue(cut, next *call) bool {
+	repairs := func(c *call) bool { return c.repairs && c.ended > cut.ended && next.beside(c) }
+	if j.rig.Wide && (next.beside(cut) || slices.ContainsFunc(j.primary.calls, repairs)) {
+		return true
+	}
+	a, b := j.of[firstLine(cut.text)], j.of[firstLine(next.text)]
+	return !j.apart() && a != nil && b != nil && slices.ContainsFunc(j.writes, func(w *lineWrite) bool {
+		return w != b && w.ended >= a.ended && b.began < w.ended && w.began < b.ended
+	})
+}
+
+// judgeLines demands that each line was taken once, or lost.
+func (j *lineJudge) judgeLines() {
+	primary, fallback := map[string][]*call{}, map[string]int{}
+	for _, c := range j.primary.calls {
+		if j.late(c) {
+			continue
+		}
+		for _, line := range j.acknowledged(c) {
+			primary[line] = append(primary[line], c)
+		}
+	}
+	for _, c := range j.fallback.calls {
+		for _, line := range j.acknowledged(c) {
+			fallback[line]++
+		}
+	}
+	twice := map[*call]bool{}
+	for line, w := range j.of {
+		taken, spare, lost := primary[line], fallback[line], j.lost[line]
+		want := 1
+		if w.how == closed {
+			want = 0
+		}
+		if len(taken) == 1 && spare+lost == 1 && want == 1 {
+			c := taken[0]
+			if torn := c.torn() && j.rig.Async; torn { // a probe's
+				continue
+			}
+			if j.rig.Async || j.rig.Batcher {
+				twice[c] = true
+				continue
+			}
+		}
+		j.demand(len(taken)+spare+lost == want, "%q: %d times in the primary, %d in the fallback, %d lost",
+			line, len(taken), spare, lost)
+	}
+	for line := range j.lost {
+		j.demand(j.of[line] != nil, "%q is lost, and nobody offered it", line)
+	}
+	j.twice = uint64(len(twice))
+}
+
+// judgeResults demands that what a write returned is true.
+func (j *lineJudge) judgeResults() {
+	want := (j.plan.goroutines)*j.plan.writes + 3
+	j.demand(len(j.writes) == want, "%d writes were seen, and %d offered", len(j.writes), want)
+	for _, w := range j.writes {
+		at := 0
+		for line := range strings.Lines(w.text) {
+			lost := j.lost[line] > 0
+			switch {
+			case w.how == accepted && lost:
+				j.demand(j.plan.lossAsSuccess || j.rig.Batcher, "%q is lost, and its caller was told that it is not", line)
+			case w.how == refused:
+				j.demand(lost == (at >= w.n), "%q: lost %v, and %d of %q were acknowledged", line, lost, w.n, w.text)
+			}
+			at += len(line)
+		}
+	}
+}
+
+// judgeCounts demands that Stats say what the files say.
+func (j *lineJudge) judgeCounts() {
+	s := j.stats
+	torn := j.primary.count(func(c *call) bool { return c.torn() && !j.late(c) })
+	j.demand(s.Torn == torn, "the primary has parts of %d writes, counted are %d", torn, s.Torn)
+	spareTorn := j.fallback.count((*call).torn)
+	j.demand(s.FallbackTorn == spareTorn, "the fallback has parts of %d writes, counted are %d", spareTorn, s.FallbackTorn)
+
+	taken := j.fallback.count(func(c *call) bool { return c.whole })
+	failed := uint64(len(j.fallback.calls)) - taken
+	j.demand(j.losses == s.Lost, "%d losses were reported, counted are %d", j.losses, s.Lost)
+	j.demand(s.Lost == failed, "the fallback refused %d writes, counted as lost are %d", failed, s.Lost)
+	var again uint64 // a batch that Shutdown has brought to the fallback
+	if j.rig.Batcher {
+		again = 1
+	}
+	j.demand(taken <= s.Fallback && s.Fallback <= taken+again, "the fallback took %d writes, counted are %d", taken, s.Fallback)
+	j.demand(j.diversion == s.Fallback, "%d writes were diverted, reported are %d", s.Fallback, j.diversion)
+	j.demand(s.Rejected+s.Failed+s.Panicked+s.Busy+s.RecordErrors == s.Fallback+s.Lost,
+		"the counts by reason are not those by place: %+v", s)
+
+	var hung uint64
+	if j.rig.Lane {
+		hung = j.primary.hung()
+	}
+	j.demand(hung+j.twice <= s.Late && s.Late <= hung+j.twice+again,
+		"%d writes hung and %d are twice there, counted as late are %d", hung, j.twice, s.Late)
+	if j.plan.slow && !j.rig.Lane && !j.rig.Reopener { // a write that waits for another's connection is slow, too
+		slow := j.primary.count(func(c *call) bool { return c.whole && c.hung })
+		j.demand(s.Slow == slow || s.Slow < slow && j.closedEarly(), "%d writes were slow, counted are %d", slow, s.Slow)
+	}
+	j.demand(s.Outages == j.outages.Load(), "%d outages are over, reported are %d", s.Outages, j.outages.Load())
+}
+
+// closedEarly says whether there was a Shutdown before the last one.
+func (j *lineJudge) closedEarly() bool {
+	return slices.ContainsFunc(j.plan.disturbances, func(d lineDisturbance) bool { return d.shutdown })
+}
+
+// judgeVotes demands that a sink whose failures do not vote stays in use.
+func (j *lineJudge) judgeVotes() {
+	votes := func(s fileStep) bool { return s.hangs || s.act != takes && s.act != tooLarge && s.act != busy }
+	if j.plan.panicky == 0 && !slices.ContainsFunc(j.plan.primary, votes) && (!j.rig.Reopener || len(j.plan.dials) == 0) {
+		j.demand(j.stats.Rejected == 0, "the primary never failed, and the breaker opened")
+	}
+}
+
+// judgeEnd demands that both files are closed, the fallback last.
+func (j *lineJudge) judgeEnd() {
+	if !j.rig.Reopener {
+		j.demand(j.primary.closes == 1, "the primary was closed %d times", j.primary.closes)
+	}
+	j.demand(j.primary.open == 0, "%d connections are open", j.primary.open)
+	j.demand(j.fallback.closes == 1, "the fallback was closed %d times", j.fallback.closes)
+	hangs := func(s fileStep) bool { return s.hangs }
+	if !j.plan.closeHangs && !slices.ContainsFunc(j.plan.primary, hangs) && j.primary.closes > 0 {
+		j.demand(j.primary.closedAt < j.fallback.closedAt, "the fallback was closed before the primary")
+	}
+}
