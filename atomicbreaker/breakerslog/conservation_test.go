@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerslog"
 	"github.com/sinkguard/go-atomicbreaker/internal/conservation"
 )
@@ -65,6 +66,17 @@ func TestHandler_Conservation(t *testing.T) {
 				return derived[turn.Add(1)%uint64(len(derived))].Handle(t.Context(), r)
 			},
 			Stats: h.Stats, Close: h.Close,
+		}
+	})
+}
+
+// A breakerio.Writer below slog's JSON handler, which makes one line of each record.
+func TestWriterBelowAHandler_ConservationOfLines(t *testing.T) {
+	conservation.CheckLines(t, func(parts conservation.LineParts) conservation.LineRig {
+		w := breakerio.NewWriter(parts.Breaker, parts.Primary, parts.Fallback, parts.Options()...)
+		return conservation.LineRig{
+			Offer:  func(record string) { slog.New(slog.NewJSONHandler(parts.Witness(w), nil)).Info(record) },
+			Logger: true, Stats: w.Stats, Sync: w.Sync, Shutdown: w.Shutdown,
 		}
 	})
 }

@@ -30,6 +30,19 @@ func TestWriteSyncer_Conservation(t *testing.T) {
 	})
 }
 
+func TestWriteSyncer_ConservationOfLines(t *testing.T) {
+	conservation.CheckLines(t, func(parts conservation.LineParts) conservation.LineRig {
+		w := breakerzap.NewWriteSyncer(parts.Breaker, parts.Primary, parts.Fallback, parts.Options()...)
+		return conservation.LineRig{
+			Offer: func(record string) {
+				seen := zapcore.AddSync(parts.Witness(w))
+				zap.New(zapcore.NewCore(encoder(), seen, zap.InfoLevel), quiet).Info(record)
+			},
+			Logger: true, Stats: w.Stats, Sync: w.Sync, Shutdown: w.Shutdown,
+		}
+	})
+}
+
 // seen keeps the error of the core in it, which zap drops.
 type seen struct {
 	zapcore.Core

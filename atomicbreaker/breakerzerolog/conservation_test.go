@@ -55,3 +55,16 @@ func TestLevelWriter_Conservation(t *testing.T) {
 		})
 	}
 }
+
+func TestLevelWriter_ConservationOfLines(t *testing.T) {
+	conservation.CheckLines(t, func(parts conservation.LineParts) conservation.LineRig {
+		w := breakerzerolog.NewLevelWriter(parts.Breaker, parts.Primary, parts.Fallback, parts.Options()...)
+		return conservation.LineRig{
+			Offer: func(record string) {
+				logger := zerolog.New(seen{parts.Witness(w), w})
+				logger.Info().Msg(record)
+			},
+			Logger: true, Stats: w.Stats, Sync: w.Sync, Shutdown: w.Shutdown,
+		}
+	})
+}

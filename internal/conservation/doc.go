@@ -7,6 +7,8 @@
 // up to 16 goroutines that offer numbered records, puts an adapter between them and looks afterwards into the sinks, record
 // by record. What the adapter counts and reports must be what is found there. All of it runs on virtual time.
 //
+// [CheckLines] does that for adapters of lines. Its sinks are files that cut writes anywhere, and it reads them line by line.
+//
 // It is for tests only. Adapters are tested by what they do, so it knows nothing of how they are made.
 package conservation
 

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package conservation
+
+import (
+	"context"
+	"io"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
+)
+
+// writing is an adapter of lines that is right, with w in front of the Writer.
+func writing(parts LineParts, w *breakerio.Writer, front io.Writer) LineRig {
+	return LineRig{
+		Offer: func(text string) { _, _ = parts.Witness(front).Write([]byte(text)) },
+		Stats: w.Stats, Sync: w.Sync, Shutdown: w.Shutdown,
+	}
+}
+
+// between is an adapter that is right but for what wrong does between it and the primary or the fallback.
+func between(parts LineParts, primary, fallback io.Writer, opts ...breakerio.Option) LineRig {
+	w := breakerio.NewWriter(parts.Breaker, primary, fallback, append(parts.Options(), opts...)...)
+	return writing(parts, w, w)
+}
+
+func rightLines(parts LineParts) LineRig { return between(parts, parts.Primary, parts.Fallback) }
+
+// in front does something to each write before, or instead of, giving it to the Writer.
+func inFront(parts LineParts, do func(w io.Writer, p []byte) (int, error)) LineRig {
+	w := breakerio.NewWriter(parts.Breaker, parts.Primary, parts.Fallback, parts.Options()...)
+	return writing(parts, w, writerFunc(func(p []byte) (int, error) { return do(w, p) }))
+}
+
+// changed is the right adapter with different counts.
+func changed(change func(*breakerio.Stats)) LineAdapter {
+	return func(parts LineParts) LineRig {
+		rig := rightLines(parts)
+		stats := rig.Stats
+		rig.Stats = func() breakerio.Stats { s := stats(); change(&s); return s }
+		return rig
+	}
+}
+
+// closable is a writer that is a file in all but its writes.
+type closable struct {
+	*File
+	write func(p []byte) (int, error)
+}
+
+func (c closable) Write(p []byte) (int, error) { return c.write(p) }
+
+// withProbes is a Lane with asynchronous probes.
+func withProbes(parts LineParts) LineRig {
+	rig := between(parts, breakerio.NewLane(parts.Primary, LaneTimeout), parts.Fallback, breakerio.WithAsyncProbes())
+	rig.Lane, rig.Async = true, true
+	return rig
+}
+
+func withBatcher(parts LineParts) LineRig {
+	w := breakerio.NewWriter(parts.Breaker, parts.Primary, parts.Fallback, parts.Options()...)
+	b := breakerio.NewBatcher(w)
+	rig := writing(parts, w, b)
+	rig.Sync, rig.Shutdown, rig.Batcher = b.Sync, b.Shutdown, true
+	return rig
+}
+
+func withReopener(parts LineParts) LineRig {
+	rig := between(parts, breakerio.NewReopener(parts.Dial), parts.Fallback)
+	rig.Reopener = true
+	return rig
+}
+
+// troubles is a plan in which everything happens to lines, on one goroutine.
+func troubles() linePlan {
+	return linePlan{
+		primary: []fileStep{
+			{act: takes}, {act: tears, at: 4}, {act: takes}, {act: tears, at: 15}, {act: fails}, {act: short, at: 12},
+			{act: panics}, {act: takes}, {act: exits}, {act: tooLarge}, {act: busy}, {act: lies, at: 4}, {act: fails, hangs: true},
+		},
+		fallback: []fileStep{{act: takes}, {act: tears, at: 20}, {act: fails}, {act: takes}, {act: tears, at: 3}},
+		dials:    []fileStep{{act: takes}, {act: takes}, {act: fails}},
+
+		goroutines: 1, writes: 20, pause: 600 * time.Millisecond, batches: []int{0, 2, 1, 3}, padding: []int{0, 3}, bad: 7,
+		threshold: 2, recovery: time.Second, panicky: 3,
+	}
+}
+
+// Each of these adapters does one thing wrong with lines, and the property says which.
+func TestCheckLines_RefusesWhatIsWrong(t *testing.T) {
+	for name, c := range map[string]struct {
+		right, wrong LineAdapter // nil: rightLines
+		plan         func(*linePlan)
+		says         string
+	}{
+		"glues a record to what a tear left": {wrong: func(parts LineParts) LineRig {
+			return between(parts, closable{parts.Primary, func(p []byte) (int, error) {
+				if p[0] != '\n' {
+					return parts.Primary.Write(p)
+				}
+				n, err := parts.Primary.Write(p[1:])
+				return n + 1, err
+			}}, parts.Fallback)
+		}, says: `the primary: "@0.1@0.2.0@" is no record`},
+		"glues in the fallback": {wrong: func(parts LineParts) LineRig {
+			return between(parts, parts.Primary, closable{parts.Fallback, func(p []byte) (int, error) {
+				if p[0] != '\n' {
+					return parts.Fallback.Write(p)
+				}
+				n, err := parts.Fallback.Write(p[1:])
+				return n + 1, err
+			}})
+		}, says: "the fallback: "},
+		"splits inside a line": {wrong: func(parts LineParts) LineRig {
+			return between(parts, parts.Primary, closable{parts.Fallback, func(p []byte) (int, error) {
+				n, err := parts.Fallback.Write(p[1:])
+				return n + 1, err
+			}})
+		}, says: `is no record`},
+		"believes a byte too many": {wrong: func(parts LineParts) LineRig {
+			return between(parts, closable{parts.Primary, func(p []byte) (int, error) {
+				n, err := parts.Primary.Write(p)
+				if 0 < n && n < len(p) {
+					n++
+				}
+				return n, err
+			}}, parts.Fallback)
+		}, plan: func(p *linePlan) {
+			p.primary, p.batches = []fileStep{{act: tears, at: 7}}, []int{1}
+		}, says: `"@0.0.0@\n": 0 times in the primary, 0 in the fallback, 0 lost`},
+		"repeats a whole line to the fallback": {wrong: func(parts LineParts) LineRig {
+			return between(parts, parts.Primary, parts.Fallback, breakerio.WithWholeRecords())
+		}, plan: func(p *linePlan) { p.fallback = nil }, says: "1 times in the primary, 1 in the fallback, 0 lost"},
+		"cuts a record of several lines": {wrong: func(parts LineParts) LineRig {
+			w := breakerio.NewWriter(parts.Breaker, parts.Primary, parts.Fallback, parts.Options()[:4]...)
+			return writing(parts, w, w)
+		}, plan: func(p *linePlan) { p.whole = true }, says: "0 times in the primary, 0 in the fallback, 0 lost"},
+		"loses a record when a hook panics": {wrong: func(parts LineParts) LineRig {
+			return inFront(parts, func(w io.Writer, p []byte) (n int, err error) {
+				defer func() {
+					if recover() != nil {
+						n, err = len(p), nil
+					}
+				}()
+				parts.run.hook()
+				return w.Write(p)
+			})
+		}, says: "0 times in the primary, 0 in the fallback, 0 lost"},
+		"lets a hook's panic through": {wrong: func(parts LineParts) LineRig {
+			return inFront(parts, func(w io.Writer, p []byte) (int, error) {
+				defer parts.run.hook()
+				return w.Write(p)
+			})
+		}, says: "the panic the hook broke came through"},
+		"reports no loss": {wrong: func(parts LineParts) LineRig {
+			opts := parts.Options()
+			w := breakerio.NewWriter(parts.Breaker, parts.Primary, parts.Fallback, opts[0], opts[2], opts[3],
+				breakerio.WithOnLost(func([]byte, error) {}))
+			return writing(parts, w, w)
+		}, says: "0 times in the primary, 0 in the fallback, 0 lost"},
+		"reports a loss twice": {wrong: func(parts LineParts) LineRig {
+			return between(parts, parts.Primary, parts.Fallback, breakerio.WithOnLost(func(p []byte, err error) {
+				parts.run.onLost(string(p), err)
+				parts.run.onLost(string(p), err)
+			}))
+		}, says: "0 times in the primary, 0 in the fallback, 2 lost"},
+		"hides a loss": {wrong: func(parts LineParts) LineRig {
+			return inFront(parts, func(w io.Writer, p []byte) (int, error) {
+				_, _ = w.Write(p)
+				return len(p), nil
+			})
+		}, says: "is lost, and its caller was told that it is not"},
+		"returns a loss that it promised to hide": {plan: func(p *linePlan) { p.lossAsSuccess = true }, wrong: func(parts LineParts) LineRig {
+			w := breakerio.NewWriter(parts.Breaker, parts.Primary, parts.Fallback, parts.Options()[:4]...)
+			return writing(parts, w, w)
+		}, says: "a write of "},
+		"returns too much": {wrong: func(parts LineParts) LineRig {
+			return inFront(parts, func(w io.Writer, p []byte) (int, error) {
+				n, err := w.Write(p)
+				return n + 1, err
+			})
+		}, says: "a write of "},
+		"acknowledges what is lost": {wrong: func(parts LineParts) LineRig {
+			return inFront(parts, func(w io.Writer, p []byte) (int, error) {
+				n, err := w.Write(p)
+				if err != nil {
+					n = len(wholeLines(string(p))[0])
+				}
+				return n, err
+			})
+		}, plan: func(p *linePlan) { p.batches = []int{2} }, says: "were acknowledged"},
+		"counts nothing torn": {wrong: changed(func(s *breakerio.Stats) { s.Torn = 0 }), says: "the primary has parts of 2 writes, counted are 0"},
+		"counts nothing torn in the fallback": {wrong: changed(func(s *breakerio.Stats) { s.FallbackTorn = 0 }),
+			says: "the fallback has parts of 1 writes, counted are 0"},
+		"counts nothing lost":      {wrong: changed(func(s *breakerio.Stats) { s.Lost = 0 }), says: "counted as lost are 0"},
+		"counts one diversion off": {wrong: changed(func(s *breakerio.Stats) { s.Fallback++ }), says: "the counts by reason are not those by place"},
+		"counts no reason":         {wrong: changed(func(s *breakerio.Stats) { s.Rejected = 0 }), says: "the counts by reason are not those by place"},
+		"counts as late what is not": {wrong: changed(func(s *breakerio.Stats) { s.Late++ }),
+			says: "0 writes hung and 0 are twice there, counted as late are 1"},
+		"reports no outage": {wrong: func(parts LineParts) LineRig {
+			return between(parts, parts.Primary, parts.Fallback, breakerio.WithOnOutage(nil))
+		}, says: "outages are over, reported are 0"},
+		"counts no slow write": {wrong: changed(func(s *breakerio.Stats) { s.Slow = 0 }), plan: func(p *linePlan) {
+			p.primary, p.slow = []fileStep{{hangs: true}}, true
+		}, says: "1 writes were slow, counted are 0"},
+		"counts a probe not as late": {right: withProbes, wrong: func(parts LineParts) LineRig {
+			rig := withProbes(parts)
+			stats := rig.Stats
+			rig.Stats = func() breakerio.Stats { s := stats(); s.Late = parts.Primary.hung(); return s }
+			return rig
+		}, says: "are twice there, counted as late are 1"},
+		"lets a record's error vote": {wrong: func(parts LineParts) LineRig {
+			return between(parts, parts.Primary, parts.Fallback, breakerio.WithRecordErrors(nil))
+		}, plan: func(p *linePlan) {
+			p.primary, p.panicky, p.bad = []fileStep{{act: tooLarge}, {act: tooLarge}, {act: tooLarge}}, 0, 0
+		}, says: "the primary never failed, and the breaker opened"},
+		"writes after Close": {wrong: func(parts LineParts) LineRig {
+			rig := rightLines(parts)
+			ignores := writerFunc(func(p []byte) (int, error) { return len(p), nil })
+			rig.Offer = func(text string) { _, _ = parts.Witness(ignores).Write([]byte(text)) }
+			return rig
+		}, plan: func(p *linePlan) {
+			p.disturbances = []lineDisturbance{{after: time.Second, shutdown: true, patience: time.Second}}
+		}, says: "written after Close, and the error is"},
+		"closes the fallback first": {wrong: func(parts LineParts) LineRig {
+			rig := rightLines(parts)
+			rig.Shutdown = func(context.Context) error { _ = parts.Fallback.Close(); return parts.Primary.Close() }
+			return rig
+		}, plan: func(p *linePlan) { p.primary = nil }, says: "the fallback was closed before the primary"},
+		"leaves the primary open": {wrong: func(parts LineParts) LineRig {
+			rig := rightLines(parts)
+			rig.Shutdown = func(context.Context) error { return parts.Fallback.Close() }
+			return rig
+		}, says: "the primary was closed 0 times"},
+		"leaves a connection open": {right: withReopener, wrong: func(parts LineParts) LineRig {
+			rig := withReopener(parts)
+			rig.Shutdown = func(context.Context) error { return parts.Fallback.Close() }
+			return rig
+		}, says: "1 connections are open"},
+		"waits for a Close that hangs": {wrong: func(parts LineParts) LineRig {
+			rig := rightLines(parts)
+			shutdown := rig.Shutdown
+			rig.Shutdown = func(context.Context) error { return shutdown(context.Background()) }
+			return rig
+		}, plan: func(p *linePlan) {
+			p.closeHangs, p.disturbances = true, []lineDisturbance{{after: time.Second, shutdown: true, patience: 50 * time.Millisecond}}
+		}, says: "Shutdown took 3.000007s, and had 50ms"},
+		"loses what waits at Shutdown": {right: withBatcher, wrong: func(parts LineParts) LineRig {
+			w := breakerio.NewWriter(parts.Breaker, parts.Primary, parts.Fallback, parts.Options()...)
+			rig := writing(parts, w, breakerio.NewBatcher(w))
+			rig.Batcher = true
+			return rig
+		}, plan: func(p *linePlan) {
+			p.disturbances = []lineDisturbance{{after: 800 * time.Millisecond, shutdown: true, patience: time.Second}}
+		}, says: "0 times in the primary, 0 in the fallback, 0 lost"},
+		"keeps a permit": {wrong: func(parts LineParts) LineRig {
+			return inFront(parts, func(w io.Writer, p []byte) (int, error) {
+				parts.Breaker.Trip()
+				parts.Breaker.TryAcquire()
+				return w.Write(p)
+			})
+		}, plan: func(p *linePlan) { p.recovery = 0 }, says: "a permit was not settled"},
+		"changes the record": {wrong: func(parts LineParts) LineRig {
+			return inFront(parts, func(w io.Writer, p []byte) (int, error) {
+				n, err := w.Write(p)
+				p[0] = 'x'
+				return n, err
+			})
+		}, says: `became "x`},
+		"drops a write": {wrong: func(parts LineParts) LineRig {
+			rig := rightLines(parts)
+			offer := rig.Offer
+			rig.Offer = func(text string) {
+				if text[:5] != "@0.4." {
+					offer(text)
+				}
+			}
+			return rig
+		}, says: "22 writes were seen, and 23 offered"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := troubles()
+			if c.plan != nil {
+				c.plan(&p)
+			}
+			right := c.right
+			if right == nil {
+				right = rightLines
+			}
+			synctest.Test(t, func(t *testing.T) { require.NoError(t, p.check(right)) })
+			synctest.Test(t, func(t *testing.T) { require.ErrorContains(t, p.check(c.wrong), c.says) })
+		})
+	}
+}
