@@ -27,6 +27,7 @@ require (
 	golang.org/x/perf v0.0.0-20250909190841-7e13e04d9366
 	golang.org/x/sys v0.41.0
 	gonum.org/v1/plot v0.17.0
+	gopkg.in/natefinch/lumberjack.v2 v2.2.1
 )
 
 require (

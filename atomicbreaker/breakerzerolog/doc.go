@@ -25,8 +25,10 @@
 // # Position
 //
 // The breaker belongs below every buffer and queue, and above the last thing that reports a true
-// result: below zerolog's diode, not above it, where it would see nothing but success. A
-// zerolog.MultiLevelWriter reports one writer's failure for all: guard each writer.
+// result: below zerolog's diode, not above it, where it would see nothing but success. A diode that
+// is full drops records before they reach the LevelWriter, and only the diode's own function hears
+// of that; a [breakerio.Batcher] sends them to the fallback instead. A zerolog.MultiLevelWriter
+// reports one writer's failure for all: guard each writer.
 //
 // # What must not log
 //
