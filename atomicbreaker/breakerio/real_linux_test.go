@@ -4,8 +4,11 @@ package breakerio_test
 
 import (
 	"bufio"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"os"
 	"os/exec"
@@ -31,7 +34,7 @@ func TestMain(m *testing.M) {
 	if !isChild {
 		os.Exit(m.Run())
 	}
-	if err := map[string]func(string) error{"disk": diskChild, "stdout": stdoutChild}[child](arg); err != nil {
+	if err := map[string]func(string) error{"disk": diskChild, "tmpfs": tmpfsChild, "stdout": stdoutChild}[child](arg); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -52,13 +55,12 @@ func child(t *testing.T, name, arg string) (*exec.Cmd, *strings.Builder) {
 }
 
 const (
-	diskSize    = 1000
-	diskRecords = 100
-	diskRecord  = "<record %d, that is cut where the disk is full>\n"
+	diskSize    = 64 << 10
+	diskRecords = 1000
 )
 
-// diskChild writes to a file of limited size, and after a time with room again. The limit binds every file, so the
-// fallback is a pipe.
+// diskChild logs to a file that has a limited size, and after a time room again. The limit binds every file of the process,
+// so the fallback is a pipe.
 func diskChild(path string) error {
 	signal.Ignore(syscall.SIGXFSZ)
 	var limit syscall.Rlimit
@@ -73,23 +75,81 @@ func diskChild(path string) error {
 	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
 		return err
 	}
+	return fill(file, func() error {
+		limit.Cur = limit.Max
+		return syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit)
+	})
+}
+
+// tmpfsChild logs to a disk of its own that has 64 KiB, and twice that after a time. Its mounts are its own, too.
+func tmpfsChild(path string) error {
+	dir := filepath.Dir(path)
+	if err := syscall.Mount("none", dir, "tmpfs", 0, "size=64k"); err != nil {
+		return fmt.Errorf("%s: %w", notPermitted, err)
+	}
+	file, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	if err := fill(file, func() error { return syscall.Mount("none", dir, "tmpfs", syscall.MS_REMOUNT, "size=128k") }); err != nil {
+		return err
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	_, err = os.NewFile(3, "copy").Write(text) // the parent cannot see the disk
+	return err
+}
+
+// fill logs until the disk is full, and after more has made room again.
+func fill(file *os.File, more func() error) error {
 	b := atomicbreaker.MustNew("disk", atomicbreaker.WithFailureThreshold(3), atomicbreaker.WithRecoveryTimeout(time.Hour))
 	w := breakerio.NewWriter(b, file, os.Stdout)
+	logger := slog.New(slog.NewJSONHandler(w, nil))
 	for i := range diskRecords {
 		if i == diskRecords-10 {
-			limit.Cur = limit.Max
-			if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &limit); err != nil {
+			if err := more(); err != nil {
 				return err
 			}
 			b.Reset()
 		}
-		if n, err := fmt.Fprintf(w, diskRecord, i); err != nil {
-			return fmt.Errorf("%d, %w", n, err)
-		}
+		logger.Info("a record that is cut where the disk is full", "n", i)
 	}
 	s := w.Stats()
 	fmt.Fprintf(os.Stderr, "%v Fallback %d Lost %d Torn %d Outages %d", b.State(), s.Fallback, s.Lost, s.Torn, s.Outages)
 	return file.Close()
+}
+
+// readDisk reads what fill logged, line by line: each record is whole in one of the files, and a line that is no record is
+// one of those that the disk cut.
+func readDisk(t *testing.T, primary, fallback, told string) {
+	t.Helper()
+	seen := make([]int, diskRecords)
+	whole, cut := 0, 0
+	for _, file := range []string{primary, fallback} {
+		for line := range strings.Lines(file) {
+			var record struct {
+				N *int
+			}
+			if json.Unmarshal([]byte(line), &record) != nil || record.N == nil {
+				cut++
+				require.NotContains(t, line[1:], `{"time"`, "two records on one line")
+				continue
+			}
+			seen[*record.N]++
+			if file == primary {
+				whole++
+			}
+		}
+	}
+	for n, times := range seen {
+		require.Equal(t, 1, times, "record %d", n)
+	}
+	require.Greater(t, whole, 100)
+	require.Equal(t, fmt.Sprintf("closed Fallback %d Lost 0 Torn %d Outages 1", diskRecords-whole, cut), told)
+	require.NotContains(t, fallback, "\n\n")
+	require.True(t, strings.HasSuffix(primary, "}\n"), "the last records are in the primary")
 }
 
 // A disk that fills up in the middle of a record: that one is torn, and whole in the fallback.
@@ -100,16 +160,81 @@ func TestReal_DiskThatFillsUp(t *testing.T) {
 	require.NoError(t, err, told.String())
 	primary, err := os.ReadFile(path)
 	require.NoError(t, err)
-	whole := 0
-	for i := range diskRecords {
-		record := fmt.Sprintf(diskRecord, i)
-		require.Equal(t, 1, strings.Count(string(primary), record)+strings.Count(string(fallback), record), record)
-		whole += strings.Count(string(primary), record)
+	require.Contains(t, told.String(), "Torn 1 ", "the limit is in the middle of a record")
+	readDisk(t, string(primary), string(fallback), told.String())
+}
+
+// notPermitted is what a child says that may not mount.
+const notPermitted = "no tmpfs here"
+
+// A tmpfs of 64 KiB fills up. The child has a user and mounts of its own, so that no privilege is needed where the kernel
+// lets everybody have these.
+func TestReal_TmpfsThatFillsUp(t *testing.T) {
+	cmd, told := child(t, "tmpfs", filepath.Join(t.TempDir(), "log"))
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
+		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
+		GidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}},
 	}
-	cut := strings.Count(string(primary), "<") - whole
-	require.Equal(t, 1, cut, "the disk was full in the middle of one record")
-	require.Greater(t, whole, 10)
-	require.Equal(t, fmt.Sprintf("closed Fallback %d Lost 0 Torn %d Outages 1", diskRecords-whole, cut), told.String())
+	copied, err := os.Create(filepath.Join(t.TempDir(), "copy"))
+	require.NoError(t, err)
+	defer func() { _ = copied.Close() }()
+	cmd.ExtraFiles = []*os.File{copied}
+	fallback, err := cmd.Output()
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EINVAL) {
+		t.Skip("no user namespaces here: ", err)
+	}
+	if strings.HasPrefix(told.String(), notPermitted) {
+		t.Skip(told.String())
+	}
+	require.NoError(t, err, told.String())
+	primary, err := os.ReadFile(copied.Name())
+	require.NoError(t, err)
+	readDisk(t, string(primary), string(fallback), told.String())
+}
+
+// A pipe whose reader has stopped takes what fits, and fails at the deadline. It has a part of the batch then; the fallback
+// gets the rest, beginning with the line that was cut, and the pipe is in order once it is read again.
+func TestReal_PipeWithADeadline(t *testing.T) {
+	r, pipe, err := os.Pipe()
+	require.NoError(t, err)
+	defer func() { _ = r.Close() }()
+	patience, fallback := 20*time.Millisecond, file(t)
+	w := breakerio.NewWriter(breaker(), sinkFunc(func(p []byte) (int, error) {
+		if err := pipe.SetWriteDeadline(time.Now().Add(patience)); err != nil {
+			return 0, err
+		}
+		return pipe.Write(p)
+	}), fallback)
+	const records = 30000
+	var batch strings.Builder
+	for i := range records {
+		fmt.Fprintf(&batch, "<record %d>\n", i)
+	}
+	require.Greater(t, batch.Len(), 256<<10, "more than a pipe holds")
+	_, err = io.WriteString(w, batch.String())
+	require.NoError(t, err)
+	require.Equal(t, breakerio.Stats{Fallback: 1, Failed: 1, Torn: 1}, w.Stats())
+
+	read := make(chan []byte, 1)
+	go func() {
+		all, _ := io.ReadAll(r)
+		read <- all
+	}()
+	patience = 30 * time.Second
+	_, err = io.WriteString(w, "<after>\n")
+	require.NoError(t, err)
+	require.Equal(t, uint64(1), w.Stats().Fallback)
+	require.NoError(t, pipe.Close())
+	diverted, err := os.ReadFile(fallback.Name())
+	require.NoError(t, err)
+	primary := strings.Split(strings.TrimSuffix(string(<-read), "\n"), "\n")
+	require.Equal(t, "<after>", primary[len(primary)-1])
+	primary = primary[:len(primary)-1]
+	if last := primary[len(primary)-1]; last == "" || last[len(last)-1] != '>' { // the line that was cut
+		primary = primary[:len(primary)-1]
+	}
+	require.Equal(t, batch.String(), strings.Join(primary, "\n")+"\n"+string(diverted))
 }
 
 const stdoutRecords = 10
