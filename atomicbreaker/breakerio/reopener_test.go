@@ -108,6 +108,7 @@ func TestReopener_OpensAnewAfterAnyError(t *testing.T) {
 			require.Equal(t, []int{2, 1, 1}, []int{d.dials, bad.closes, good.closes})
 			_, err = io.WriteString(r, "record\n")
 			require.ErrorIs(t, err, fs.ErrClosed)
+			require.Equal(t, 2, d.dials, "it does not open after Close")
 			require.ErrorIs(t, r.Close(), fs.ErrClosed)
 		})
 	}

@@ -159,8 +159,12 @@ func TestWriter_ReportsNothingThroughASink(t *testing.T) {
 		_, err := io.WriteString(w, "record\n")
 		require.Error(t, err)
 	}
+	w := breakerio.NewWriter(b, io.Discard, os.Stderr, breakerio.WithOnDiverted(func(breakerio.Diversion) { panic("broken") }))
+	_, err := io.WriteString(w, "record\n")
+	require.NoError(t, err)
+	require.Contains(t, written(), "record\n", "os.Stderr is the fallback")
 	require.NoError(t, os.Stderr.Close())
-	_, err := io.WriteString(breakerio.NewWriter(b, io.Discard, os.Stderr), "record\n")
+	_, err = io.WriteString(breakerio.NewWriter(b, io.Discard, os.Stderr), "record\n")
 	require.ErrorIs(t, err, os.ErrClosed)
 	require.NotContains(t, written(), `"silent"`) // writers of earlier tests may still report
 }

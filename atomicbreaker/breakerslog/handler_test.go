@@ -217,3 +217,29 @@ func TestHandler_ClonesTheRecord(t *testing.T) {
 	require.NotContains(t, got.String(), "BUG")
 	require.NotContains(t, got.String(), "primary's")
 }
+
+// A hook that ends the goroutine where the breaker is asked does not lose the record.
+func TestHandler_HookThatExits(t *testing.T) {
+	b := breaker(atomicbreaker.WithRecoveryTimeout(0), atomicbreaker.WithProbeTimeout(0),
+		atomicbreaker.WithOnTransition(func(tr atomicbreaker.Transition) {
+			if tr.To == atomicbreaker.HalfOpen {
+				runtime.Goexit()
+			}
+		}))
+	b.Trip()
+	var got []string
+	h := breakerslog.NewHandler(b, handlerFunc(discard), handlerFunc(func(_ context.Context, r slog.Record) error {
+		got = append(got, r.Message)
+		return nil
+	}))
+	returned, done := false, make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = h.Handle(t.Context(), record())
+		returned = true
+	}()
+	<-done
+	require.False(t, returned, "the hook ended the goroutine")
+	require.Equal(t, []string{"record"}, got)
+	require.Equal(t, uint64(1), h.Stats().Fallback)
+}

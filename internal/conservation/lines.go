@@ -149,7 +149,7 @@ func drawLines(t *rapid.T) linePlan {
 	few := func(label string, most int) []int {
 		return rapid.SliceOfN(rapid.IntRange(0, most), 1, 5).Draw(t, label)
 	}
-	return linePlan{
+	p := linePlan{
 		primary:       fileSteps(t, "primary", 40),
 		fallback:      fileSteps(t, "fallback", 40),
 		dials:         fileSteps(t, "dials", 8),
@@ -177,6 +177,13 @@ func drawLines(t *rapid.T) linePlan {
 		}), 0, 3).Draw(t, "disturbances"),
 		closeHangs: often("close hangs", 1) > 0,
 	}
+	if often("healthy", 1) == 1 { // what the primary does then does not vote
+		p.panicky = 0
+		for i, s := range p.primary {
+			p.primary[i] = fileStep{act: [...]act{takes, tooLarge, busy}[s.at%3]}
+		}
+	}
+	return p
 }
 
 // fileSteps draws a script. Hanging is rare, because a file that hangs does nothing else meanwhile.

@@ -32,6 +32,7 @@ var (
 	raced    = &variant{name: "raced", pkg: "atomicbreaker", flags: []string{"-race"}}
 	recorded = &variant{name: "recorded", pkg: "internal/history"}
 	sinks    = &variant{name: "sinks", pkg: "atomicbreaker/breakerio"}
+	handlers = &variant{name: "handlers", pkg: "atomicbreaker/breakerslog"}
 	narrow   = &variant{name: "narrow", pkg: "atomicbreaker", env: []string{"GOOS=linux", "GOARCH=386", "CGO_ENABLED=0"}}
 )
 
@@ -64,6 +65,9 @@ var layers = []layer{
 	{name: "behaviour", variant: breaker, skip: "^Test(Histories|Property|VirtualTime|Seed|Cost|Rate|Linearizability|Million|Soak)"},
 	{name: "rate", variant: breaker, run: "^TestRate", checks: 3000, inTree: true},
 	{name: "batcher", variant: sinks, run: "^Test(Batcher|Pool)", checks: 1000},
+	{name: "adapters", variant: sinks, run: "^Test(Writer|Lane|LaneProbe|Reopener|Shutdown)_", skip: "Conservation|Property"},
+	{name: "lines", variant: sinks, run: "^TestWriter_ConservationOfLines$", checks: 200},
+	{name: "handlers", variant: handlers, run: "^TestHandler_", skip: "Conservation"},
 	{name: "cost", variant: breaker, run: "^TestCost", inTree: true},
 	{name: "reach", variant: machine, run: "^Test(Reach|Widest|Total)"},
 	{name: "linearizability", variant: breaker, run: "^TestLinearizability$", checks: 5000, alone: true, proof: regexp.MustCompile("history: refused|panic:")},
@@ -178,7 +182,7 @@ func (b *bench) run(l *layer) (verdict, error) {
 		limit = "-test.timeout=5m"
 	}
 	args := []string{limit, "-test.failfast", "-test.run=" + l.run, "-test.skip=" + l.skip}
-	if l.variant.pkg == breaker.pkg {
+	if l.checks > 0 {
 		args = append(args, "-rapid.nofailfile", "-rapid.seed=1", "-rapid.shrinktime=1ms")
 	}
 	tests := exec.Command(binary, args...)
