@@ -135,12 +135,21 @@ type fileStep struct {
 	hangs bool
 }
 
-// lineDisturbance is a Sync in the middle, or a Shutdown.
+// lineDisturbance is what an operator does in the middle.
 type lineDisturbance struct {
 	after    time.Duration
-	shutdown bool
-	patience time.Duration // of the context; 0: it has ended, negative: it does not end
+	does     disturbing
+	patience time.Duration // of Shutdown's context; 0: it has ended, negative: it does not end
 }
+
+type disturbing int
+
+const (
+	syncing disturbing = iota
+	tripping
+	resetting
+	shuttingDown
+)
 
 func drawLines(t *rapid.T) linePlan {
 	often := func(label string, one int) int {
@@ -169,8 +178,8 @@ func drawLines(t *rapid.T) linePlan {
 		panicky:       often("panicky", 2),
 		disturbances: rapid.SliceOfN(rapid.Custom(func(t *rapid.T) lineDisturbance {
 			return lineDisturbance{
-				after:    time.Duration(rapid.IntRange(0, 3000).Draw(t, "after")) * 1001 * time.Microsecond,
-				shutdown: rapid.IntRange(0, 3).Draw(t, "shutdown") == 3,
+				after: time.Duration(rapid.IntRange(0, 3000).Draw(t, "after")) * 1001 * time.Microsecond,
+				does:  disturbing(rapid.IntRange(int(syncing), int(shuttingDown)).Draw(t, "does")),
 				patience: rapid.SampledFrom([]time.Duration{0, 50 * time.Millisecond, 2 * time.Second, 20 * time.Second, -1}).
 					Draw(t, "patience"),
 			}

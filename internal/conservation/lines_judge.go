@@ -177,7 +177,7 @@ func (j *lineJudge) judgeLines() {
 
 // judgeResults demands that what a write returned is true.
 func (j *lineJudge) judgeResults() {
-	want := (j.plan.goroutines)*j.plan.writes + 3
+	want := j.plan.goroutines*j.plan.writes + 3
 	j.demand(len(j.writes) == want, "%d writes were seen, and %d offered", len(j.writes), want)
 	for _, w := range j.writes {
 		at := 0
@@ -206,20 +206,19 @@ func (j *lineJudge) judgeCounts() {
 	failed := uint64(len(j.fallback.calls)) - taken
 	j.demand(j.losses == s.Lost, "%d losses were reported, counted are %d", j.losses, s.Lost)
 	j.demand(s.Lost == failed, "the fallback refused %d writes, counted as lost are %d", failed, s.Lost)
-	var again uint64 // a batch that Shutdown has brought to the fallback
-	if j.rig.Batcher {
-		again = 1
-	}
-	j.demand(taken <= s.Fallback && s.Fallback <= taken+again, "the fallback took %d writes, counted are %d", taken, s.Fallback)
+	j.demand(taken == s.Fallback, "the fallback took %d writes, counted are %d", taken, s.Fallback)
 	j.demand(j.diversion == s.Fallback, "%d writes were diverted, reported are %d", s.Fallback, j.diversion)
 	j.demand(s.Rejected+s.Failed+s.Panicked+s.Busy+s.RecordErrors == s.Fallback+s.Lost,
 		"the counts by reason are not those by place: %+v", s)
 
-	var hung uint64
+	var hung, atEnd uint64
 	if j.rig.Lane {
 		hung = j.primary.hung()
 	}
-	j.demand(hung+j.twice <= s.Late && s.Late <= hung+j.twice+again,
+	if j.rig.Batcher { // a batch that Shutdown has brought to the fallback, and the primary never took
+		atEnd = 1
+	}
+	j.demand(hung+j.twice <= s.Late && s.Late <= hung+j.twice+atEnd,
 		"%d writes hung and %d are twice there, counted as late are %d", hung, j.twice, s.Late)
 	if j.plan.slow && !j.rig.Lane && !j.rig.Reopener { // a write that waits for another's connection is slow, too
 		slow := j.primary.count(func(c *call) bool { return c.whole && c.hung })
@@ -230,13 +229,14 @@ func (j *lineJudge) judgeCounts() {
 
 // closedEarly says whether there was a Shutdown before the last one.
 func (j *lineJudge) closedEarly() bool {
-	return slices.ContainsFunc(j.plan.disturbances, func(d lineDisturbance) bool { return d.shutdown })
+	return slices.ContainsFunc(j.plan.disturbances, func(d lineDisturbance) bool { return d.does == shuttingDown })
 }
 
 // judgeVotes demands that a sink whose failures do not vote stays in use.
 func (j *lineJudge) judgeVotes() {
 	votes := func(s fileStep) bool { return s.hangs || s.act != takes && s.act != tooLarge && s.act != busy }
-	if j.plan.panicky == 0 && !slices.ContainsFunc(j.plan.primary, votes) && (!j.rig.Reopener || len(j.plan.dials) == 0) {
+	trips := func(d lineDisturbance) bool { return d.does == tripping }
+	if j.plan.panicky == 0 && !slices.ContainsFunc(j.plan.disturbances, trips) && !slices.ContainsFunc(j.plan.primary, votes) && (!j.rig.Reopener || len(j.plan.dials) == 0) {
 		j.demand(j.stats.Rejected == 0, "the primary never failed, and the breaker opened")
 	}
 }

@@ -193,10 +193,15 @@ func lastLine(text string) string {
 func (r *lineRun) disturb() {
 	for _, d := range r.plan.disturbances {
 		time.Sleep(d.after)
-		if d.shutdown {
-			r.shutDown(d.patience)
-		} else {
+		switch d.does {
+		case syncing:
 			_ = r.rig.Sync()
+		case tripping:
+			r.breaker.Trip()
+		case resetting:
+			r.breaker.Reset()
+		case shuttingDown:
+			r.shutDown(d.patience)
 		}
 	}
 }

@@ -3,6 +3,7 @@
 package conservation
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"testing"
@@ -58,14 +59,6 @@ func (c closable) Write(p []byte) (int, error) { return c.write(p) }
 func withProbes(parts LineParts) LineRig {
 	rig := between(parts, breakerio.NewLane(parts.Primary, LaneTimeout), parts.Fallback, breakerio.WithAsyncProbes())
 	rig.Lane, rig.Async = true, true
-	return rig
-}
-
-func withBatcher(parts LineParts) LineRig {
-	w := breakerio.NewWriter(parts.Breaker, parts.Primary, parts.Fallback, parts.Options()...)
-	b := breakerio.NewBatcher(w)
-	rig := writing(parts, w, b)
-	rig.Sync, rig.Shutdown, rig.Batcher = b.Sync, b.Shutdown, true
 	return rig
 }
 
@@ -224,7 +217,7 @@ func TestCheckLines_RefusesWhatIsWrong(t *testing.T) {
 			rig.Offer = func(text string) { _, _ = parts.Witness(ignores).Write([]byte(text)) }
 			return rig
 		}, plan: func(p *linePlan) {
-			p.disturbances = []lineDisturbance{{after: time.Second, shutdown: true, patience: time.Second}}
+			p.disturbances = []lineDisturbance{{after: time.Second, does: shuttingDown, patience: time.Second}}
 		}, says: "written after Close, and the error is"},
 		"closes the fallback first": {wrong: func(parts LineParts) LineRig {
 			rig := rightLines(parts)
@@ -247,16 +240,20 @@ func TestCheckLines_RefusesWhatIsWrong(t *testing.T) {
 			rig.Shutdown = func(context.Context) error { return shutdown(context.Background()) }
 			return rig
 		}, plan: func(p *linePlan) {
-			p.closeHangs, p.disturbances = true, []lineDisturbance{{after: time.Second, shutdown: true, patience: 50 * time.Millisecond}}
+			p.closeHangs, p.disturbances = true, []lineDisturbance{{after: time.Second, does: shuttingDown, patience: 50 * time.Millisecond}}
 		}, says: "Shutdown took 3.000007s, and had 50ms"},
-		"loses what waits at Shutdown": {right: withBatcher, wrong: func(parts LineParts) LineRig {
-			w := breakerio.NewWriter(parts.Breaker, parts.Primary, parts.Fallback, parts.Options()...)
-			rig := writing(parts, w, breakerio.NewBatcher(w))
+		"loses what waits at Shutdown": {wrong: func(parts LineParts) LineRig {
+			var waits []byte
+			rig := inFront(parts, func(w io.Writer, p []byte) (int, error) {
+				if waits != nil {
+					_, _ = w.Write(waits)
+				}
+				waits = bytes.Clone(p)
+				return len(p), nil
+			})
 			rig.Batcher = true
 			return rig
-		}, plan: func(p *linePlan) {
-			p.disturbances = []lineDisturbance{{after: 800 * time.Millisecond, shutdown: true, patience: time.Second}}
-		}, says: "0 times in the primary, 0 in the fallback, 0 lost"},
+		}, says: `"@1.2.0@\n": 0 times in the primary, 0 in the fallback, 0 lost`},
 		"keeps a permit": {wrong: func(parts LineParts) LineRig {
 			return inFront(parts, func(w io.Writer, p []byte) (int, error) {
 				parts.Breaker.Trip()
