@@ -182,7 +182,7 @@ func (b *bench) run(l *layer) (verdict, error) {
 		limit = "-test.timeout=5m"
 	}
 	args := []string{limit, "-test.failfast", "-test.run=" + l.run, "-test.skip=" + l.skip}
-	if l.checks > 0 {
+	if l.variant.pkg == breaker.pkg || l.checks > 0 {
 		args = append(args, "-rapid.nofailfile", "-rapid.seed=1", "-rapid.shrinktime=1ms")
 	}
 	tests := exec.Command(binary, args...)
