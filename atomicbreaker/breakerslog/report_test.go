@@ -38,7 +38,7 @@ func TestHandler_ReportsLossesOnStderr(t *testing.T) {
 			before := os.Stderr
 			os.Stderr = file
 			defer func() { os.Stderr = before }()
-			synctest.Test(t, func(t *testing.T) {
+			synctest.Test(t, func(*testing.T) {
 				b := atomicbreaker.MustNew("of "+name, atomicbreaker.WithFailureThreshold(1), atomicbreaker.WithRecoveryTimeout(time.Hour))
 				l := logger(b)
 				for range 1000 {

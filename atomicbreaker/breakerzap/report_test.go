@@ -44,7 +44,7 @@ func TestReportsLossesOnStderr(t *testing.T) {
 			before := os.Stderr
 			os.Stderr = file
 			defer func() { os.Stderr = before }()
-			synctest.Test(t, func(t *testing.T) {
+			synctest.Test(t, func(*testing.T) {
 				b := atomicbreaker.MustNew(name, atomicbreaker.WithFailureThreshold(1), atomicbreaker.WithRecoveryTimeout(time.Hour))
 				logger := zap.New(core(b), quiet)
 				for range 1000 {

@@ -37,7 +37,7 @@ func TestLevelWriter_ReportsLossesOnStderr(t *testing.T) {
 	}
 	os.Stderr = file
 	defer func() { os.Stderr, zerolog.ErrorHandler = before, handler }()
-	synctest.Test(t, func(t *testing.T) {
+	synctest.Test(t, func(*testing.T) {
 		b := atomicbreaker.MustNew("both down", atomicbreaker.WithFailureThreshold(1), atomicbreaker.WithRecoveryTimeout(time.Hour))
 		logger := zerolog.New(breakerzerolog.NewLevelWriter(b, broken{}, broken{}))
 		for range 500 {

@@ -72,8 +72,19 @@ func withReopener(parts LineParts) LineRig {
 func troubles() linePlan {
 	return linePlan{
 		primary: []fileStep{
-			{act: takes}, {act: tears, at: 4}, {act: takes}, {act: tears, at: 15}, {act: fails}, {act: short, at: 12},
-			{act: panics}, {act: takes}, {act: exits}, {act: tooLarge}, {act: busy}, {act: lies, at: 4}, {act: fails, hangs: true},
+			{act: takes},
+			{act: tears, at: 4},
+			{act: takes},
+			{act: tears, at: 15},
+			{act: fails},
+			{act: short, at: 12},
+			{act: panics},
+			{act: takes},
+			{act: exits},
+			{act: tooLarge},
+			{act: busy},
+			{act: lies, at: 4},
+			{act: fails, hangs: true},
 		},
 		fallback: []fileStep{{act: takes}, {act: tears, at: 20}, {act: fails}, {act: takes}, {act: tears, at: 3}},
 		dials:    []fileStep{{act: takes}, {act: takes}, {act: fails}},
@@ -187,13 +198,17 @@ func TestCheckLines_RefusesWhatIsWrong(t *testing.T) {
 			})
 		}, plan: func(p *linePlan) { p.batches = []int{2} }, says: "were acknowledged"},
 		"counts nothing torn": {wrong: changed(func(s *breakerio.Stats) { s.Torn = 0 }), says: "the primary has parts of 2 writes, counted are 0"},
-		"counts nothing torn in the fallback": {wrong: changed(func(s *breakerio.Stats) { s.FallbackTorn = 0 }),
-			says: "the fallback has parts of 1 writes, counted are 0"},
+		"counts nothing torn in the fallback": {
+			wrong: changed(func(s *breakerio.Stats) { s.FallbackTorn = 0 }),
+			says:  "the fallback has parts of 1 writes, counted are 0",
+		},
 		"counts nothing lost":      {wrong: changed(func(s *breakerio.Stats) { s.Lost = 0 }), says: "counted as lost are 0"},
 		"counts one diversion off": {wrong: changed(func(s *breakerio.Stats) { s.Fallback++ }), says: "the counts by reason are not those by place"},
 		"counts no reason":         {wrong: changed(func(s *breakerio.Stats) { s.Rejected = 0 }), says: "the counts by reason are not those by place"},
-		"counts as late what is not": {wrong: changed(func(s *breakerio.Stats) { s.Late++ }),
-			says: "0 writes hung and 0 are twice there, counted as late are 1"},
+		"counts as late what is not": {
+			wrong: changed(func(s *breakerio.Stats) { s.Late++ }),
+			says:  "0 writes hung and 0 are twice there, counted as late are 1",
+		},
 		"reports no outage": {wrong: func(parts LineParts) LineRig {
 			return between(parts, parts.Primary, parts.Fallback, breakerio.WithOnOutage(nil))
 		}, says: "outages are over, reported are 0"},
