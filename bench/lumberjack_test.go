@@ -16,8 +16,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 )
 
-// Lumberjack opens its file again when it is written to after Close, and nobody closes it then. A Writer that
-// is closed does not write to it.
+// Lumberjack opens its file again when it is written to after Close, and nobody closes it then. A
+// Writer that is closed does not write to it.
 func TestLumberjack_WriteAfterClose(t *testing.T) {
 	dir := t.TempDir()
 	primary := &lumberjack.Logger{Filename: filepath.Join(dir, "primary.log")}

@@ -32,15 +32,15 @@ func batched(parts conservation.LineParts, primary io.Writer, opts ...breakerio.
 	}
 }
 
-// asyncProbes is WithAsyncProbes without WithRepanic: a user's function that panics in the report of a probe would end the
-// program, because no caller waits there.
+// asyncProbes is WithAsyncProbes without WithRepanic: a user's function that panics in the report
+// of a probe would end the program, because no caller waits there.
 func asyncProbes(o *guard.BytesOptions) {
 	breakerio.WithAsyncProbes()(o)
 	o.Repanic = false
 }
 
-// Every line is once in what a file acknowledged or lost, and each file can be read line by line: for each primary that this
-// package makes, alone and below a Batcher.
+// Every line is once in what a file acknowledged or lost, and each file can be read line by line:
+// for each primary that this package makes, alone and below a Batcher.
 func TestWriter_ConservationOfLines(t *testing.T) {
 	stderr(t) // where contained panics are reported
 	type parts = conservation.LineParts

@@ -25,8 +25,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 )
 
-// What follows changes a process for good (its limits, its standard output), so it happens in a child: the test's own binary,
-// told by the environment what to do.
+// What follows changes a process for good (its limits, its standard output), so it happens in a
+// child: the test's own binary, told by the environment what to do.
 const childEnv = "BREAKERIO_TEST_CHILD"
 
 func TestMain(m *testing.M) {
@@ -59,8 +59,8 @@ const (
 	diskRecords = 1000
 )
 
-// diskChild logs to a file that has a limited size, and after a time room again. The limit binds every file of the process,
-// so the fallback is a pipe.
+// diskChild logs to a file that has a limited size, and after a time room again. The limit binds
+// every file of the process, so the fallback is a pipe.
 func diskChild(path string) error {
 	signal.Ignore(syscall.SIGXFSZ)
 	var limit syscall.Rlimit
@@ -81,7 +81,8 @@ func diskChild(path string) error {
 	})
 }
 
-// tmpfsChild logs to a disk of its own that has 64 KiB, and twice that after a time. Its mounts are its own, too.
+// tmpfsChild logs to a disk of its own that has 64 KiB, and twice that after a time. Its mounts are
+// its own, too.
 func tmpfsChild(path string) error {
 	dir := filepath.Dir(path)
 	if err := syscall.Mount("none", dir, "tmpfs", 0, "size=64k"); err != nil {
@@ -121,8 +122,8 @@ func fill(file *os.File, more func() error) error {
 	return file.Close()
 }
 
-// readDisk reads what fill logged, line by line: each record is whole in one of the files, and a line that is no record is
-// one of those that the disk cut.
+// readDisk reads what fill logged, line by line: each record is whole in one of the files, and a
+// line that is no record is one of those that the disk cut.
 func readDisk(t *testing.T, primary, fallback, told string) {
 	t.Helper()
 	seen := make([]int, diskRecords)
@@ -167,8 +168,8 @@ func TestReal_DiskThatFillsUp(t *testing.T) {
 // notPermitted is what a child says that may not mount.
 const notPermitted = "no tmpfs here"
 
-// A tmpfs of 64 KiB fills up. The child has a user and mounts of its own, so that no privilege is needed where the kernel
-// lets everybody have these.
+// A tmpfs of 64 KiB fills up. The child has a user and mounts of its own, so that no privilege is
+// needed where the kernel lets everybody have these.
 func TestReal_TmpfsThatFillsUp(t *testing.T) {
 	cmd, told := child(t, "tmpfs", filepath.Join(t.TempDir(), "log"))
 	cmd.SysProcAttr = &syscall.SysProcAttr{
@@ -193,8 +194,9 @@ func TestReal_TmpfsThatFillsUp(t *testing.T) {
 	readDisk(t, string(primary), string(fallback), told.String())
 }
 
-// A pipe whose reader has stopped takes what fits, and fails at the deadline. It has a part of the batch then; the fallback
-// gets the rest, beginning with the line that was cut, and the pipe is in order once it is read again.
+// A pipe whose reader has stopped takes what fits, and fails at the deadline. It has a part of the
+// batch then; the fallback gets the rest, beginning with the line that was cut, and the pipe is in
+// order once it is read again.
 func TestReal_PipeWithADeadline(t *testing.T) {
 	r, pipe, err := os.Pipe()
 	require.NoError(t, err)
@@ -239,7 +241,8 @@ func TestReal_PipeWithADeadline(t *testing.T) {
 
 const stdoutRecords = 10
 
-// stdoutChild logs to its standard output, and again when standard input says that nobody reads that any more.
+// stdoutChild logs to its standard output, and again when standard input says that nobody reads
+// that any more.
 func stdoutChild(arg string) error {
 	path, ignore := strings.CutPrefix(arg, "ignore ")
 	if ignore {
@@ -262,8 +265,8 @@ func stdoutChild(arg string) error {
 	return fallback.Close()
 }
 
-// Whoever reads a process's standard output goes away. A Go program dies of that, unless it ignores SIGPIPE; then it is an
-// error as any other.
+// Whoever reads a process's standard output goes away. A Go program dies of that, unless it ignores
+// SIGPIPE; then it is an error as any other.
 func TestReal_StdoutWithoutReader(t *testing.T) {
 	for _, c := range []struct{ name, arg string }{{"ignored", "ignore "}, {"not ignored", ""}} {
 		t.Run(c.name, func(t *testing.T) {

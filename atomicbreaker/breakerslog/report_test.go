@@ -20,8 +20,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerslog"
 )
 
-// Both sides are down, and nothing was asked for: losses are reported on os.Stderr, at most one line in 10 seconds, by a
-// Handler and by a Writer below slog's own.
+// Both sides are down, and nothing was asked for: losses are reported on os.Stderr, at most one
+// line in 10 seconds, by a Handler and by a Writer below slog's own.
 func TestHandler_ReportsLossesOnStderr(t *testing.T) {
 	for name, logger := range map[string]func(*atomicbreaker.Breaker) *slog.Logger{
 		"breakerslog": func(b *atomicbreaker.Breaker) *slog.Logger {

@@ -27,7 +27,8 @@ type broken struct{}
 func (broken) Write([]byte) (int, error) { return 0, errDown }
 func (broken) Sync() error               { return nil }
 
-// Both sides are down, and nothing was asked for: losses are reported on os.Stderr, at most one line in 10 seconds.
+// Both sides are down, and nothing was asked for: losses are reported on os.Stderr, at most one
+// line in 10 seconds.
 func TestReportsLossesOnStderr(t *testing.T) {
 	for name, core := range map[string]func(*atomicbreaker.Breaker) zapcore.Core{
 		"syncer": func(b *atomicbreaker.Breaker) zapcore.Core {
@@ -84,7 +85,8 @@ func (s *slow) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// 64 goroutines log through a Lane to a sink that is slow and healthy. It stays in use, at any width.
+// 64 goroutines log through a Lane to a sink that is slow and healthy. It stays in use, at any
+// width.
 func TestWriteSyncer_ManyGoroutinesOnASlowSink(t *testing.T) {
 	const goroutines, records = 64, 20
 	for name, width := range map[string]int{"one at a time": 1, "all at once": goroutines} {

@@ -23,8 +23,8 @@ type broken struct{}
 
 func (broken) Write([]byte) (int, error) { return 0, errDown }
 
-// Both sides are down, and nothing was asked for: losses of all levels are reported on os.Stderr, at most one line in
-// 10 seconds, and each is an error of zerolog's.
+// Both sides are down, and nothing was asked for: losses of all levels are reported on os.Stderr,
+// at most one line in 10 seconds, and each is an error of zerolog's.
 func TestLevelWriter_ReportsLossesOnStderr(t *testing.T) {
 	file, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
 	require.NoError(t, err)

@@ -20,8 +20,9 @@ import (
 // bad is in each record that makes every file panic.
 const bad = "!"
 
-// File is a sink of lines. It does with each write what its script says, takes everything once that is over,
-// and remembers every call. It is one file, or all connections that were opened to one peer.
+// File is a sink of lines. It does with each write what its script says, takes everything once that
+// is over, and remembers every call. It is one file, or all connections that were opened to one
+// peer.
 type File struct {
 	tick func() int64
 
@@ -197,7 +198,7 @@ type connection struct {
 	gone chan struct{}
 }
 
-// dial opens a connection. A dial that hangs fails in the end, as one to an address that nobody answers at.
+// dial opens a connection. A dial that hangs fails in the end, because nobody answers.
 func (f *File) dial(ctx context.Context) (io.WriteCloser, error) {
 	do := f.next(&f.dials)
 	switch {
@@ -260,8 +261,9 @@ func (f *File) count(which func(*call) bool) (n uint64) {
 	return n
 }
 
-// read returns what is in the file, connection by connection. glued says whether the second of two writes may
-// begin on the line that the first has cut: then the text has a newline there that is not in the file.
+// read returns what is in the file, connection by connection. glued says whether the second of two
+// writes may begin on the line that the first has cut: then the text has a newline there that is
+// not in the file.
 func (f *File) read(glued func(cut, next *call) bool) (texts []string) {
 	var text strings.Builder
 	ordered := slices.Clone(f.calls)

@@ -28,8 +28,8 @@ type LineParts struct {
 
 // LineRig is an adapter that is ready to be offered lines.
 type LineRig struct {
-	// Offer offers lines, each with its newline, in one write through a [Witness]. With Logger it offers one
-	// record that has no newline yet.
+	// Offer offers lines, each with its newline, in one write through a [Witness]. With Logger it
+	// offers one record that has no newline yet.
 	Offer  func(text string)
 	Logger bool
 
@@ -44,8 +44,8 @@ type LineRig struct {
 	Reopener bool // the primary is written through Dial
 }
 
-// Options returns the options of package breakerio that the plan asks for. All of the user's functions among
-// them panic now and then.
+// Options returns the options of package breakerio that the plan asks for. All of the user's
+// functions among them panic now and then.
 func (p LineParts) Options() []breakerio.Option {
 	r := p.run
 	opts := []breakerio.Option{
@@ -84,14 +84,14 @@ func (p LineParts) Witness(w io.Writer) *Witness { return &Witness{w: w, watcher
 // Dial opens a connection to the primary. It fails or hangs where the plan says so.
 func (p LineParts) Dial(ctx context.Context) (io.WriteCloser, error) { return p.Primary.dial(ctx) }
 
-// CheckLines checks the property for records that are lines, alone and in batches, where both sides cut writes
-// anywhere. It reads the files as a user does, line by line:
+// CheckLines checks the property for records that are lines, alone and in batches, where both sides
+// cut writes anywhere. It reads the files as a user does, line by line:
 //
-//   - A line is a whole record, or the beginning of one whose write was cut. No record is glued to another,
-//     except where the write of one had begun before the write of the other had ended and nothing above the
-//     adapter kept them apart.
-//   - Each record that was offered is once in what the primary acknowledged, what the fallback acknowledged,
-//     and what was reported lost.
+//   - A line is a whole record, or the beginning of one whose write was cut. No record is glued to
+//     another, except where nothing above the adapter keeps writes apart, and one runs beside the
+//     write that is cut or beside the one that repairs the line.
+//   - Each record that was offered is once in what the primary acknowledged, what the fallback
+//     acknowledged, and what was reported lost.
 //   - What is in a file without having been acknowledged is counted as torn or late.
 func CheckLines(t *testing.T, adapter LineAdapter) {
 	t.Helper()

@@ -119,9 +119,9 @@ func (j *lineJudge) read(name string, f *File) {
 // apart says whether the writes came one after the other.
 func (j *lineJudge) apart() bool { return j.plan.locked || j.rig.Batcher }
 
-// mayGlue says whether a write may begin on a line that another has cut: it ran beside that, or beside a third
-// that was about to repair the line. Writes run beside each other in a file below a wide lane, and elsewhere if
-// nothing above the adapter keeps them apart.
+// mayGlue says whether a write may begin on a line that another has cut: it ran beside that, or
+// beside a third that was about to repair the line. Writes run beside each other in a file below a
+// wide lane, and elsewhere if nothing above the adapter keeps them apart.
 func (j *lineJudge) mayGlue(cut, next *call) bool {
 	repairs := func(c *call) bool { return c.repairs && c.ended > cut.ended && next.beside(c) }
 	if j.rig.Wide && (next.beside(cut) || slices.ContainsFunc(j.primary.calls, repairs)) {

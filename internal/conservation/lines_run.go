@@ -54,7 +54,8 @@ type lineRun struct {
 	breaches  []string
 }
 
-// check runs the plan and returns what is wrong with the adapter. It must be called in a synctest bubble.
+// check runs the plan and returns what is wrong with the adapter. It must be called in a synctest
+// bubble.
 func (p linePlan) check(adapter LineAdapter) error {
 	r := &lineRun{plan: p, turn: make(chan struct{}, 1), of: map[string]*lineWrite{}, lost: map[string]int{}}
 	tick := func() int64 { return r.clock.Add(1) }

@@ -23,7 +23,7 @@ func writing(parts LineParts, w *breakerio.Writer, front io.Writer) LineRig {
 	}
 }
 
-// between is an adapter that is right but for what wrong does between it and the primary or the fallback.
+// between is an adapter that is right, except for what the two writers do to the files.
 func between(parts LineParts, primary, fallback io.Writer, opts ...breakerio.Option) LineRig {
 	w := breakerio.NewWriter(parts.Breaker, primary, fallback, append(parts.Options(), opts...)...)
 	return writing(parts, w, w)
@@ -31,7 +31,7 @@ func between(parts LineParts, primary, fallback io.Writer, opts ...breakerio.Opt
 
 func rightLines(parts LineParts) LineRig { return between(parts, parts.Primary, parts.Fallback) }
 
-// in front does something to each write before, or instead of, giving it to the Writer.
+// inFront is an adapter that is right, except for what do does with a write.
 func inFront(parts LineParts, do func(w io.Writer, p []byte) (int, error)) LineRig {
 	w := breakerio.NewWriter(parts.Breaker, parts.Primary, parts.Fallback, parts.Options()...)
 	return writing(parts, w, writerFunc(func(p []byte) (int, error) { return do(w, p) }))
