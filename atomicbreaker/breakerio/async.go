@@ -31,11 +31,11 @@ func (w *Writer) probe(p []byte, permit *atomicbreaker.Permit) bool {
 	if s.State != atomicbreaker.HalfOpen || s.Generation != permit.Generation() {
 		return false
 	}
-	record, mends := w.bytes.Mend(p)
+	record, tear := w.bytes.Mend(p)
 	later, start, size := *permit, w.guard.Start(), len(record)
 	started := w.prober.probe(record, func(n int, err error) {
-		if mends && (n <= 0 || n >= size && err != nil) {
-			w.bytes.Unmend()
+		if tear != 0 && n > 0 && (n < size || err == nil) {
+			w.bytes.Mended(tear)
 		}
 		if err == nil && n < size {
 			err = io.ErrShortWrite
@@ -49,9 +49,6 @@ func (w *Writer) probe(p []byte, permit *atomicbreaker.Permit) bool {
 		w.guard.Settle(later, start, err)
 	})
 	if !started {
-		if mends {
-			w.bytes.Unmend()
-		}
 		permit.Cancel()
 	}
 	*permit = atomicbreaker.Permit{}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"testing"
+	"testing/synctest"
 
 	"github.com/stretchr/testify/require"
 
@@ -14,8 +15,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 )
 
-// limited is a sink that takes up to so many bytes of a write, and keeps them. Each write uses one limit; after the last it
-// takes everything.
+// limited is a sink that takes up to so many bytes of a write, and keeps them. Each write uses one
+// limit; after the last it takes everything.
 type limited struct {
 	bytes.Buffer
 	limits []int
@@ -35,7 +36,8 @@ func (s *limited) Write(p []byte) (int, error) {
 	return limit, s.err
 }
 
-// A sink that cut a line gets the next record on a line of its own, and what it cut is whole in the fallback.
+// A sink that cut a line gets the next record on a line of its own, and what it cut is whole in the
+// fallback.
 func TestWriter_RepairsATornLine(t *testing.T) {
 	for name, c := range map[string]struct {
 		limits                      []int
@@ -174,4 +176,81 @@ func TestWriter_PanicInARepair(t *testing.T) {
 	}
 	require.Equal(t, "fir\nthird\n", taken.String())
 	require.Equal(t, "first\nsecond\n", fallback.String())
+}
+
+// A write that begins while another one repairs a line is not glued to it. Both bring a newline,
+// because nobody knows which of them comes first.
+func TestWriter_WriteBesideARepair(t *testing.T) {
+	for _, side := range []string{"primary", "fallback"} {
+		t.Run(side, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var file bytes.Buffer
+				repair := make(chan struct{})
+				sink := sinkFunc(func(p []byte) (int, error) {
+					switch {
+					case bytes.HasSuffix(p, []byte("first\n")):
+						file.WriteString("fir")
+						return 3, errDown
+					case bytes.HasSuffix(p, []byte("second\n")):
+						<-repair
+					}
+					return file.Write(p)
+				})
+				b := breaker()
+				w := breakerio.NewWriter(b, sink, io.Discard)
+				if side == "fallback" {
+					b.Trip()
+					w = breakerio.NewWriter(b, io.Discard, sink, breakerio.WithOnLost(func([]byte, error) {}))
+				}
+				_, _ = io.WriteString(w, "first\n")
+				done := make(chan struct{})
+				go func() {
+					defer close(done)
+					_, _ = io.WriteString(w, "second\n")
+				}()
+				synctest.Wait()
+				_, err := io.WriteString(w, "third\n")
+				require.NoError(t, err)
+				close(repair)
+				<-done
+				_, err = io.WriteString(w, "fourth\n")
+				require.NoError(t, err)
+				require.Equal(t, "fir\nthird\n\nsecond\nfourth\n", file.String())
+			})
+		})
+	}
+}
+
+// A line that is cut while another write repairs an earlier one stays to be repaired.
+func TestWriter_TornBesideARepair(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var file bytes.Buffer
+		stored := make(chan struct{})
+		w := breakerio.NewWriter(breaker(), sinkFunc(func(p []byte) (int, error) {
+			if bytes.HasSuffix(p, []byte("cut\n")) {
+				return file.Write(p[:len(p)-3])
+			}
+			n, err := file.Write(p)
+			if bytes.HasSuffix(p, []byte("repair\n")) {
+				<-stored
+			}
+			return n, err
+		}), io.Discard)
+		write := func(record string) {
+			_, err := io.WriteString(w, record)
+			require.NoError(t, err)
+		}
+		write("1 cut\n")
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			_, _ = io.WriteString(w, "repair\n")
+		}()
+		synctest.Wait()
+		write("2 cut\n")
+		close(stored)
+		<-done
+		write("last\n")
+		require.Equal(t, "1 c\nrepair\n\n2 c\nlast\n", file.String())
+	})
 }

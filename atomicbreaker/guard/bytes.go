@@ -5,6 +5,7 @@ package guard
 import (
 	"bytes"
 	"io"
+	"sync/atomic"
 
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 )
@@ -40,6 +41,8 @@ type Family struct{ guard *Bytes }
 type Bytes struct {
 	*Guard[Chunk]
 	whole bool
+
+	primaryTears, fallbackTears atomic.Uint32 // so far
 
 	// turn, if not nil, is held while the fallback is called. It is a channel, because a goroutine that waits
 	// for a mutex is not idle in virtual time.
@@ -87,17 +90,34 @@ func (g *Bytes) WritePrimary(primary io.Writer, p []byte) (int, error) {
 	return g.write(primary, p, flagPrimaryTorn)
 }
 
-// Mend returns p with a newline before it if the primary is torn, and says whether it is. It is for an
-// adapter that does not write through WritePrimary; call Unmend if the primary did not take that newline.
-func (g *Bytes) Mend(p []byte) (mended []byte, torn bool) {
-	if len(p) == 0 || g.flags.And(^flagPrimaryTorn)&flagPrimaryTorn == 0 {
-		return p, false
+// Mend returns p with a newline before it if the primary is torn, and the tear, which is not 0 then. It is
+// for an adapter that does not write through WritePrimary; call Mended if the primary took that newline.
+func (g *Bytes) Mend(p []byte) (mended []byte, tear uint32) {
+	if len(p) == 0 || g.flags.Load()&flagPrimaryTorn == 0 {
+		return p, 0
 	}
-	return append([]byte{'\n'}, p...), true
+	tear = g.primaryTears.Load()
+	return append([]byte{'\n'}, p...), tear
 }
 
-// Unmend says that the primary still ends in the middle of a line.
-func (g *Bytes) Unmend() { g.flags.Or(flagPrimaryTorn) }
+// Mended says that the primary took the newline that Mend put before a write.
+func (g *Bytes) Mended(tear uint32) { g.repaired(flagPrimaryTorn, tear) }
+
+// repaired says that a side has the newline that was written when the last tear was the given one. A tear
+// is counted before its flag is set, so that of a later one the flag is set in the end.
+func (g *Bytes) repaired(side, tear uint32) {
+	g.flags.And(^side)
+	if g.tears(side).Load() != tear {
+		g.flags.Or(side)
+	}
+}
+
+func (g *Bytes) tears(side uint32) *atomic.Uint32 {
+	if side == flagPrimaryTorn {
+		return &g.primaryTears
+	}
+	return &g.fallbackTears
+}
 
 // FailBytes diverts what the primary left of p: it took n bytes, and returned err. It returns what an
 // io.Writer returns.
@@ -155,6 +175,7 @@ func (g *Bytes) taken(p []byte, n int, side uint32) int {
 		return 0
 	}
 	if p[n-1] != '\n' {
+		g.tears(side).Add(1)
 		g.flags.Or(side)
 	}
 	if g.whole {
@@ -163,21 +184,20 @@ func (g *Bytes) taken(p []byte, n int, side uint32) int {
 	return bytes.LastIndexByte(p[:n], '\n') + 1
 }
 
-// write writes p to a sink, after a newline if the sink is torn. Of concurrent writers one repairs.
+// write writes p to a sink, after a newline if the sink is torn. It is torn until it has taken a newline: of
+// concurrent writers all repair, and leave empty lines, because the newline of one may come too late for
+// another.
 func (g *Bytes) write(w io.Writer, p []byte, side uint32) (n int, err error) {
-	if len(p) == 0 || g.flags.Load()&side == 0 || g.flags.And(^side)&side == 0 {
+	if len(p) == 0 || g.flags.Load()&side == 0 {
 		return w.Write(p)
 	}
-	repaired := false
-	defer func() {
-		if !repaired { // or nobody knows: then the sink has an empty line too many
-			g.flags.Or(side)
-		}
-	}()
+	tear := g.tears(side).Load()
 	n, err = w.Write(append([]byte{'\n'}, p...))
 	if n <= 0 {
 		return n, err
 	}
-	repaired = err == nil || n <= len(p)
+	if err == nil || n <= len(p) { // otherwise nobody knows, and an empty line too many does no harm
+		g.repaired(side, tear)
+	}
 	return n - 1, err
 }

@@ -89,7 +89,7 @@ func (p LineParts) Dial(ctx context.Context) (io.WriteCloser, error) { return p.
 //
 //   - A line is a whole record, or the beginning of one whose write was cut. No record is glued to
 //     another, except where nothing above the adapter keeps writes apart, and one runs beside the
-//     write that is cut or beside the one that repairs the line.
+//     write that is cut.
 //   - Each record that was offered is once in what the primary acknowledged, what the fallback
 //     acknowledged, and what was reported lost.
 //   - What is in a file without having been acknowledged is counted as torn or late.

@@ -87,7 +87,9 @@ func (j *lineJudge) read(name string, f *File) {
 		} else {
 			cuts++
 		}
-		if j.plan.goroutines > 1 && !j.apart() || j.rig.Reopener {
+		if !j.apart() { // of writes beside each other all repair
+			empty += j.plan.goroutines
+		} else if j.rig.Reopener { // the newline begins another connection
 			empty++
 		}
 	}
@@ -113,24 +115,22 @@ func (j *lineJudge) read(name string, f *File) {
 	}
 	unsure := f.hung() + f.count(func(c *call) bool { return c.lied }) // after these nobody knows how the file ends
 	first := len(f.read(j.mayGlue))                                    // an empty file reads as one empty line
-	j.demand(-empty <= int(unsure)+first, "%s has %d empty lines", name, -empty)
+	j.demand(-empty <= int(unsure)+first, "%s has %d empty lines: %q", name, -empty, f.read(j.mayGlue))
 }
 
 // apart says whether the writes came one after the other.
 func (j *lineJudge) apart() bool { return j.plan.locked || j.rig.Batcher }
 
-// mayGlue says whether a write may begin on a line that another has cut: it ran beside that, or
-// beside a third that was about to repair the line. Writes run beside each other in a file below a
-// wide lane, and elsewhere if nothing above the adapter keeps them apart.
+// mayGlue says whether a write may begin on a line that another has cut: they ran beside each
+// other. Writes do so in a file below a wide lane, and elsewhere if nothing above the adapter keeps
+// them apart. A wide lane takes a line for repaired as soon as the repair is under way.
 func (j *lineJudge) mayGlue(cut, next *call) bool {
 	repairs := func(c *call) bool { return c.repairs && c.ended > cut.ended && next.beside(c) }
 	if j.rig.Wide && (next.beside(cut) || slices.ContainsFunc(j.primary.calls, repairs)) {
 		return true
 	}
 	a, b := j.of[firstLine(cut.text)], j.of[firstLine(next.text)]
-	return !j.apart() && a != nil && b != nil && slices.ContainsFunc(j.writes, func(w *lineWrite) bool {
-		return w != b && w.ended >= a.ended && b.began < w.ended && w.began < b.ended
-	})
+	return !j.apart() && a != nil && b != nil && b.began < a.ended
 }
 
 // judgeLines demands that each line was taken once, or lost.
