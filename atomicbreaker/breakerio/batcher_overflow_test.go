@@ -10,7 +10,27 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/guard"
 )
+
+// A fallback that hangs until it is closed is closed, after 5 s more.
+func TestBatcher_ClosesAHungFallback(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fallback := &stuck{closed: make(chan struct{}), err: errDown}
+		b := breakerio.NewBatcher(breakerio.NewWriter(breaker(), take{}, fallback,
+			breakerio.WithOnLost(func([]byte, error) {})), breakerio.WithMaxBytes(8))
+		go func() { _, _ = b.Write([]byte("too large\n")) }()
+		synctest.Wait()
+		require.ErrorContains(t, b.Close(), "fallback still closing")
+		time.Sleep(guard.CloseTimeout)
+		synctest.Wait()
+		select {
+		case <-fallback.closed:
+		default:
+			require.Fail(t, "the fallback is not closed")
+		}
+	})
+}
 
 // A fallback that hangs in a record that did not fit does not keep Close from closing the primary, which may
 // have to write what it holds.

@@ -226,7 +226,7 @@ func (w *Writer) syncFallbackSink() error {
 func (w *Writer) Shutdown(ctx context.Context) error {
 	return w.guard.Shutdown(ctx,
 		func() error { return closeIt(w.primary) },
-		func() error { return w.bytes.Exclude(func() error { return closeIt(w.fallback) }) },
+		func() error { return w.bytes.CloseFallback(func() error { return closeIt(w.fallback) }) },
 	)
 }
 

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"io"
 	"sync/atomic"
+	"time"
 
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 )
@@ -78,6 +79,22 @@ func (g *Bytes) Exclude(f func() error) error {
 	if g.turn != nil {
 		g.turn <- struct{}{}
 		defer func() { <-g.turn }()
+	}
+	return f()
+}
+
+// CloseFallback calls f, which closes the fallback. It waits for a call of the fallback that is in
+// progress, but no longer than CloseTimeout: a fallback that hangs may return only when it is closed.
+func (g *Bytes) CloseFallback(f func() error) error {
+	if g.turn == nil {
+		return f()
+	}
+	last := time.NewTimer(CloseTimeout)
+	defer last.Stop()
+	select {
+	case g.turn <- struct{}{}:
+		defer func() { <-g.turn }()
+	case <-last.C:
 	}
 	return f()
 }
