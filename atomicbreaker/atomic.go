@@ -30,3 +30,7 @@ func (clock) now() time.Time { return time.Now() }
 func (clock) start(t *periodTimer, d time.Duration, owner weak.Pointer[Breaker]) *runtimeTimer {
 	return time.AfterFunc(d, func() { t.expire(owner) })
 }
+
+// spawn runs f on a goroutine of its own. It is the package's only go statement; with the build tag
+// explore, atomic_explore.go makes the goroutine a thread of the explorer.
+func spawn(f func()) { go f() }

@@ -163,3 +163,14 @@ func (p *pointer[T]) CompareAndSwap(old, value *T) bool {
 	p.readOrQueue(1, true)
 	return true
 }
+
+// onSpawn starts f as a thread of the explorer. If it is nil, f runs on a real goroutine.
+var onSpawn func(f func())
+
+func spawn(f func()) {
+	if onSpawn != nil {
+		onSpawn(f)
+		return
+	}
+	go f()
+}

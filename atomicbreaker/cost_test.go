@@ -255,7 +255,7 @@ func TestCost_TheWordIsFirstAndAligned(t *testing.T) {
 	}
 }
 
-// The architecture, in the files that are built: cell.go alone touches the word and has one
+// The architecture, in the files that are built: breaker.go alone touches the word and has one
 // compare-and-swap of it, nothing takes a lock, and only an asynchronous hook has a goroutine. The
 // other compare-and-swaps are of pointers, in the files that keep a timer or a list of subscriptions.
 func TestCost_OneSwapNoLockNoGoroutine(t *testing.T) {
@@ -287,13 +287,13 @@ func TestCost_OneSwapNoLockNoGoroutine(t *testing.T) {
 			return true
 		})
 	}
-	loads := accesses["cell.go: Load"]
+	loads := accesses["breaker.go: Load"]
 	require.Positive(t, loads)
 	require.Equal(t, map[string]int{
-		"cell.go: the word": loads + 1, "cell.go: Load": loads, "cell.go: CompareAndSwap": 1,
+		"breaker.go: the word": loads + 1, "breaker.go: Load": loads, "breaker.go: CompareAndSwap": 1,
 	}, accesses, "an access in another file, or one that is neither a load nor the compare-and-swap")
 	require.Equal(t, map[string]int{
-		"cell.go: b.word": 1, "timer.go: b.timer": 2, "subscribe.go: b.subscriptions": 2,
+		"breaker.go: b.word": 1, "timer.go: b.timer": 2, "hook.go: b.subscriptions": 2,
 	}, swaps)
-	require.Equal(t, []string{"spawn.go"}, goroutines)
+	require.Equal(t, []string{"atomic.go"}, goroutines)
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"slices"
+	"weak"
 
 	"github.com/sinkguard/go-atomicbreaker/internal/word"
 )
@@ -164,4 +166,125 @@ func (h *hooks) panicked(v any) {
 func printPanic(t Transition, what string, v any) {
 	fmt.Fprintf(os.Stderr, "atomicbreaker: breaker %q: %s on %v -> %v (generation %d): %v\n%s",
 		t.Name, what, t.From, t.To, t.Generation, v, debug.Stack())
+}
+
+// publish delivers to the synchronous hooks last, because one of them may block or end the goroutine.
+func (b *Breaker) publish(old, next word.Word, e word.Kind, err error) {
+	subscriptions := b.subscriptions.Load()
+	if b.syncHooks == nil && b.asyncHooks == nil && subscriptions == nil {
+		return
+	}
+	t := b.transition(old, next, e, err)
+	if b.asyncHooks != nil {
+		b.asyncHooks.publish(t)
+	}
+	if subscriptions != nil {
+		for _, h := range *subscriptions {
+			h.publish(t)
+		}
+	}
+	switch {
+	case b.syncHooks == nil:
+	case e == word.Allow:
+		b.publishAdmission(t)
+	default:
+		b.syncHooks.publish(t)
+	}
+}
+
+// publishAdmission publishes the transition that an admission made. If a hook ends the goroutine,
+// the caller never learns that it was admitted, so its place goes back.
+func (b *Breaker) publishAdmission(t Transition) {
+	returned := false
+	defer func() {
+		if !returned {
+			b.post(b.load(), word.Event{Kind: word.Cancel, Bound: true, Generation: t.Generation}, detail{})
+		}
+	}()
+	b.syncHooks.publish(t)
+	returned = true
+}
+
+// Subscribe adds a function that is called as one of [WithAsyncOnTransition], beginning with the
+// next transition: each transition made after Subscribe returns is delivered to f exactly once, in
+// the order of the generations and one at a time, on a short-lived goroutine. The first call of f may
+// begin before Subscribe returns, so an f that calls cancel needs to synchronize with the assignment
+// of it. Subscribe panics if f is nil.
+//
+// cancel ends the subscription. A transition made after cancel returns is not delivered, and
+// neither is one that is still queued; a call of f that has begun may still be running. Further
+// calls of cancel do nothing. Until then the breaker keeps f in memory, but cancel keeps neither
+// the breaker nor f.
+//
+// Any goroutine may call Subscribe and cancel at any time, including from a hook. A breaker without
+// subscriptions pays nothing for them; with them, each transition costs a queue entry per
+// subscription, and Subscribe and cancel copy the list of subscriptions.
+func (b *Breaker) Subscribe(f func(Transition)) (cancel func()) {
+	if f == nil {
+		panic("atomicbreaker: Subscribe(nil): want a function")
+	}
+	b.mustBeMade()
+	cancelled := new(counter)
+	h := newHooks([]func(Transition){func(t Transition) {
+		if cancelled.Load() == 0 {
+			f(t)
+		}
+	}}, true, b.onHookPanic)
+
+	// The subscription starts after the generation of the word loaded below. The swap of a later
+	// transition comes after that load, when the list has h already, so its publisher finds h. The
+	// publisher of an earlier one may find h as well; the deliverer drops that transition. Nobody
+	// delivers meanwhile: pending starts at 1, so this goroutine has the right to deliver.
+	h.pending.Store(1)
+	b.addSubscription(h)
+	h.startAfter(b.load().Generation())
+	if h.pending.Sub(1) != 0 {
+		spawn(h.deliver)
+	}
+
+	// Weak pointers, because a registry may keep cancel functions of breakers that others drop.
+	weakBreaker, weakHooks := weak.Make(b), weak.Make(h)
+	return func() {
+		cancelled.Store(1)
+		b, h := weakBreaker.Value(), weakHooks.Value()
+		if b != nil && h != nil {
+			b.removeSubscription(h)
+		}
+	}
+}
+
+// The list of subscriptions is immutable. The two methods below swap in a changed copy.
+
+func (b *Breaker) addSubscription(h *hooks) {
+	for {
+		old := b.subscriptions.Load()
+		list := []*hooks{h}
+		if old != nil {
+			list = append(slices.Clip(*old), h)
+		}
+		if b.subscriptions.CompareAndSwap(old, &list) {
+			return
+		}
+	}
+}
+
+func (b *Breaker) removeSubscription(h *hooks) {
+	for {
+		old := b.subscriptions.Load()
+		if old == nil {
+			return
+		}
+		i := slices.Index(*old, h)
+		if i < 0 {
+			return
+		}
+		var next *[]*hooks // nil for an empty list, as before the first subscription
+		if len(*old) > 1 {
+			list := slices.Concat((*old)[:i], (*old)[i+1:])
+			next = &list
+		}
+		if b.subscriptions.CompareAndSwap(old, next) {
+			return
+		}
+	}
 }
