@@ -46,7 +46,7 @@ func (b *Breaker) Elapsed(generation uint32, successes int) {
 // PermitOf returns a permit of a generation, as if it had been given then.
 func (b *Breaker) PermitOf(generation uint32) Permit {
 	w := word.Make(word.Closed, generation, 0, 0, 0, 0)
-	return Permit{b, ^w}
+	return Permit{b, w}
 }
 
 // Subscriptions returns the number of subscriptions that b holds, 0 if it has no list of them either.

@@ -9,14 +9,15 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/word"
 )
 
-// Outcome is what a call's error says about the sink.
+// Outcome is what a call's error says about the sink. A value other than the three constants counts
+// as Failure.
 type Outcome uint8
 
-// The three outcomes. Any other value counts as Failure.
+// The three outcomes.
 const (
 	Success Outcome = iota // the sink works
 	Failure                // the sink does not work
-	Ignore                 // says nothing about the sink: the permit is given back and nothing is decided
+	Ignore                 // nothing about the sink: the permit is given back
 )
 
 var outcomeNames = [...]string{"success", "failure", "ignore"}
@@ -24,69 +25,61 @@ var outcomeNames = [...]string{"success", "failure", "ignore"}
 // String returns "success", "failure" or "ignore".
 func (o Outcome) String() string { return nameOf("Outcome", outcomeNames[:], o) }
 
-// Permit is one admission, of the period in which it was given. Its first report counts and spends it, so that
+// Permit is one admission of a call. Its first report counts and spends it; further reports do
+// nothing, and neither do those of the zero Permit. So
 //
 //	defer p.Failure()
 //
-// right after a successful TryAcquire settles it on every path, a panic included; further reports, and those of the zero Permit, do
-// nothing. A report that comes after the period has ended (the breaker opened, say, or closed) changes nothing either:
-// it tells of an outage that is over.
+// right after a successful TryAcquire settles the permit on every path, including a panic.
 //
-// A Permit is a value of 16 bytes and is not allocated. It may be handed to another goroutine, but is not to be used by
-// two at once. A copy reports separately: that is misuse, which can miscount and cannot corrupt. A permit that is
-// never reported holds a probe's place until the probe timeout if it was given half-open, and costs nothing otherwise.
+// A permit belongs to the period in which it was given. If that period has ended by the time of the
+// report (the breaker has opened or closed, say), the report changes nothing: it is about an outage
+// that is over.
+//
+// A Permit is a value of 16 bytes and costs no allocation. It may be passed to another goroutine, but
+// two goroutines must not use it at once. A copy reports separately, which can miscount but not
+// corrupt. A permit that is never reported costs nothing if the breaker was closed; if it was
+// half-open, it holds a probe's place until the probe timeout.
 type Permit struct {
 	breaker *Breaker
 
-	// pass is the complement of the word that admitted the call, and 0 once there is nothing to report: the zero Permit
-	// is spent, and no complement is 0 because no breaker has the word of all ones (I5). To spend a permit by its pointer
-	// instead would take the garbage collector's write barrier into the hot path.
-	pass word.Word
+	// from is the word that admitted the call, or spent. A permit is not spent through its pointer,
+	// because the write barrier of the garbage collector would be on the hot path.
+	from word.Word
 }
 
-// acquireSlow is TryAcquire where the breaker is not closed; p holds the breaker, and the word that says so.
-//
-//go:noinline
-func (p *Permit) acquireSlow() bool {
-	b := p.breaker
-	b.mustBeMade()
-	if w := ^p.pass; w <= b.admitting {
-		if admitted, ok := b.admit(w); ok {
-			p.pass = ^admitted
-			return true
-		}
-	}
-	*p = Permit{}
-	return b.dryRun()
-}
+// spent is a word that no breaker has (I5).
+const spent = ^word.Word(0)
 
-// Generation returns that of the period the permit was given in, modulo 2^24, as in [Transition] and [Snapshot]; 0 for a
-// permit that is spent.
+func (p *Permit) isSpent() bool { return p.breaker == nil || p.from == spent }
+
+// Generation returns the generation of the period in which the permit was given, modulo 2^24, as in
+// [Transition] and [Snapshot]. It returns 0 for a spent permit.
 func (p *Permit) Generation() uint32 {
-	if p.pass == 0 {
+	if p.isSpent() {
 		return 0
 	}
-	return (^p.pass).Generation()
+	return p.from.Generation()
 }
 
 // Failure reports that the call failed.
 func (p *Permit) Failure() {
-	if p.pass != 0 { // report looks, too, but here a deferred Failure after a report costs no call
+	if !p.isSpent() { // report tests this too, but a deferred Failure should not cost a call
 		p.report(word.Failure, nil)
 	}
 }
 
-// Fail is [Permit.Failure] with the reason, which [Transition] carries if the report makes one. It
-// is for a caller that has judged err itself: neither the classifier nor the function of
-// [WithRetryAfter] is asked.
+// Fail is [Permit.Failure] with the reason, which becomes [Transition.Err] if the report makes a
+// transition. It is for callers that have judged err themselves: Fail calls neither the classifier
+// nor the function of [WithRetryAfter].
 func (p *Permit) Fail(err error) { p.report(word.Failure, err) }
 
 // Cancel gives the permit back: the call was not made, or says nothing about the sink.
 func (p *Permit) Cancel() { p.report(word.Cancel, nil) }
 
-// Report reports what err says about the sink. A nil err is a success. Any other first goes to the
-// function of [WithRetryAfter], which may open the breaker for the time that err names, and then to
-// the classifier.
+// Report reports what err says about the sink. A nil err is a success. Any other err goes first to
+// the function of [WithRetryAfter], which may open the breaker for a time that err names, and then
+// to the classifier.
 func (p *Permit) Report(err error) {
 	if err == nil {
 		p.Success()
@@ -95,10 +88,28 @@ func (p *Permit) Report(err error) {
 	p.reportError(err, 0)
 }
 
-// reportError asks the user's functions before it spends the permit: if one panics, the caller's
-// deferred report settles it. took is the duration of the call where it is known.
+// timed calls fn and reports its error and its duration.
+func (p *Permit) timed(fn func() error) error {
+	if p.isSpent() { // of a call that a dry run let through
+		return fn()
+	}
+	clock := p.breaker.clock
+	start := clock.now()
+	err := fn()
+	took := clock.now().Sub(start)
+	if err != nil {
+		p.reportError(err, took)
+	} else {
+		p.succeed(nil, took)
+	}
+	return err
+}
+
+// reportError reports a call that failed with err. It calls the user's functions before it spends
+// the permit, so that the caller's deferred report counts if one of them panics. took is the
+// duration of the call, or 0 if it is not known.
 func (p *Permit) reportError(err error, took time.Duration) {
-	if p.pass == 0 {
+	if p.isSpent() {
 		return
 	}
 	b := p.breaker
@@ -119,10 +130,10 @@ func (p *Permit) reportError(err error, took time.Duration) {
 	}
 }
 
-// succeed reports a success that took so long: a failure, if that is over the slow threshold. err is
-// nil or one that the classifier takes for a success.
+// succeed reports a call that succeeded, or one that failed because it took longer than the slow
+// threshold. err is nil, or an error that the classifier takes for a success.
 func (p *Permit) succeed(err error, took time.Duration) {
-	if p.pass == 0 {
+	if p.isSpent() {
 		return
 	}
 	if slow := p.breaker.timing.slow; slow > 0 && took > slow {
@@ -136,21 +147,21 @@ func (p *Permit) succeed(err error, took time.Duration) {
 	p.report(word.Success, err)
 }
 
-// report spends the permit before it posts, because a hook may end the goroutine in the post.
+// report spends the permit before it posts, because a hook may end the goroutine during the post.
 //
 //go:noinline
-func (p *Permit) report(kind word.Kind, err error) {
-	if p.pass == 0 {
+func (p *Permit) report(k word.Kind, err error) {
+	if p.isSpent() {
 		return
 	}
-	e := word.Event{Kind: kind, Bound: true, Generation: p.Generation()}
-	p.pass = 0
+	e := word.Event{Kind: k, Bound: true, Generation: p.Generation()}
+	p.from = spent
 	p.breaker.post(p.breaker.load(), e, detail{err: err})
 }
 
-// reportRetryAfter reports an err that says to leave the sink alone for d.
+// reportRetryAfter reports an err that asks for a pause of d.
 func (p *Permit) reportRetryAfter(d time.Duration, err error) {
 	e := word.Event{Kind: word.RetryAfter, Bound: true, Generation: p.Generation()}
-	p.pass = 0
+	p.from = spent
 	p.breaker.openFor(d, e, err)
 }

@@ -168,6 +168,24 @@ func (t *periodTimer) expire(owner weak.Pointer[Breaker]) {
 	}
 }
 
+// TripFor opens the breaker for d plus a slack of d/10, at most 1 s; neither back-off nor jitter
+// applies. It is for a sink that says how long to leave it alone, as HTTP's Retry-After does;
+// [WithRetryAfter] reads that from the errors of the calls. TripFor(d) with d <= 0 is
+// [Breaker.Trip].
+//
+// TripFor never shortens an open period. On an open breaker it starts a new one, published as a
+// transition from Open to Open, unless the running one ends no earlier than d from now; then it
+// changes nothing. The slack lets many calls that are given the same answer cause one transition.
+// If the call that opened the breaker has not returned yet, the new deadline takes effect when it
+// does. On a forced breaker TripFor changes nothing.
+func (b *Breaker) TripFor(d time.Duration) {
+	if d <= 0 {
+		b.Trip()
+		return
+	}
+	b.openFor(d, word.Event{Kind: word.TripFor}, nil)
+}
+
 // openFor opens the breaker for at least d, or leaves an open period that ends no earlier as it is.
 // e is a TripFor, or a RetryAfter of a permit, which outside its own period only extends an open one.
 func (b *Breaker) openFor(d time.Duration, e word.Event, err error) {

@@ -44,6 +44,10 @@ var states = [...]State{
 	6: ForcedOpen, 7: ForcedOpen,
 }
 
+// State returns the state at one instant of the call. An open breaker stays open until a caller asks
+// for admission, even after its recovery timeout; [Snapshot.ProbeDue] reports that.
+func (b *Breaker) State() State { return states[b.load().Phase()] }
+
 // Cause is why a transition happened.
 type Cause uint8
 
@@ -136,6 +140,12 @@ type Snapshot struct {
 	Failures          int    // failures counted while closed, or what tripped it; under a failure rate rounded up
 	HalfOpenCalls     int    // probes in flight, 0 unless half-open
 	HalfOpenSuccesses int    // probes that succeeded in this half-open period, 0 unless half-open
+}
+
+// Snapshot returns everything that the breaker has counted, at one instant of the call.
+func (b *Breaker) Snapshot() Snapshot {
+	b.mustBeMade()
+	return b.snapshot(b.load())
 }
 
 func (b *Breaker) snapshot(w word.Word) Snapshot {
