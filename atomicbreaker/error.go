@@ -7,26 +7,27 @@ import (
 	"fmt"
 )
 
-// The errors of this package, to be asked for with [errors.Is].
+// Test for these errors with [errors.Is].
 var (
-	// ErrConfig is every error of [New].
+	// ErrConfig matches every error returned by [New].
 	ErrConfig = errors.New("atomicbreaker: bad configuration")
 
-	// ErrRejected is every error with which [Breaker.Do] and [Call] turn a call away: ErrOpen or ErrTooManyProbes.
+	// ErrRejected matches every error with which [Breaker.Do] and [Call] reject a call.
 	ErrRejected = errors.New("atomicbreaker: call rejected")
 
-	// ErrOpen says that the breaker was open, or forced open. It is also an ErrRejected.
+	// ErrOpen matches the rejection of a call by an open or forced-open breaker. It matches ErrRejected.
 	ErrOpen = fmt.Errorf("%w: open", ErrRejected)
 
-	// ErrTooManyProbes says that the breaker was half-open and all its probes were in flight. It is also an ErrRejected.
+	// ErrTooManyProbes matches the rejection of a call by a half-open breaker that has all its probes in
+	// flight. It matches ErrRejected.
 	ErrTooManyProbes = fmt.Errorf("%w: too many probes in flight", ErrRejected)
 
-	// ErrSlow matches the error in [Transition] where a success counted as a failure because it took
-	// longer than [WithSlowThreshold] allows. No call returns it.
+	// ErrSlow matches [Transition.Err] if the transition was made by a success that took longer than
+	// [WithSlowThreshold] allows. No call returns it.
 	ErrSlow = errors.New("atomicbreaker: slow success")
 )
 
-// badOption is one bad option; it names the value and the range.
+// badOption returns an error that matches ErrConfig. The text names the option's value and range.
 func badOption(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrConfig, fmt.Sprintf(format, args...))
 }

@@ -12,11 +12,11 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/word"
 )
 
-// Option sets one thing of a breaker; [New] checks it. Of an option given twice the last counts, but the hooks are all
-// called.
+// Option configures a breaker. [New] checks the values. If an option is repeated, the last one wins;
+// hooks accumulate.
 type Option func(*config)
 
-// config collects the options, and what is wrong with them.
+// config collects the options and their errors.
 type config struct {
 	failureThreshold                   int     // 0: not given
 	failureRate                        float64 // 0: consecutive failures
@@ -29,13 +29,15 @@ type config struct {
 	hooks, asyncHooks []func(Transition)
 	onHookPanic       func(Transition, any)
 
-	params word.Params // follows from the counts
+	params word.Params // derived from the counts
 	errs   []error
 }
 
-// WithFailureThreshold sets how many failures open a closed breaker: consecutive ones, or with
-// [WithFailureRate] the net excess over the rate. That many failures in a row always open it. 1 to
-// 65,535, and with a rate at most what fits there. Default 5, with a rate 100.
+// WithFailureThreshold sets how many failures open a closed breaker: consecutive failures or, with
+// [WithFailureRate], the net excess over the rate. That many failures in a row always open it.
+//
+// The range is 1 to 65,535, and less with a rate: see [WithFailureRate]. The default is 5, or 100 with
+// a rate.
 func WithFailureThreshold(n int) Option {
 	return func(c *config) {
 		c.check(1 <= n && n <= word.MaxFailures, "WithFailureThreshold(%d): want 1..%d", n, word.MaxFailures)
@@ -43,9 +45,9 @@ func WithFailureThreshold(n int) Option {
 	}
 }
 
-// WithFailureRate opens the breaker when more than the share rate of the calls fail. Between 0 and
-// 1, both excluded; without it the breaker counts consecutive failures. Pick a rate between the
-// share of failures that you tolerate and the share of an outage.
+// WithFailureRate opens the breaker when more than the share rate of the calls fail. The rate is
+// between 0 and 1, both excluded. By default the breaker counts consecutive failures. Pick a rate
+// between the share of failures that you tolerate and the share in an outage.
 //
 // The test is CUSUM (Page, 1954): a failure adds a weight to the failure count, a success takes
 // another weight away, the count never goes below 0, and the breaker opens when it reaches
@@ -69,9 +71,9 @@ func WithFailureThreshold(n int) Option {
 //
 // The weights are integers. The share at which they balance differs from rate by at most 0.01 and
 // at most rate/10, and by less where the threshold leaves room. Up to a rate of 0.5
-// a failure weighs about (1−rate)/rate, and threshold failures must fit 16 bits, or New returns an error. The default
-// threshold is 100 or the highest that fits. If less than 20 fit, at rates under about 0.0003, New
-// returns an error unless WithFailureThreshold is given.
+// a failure weighs about (1−rate)/rate, and threshold failures must fit 16 bits, or New returns an
+// error. The default threshold is 100 or the highest that fits. If fewer than 20 fit, at rates under
+// about 0.0003, New returns an error unless WithFailureThreshold is given.
 func WithFailureRate(rate float64) Option {
 	return func(c *config) {
 		if c.check(0 < rate && rate < 1, "WithFailureRate(%v): want more than 0 and less than 1", rate) {
@@ -80,8 +82,8 @@ func WithFailureRate(rate float64) Option {
 	}
 }
 
-// WithRecoveryTimeout sets how long the breaker stays open before a probe may be admitted. 0 or more, default 30 s. At 0
-// the next call is a probe at once, whatever back-off and jitter say.
+// WithRecoveryTimeout sets how long the breaker stays open before it admits a probe: 0 or more,
+// default 30 s. At 0 the next call is a probe, and back-off and jitter have no effect.
 func WithRecoveryTimeout(d time.Duration) Option {
 	return func(c *config) {
 		c.check(d >= 0, "WithRecoveryTimeout(%v): want 0 or more", d)
@@ -89,11 +91,12 @@ func WithRecoveryTimeout(d time.Duration) Option {
 	}
 }
 
-// WithBackoff doubles the recovery timeout for each recovery that did not last, up to maximum: a
-// failed or unanswered probe, and a closing after which the breaker opened again before the sink was
-// stable. While the breaker stays closed, each plain recovery timeout (at least 10 ms, plus jitter)
-// that ends without a counted failure halves that number. More than 0 and no less than the recovery
-// timeout; default: no back-off.
+// WithBackoff doubles the recovery timeout, up to maximum, for each recovery that did not last: a
+// failed or unanswered probe, or a recovery after which the breaker opened again before the sink was
+// stable. While the breaker stays closed, the number of such recoveries halves after each recovery
+// timeout (without back-off, at least 10 ms, plus jitter) that ends without a counted failure.
+//
+// The maximum is more than 0 and at least the recovery timeout. By default there is no back-off.
 func WithBackoff(maximum time.Duration) Option {
 	return func(c *config) {
 		c.check(maximum > 0, "WithBackoff(%v): want more than 0", maximum)
@@ -101,9 +104,10 @@ func WithBackoff(maximum time.Duration) Option {
 	}
 }
 
-// WithJitter lengthens each recovery timeout by a random share of it between 0 and fraction, after
-// the back-off's cap, so that breakers that opened together do not probe together. It lengthens the
-// stability timer of [WithBackoff] likewise. 0 or more and finite; default 0: no jitter.
+// WithJitter lengthens each recovery timeout by a random share of it between 0 and fraction, so that
+// breakers that opened together do not probe together. It applies after the cap of [WithBackoff], and
+// also to the time after which that option forgives a recovery. The fraction is 0 or more and finite,
+// default 0.
 func WithJitter(fraction float64) Option {
 	return func(c *config) {
 		c.check(0 <= fraction && fraction <= math.MaxFloat64, "WithJitter(%v): want 0 or more, and finite", fraction)
@@ -111,7 +115,8 @@ func WithJitter(fraction float64) Option {
 	}
 }
 
-// WithHalfOpenMaxCalls sets how many probes may be in flight at once while half-open. 1 to 255, default 1.
+// WithHalfOpenMaxCalls sets how many probes may be in flight at once while half-open: 1 to 255,
+// default 1.
 func WithHalfOpenMaxCalls(n int) Option {
 	return func(c *config) {
 		c.check(1 <= n && n <= word.MaxCalls, "WithHalfOpenMaxCalls(%d): want 1..%d", n, word.MaxCalls)
@@ -119,8 +124,9 @@ func WithHalfOpenMaxCalls(n int) Option {
 	}
 }
 
-// WithSuccessThreshold sets how many probes must succeed in one half-open period to close the breaker. 1 to 255,
-// default 1. It may exceed the probes in flight at once, whose places are given back.
+// WithSuccessThreshold sets how many probes must succeed in one half-open period to close the
+// breaker: 1 to 255, default 1. It may exceed [WithHalfOpenMaxCalls], because each report frees a
+// place for another probe.
 func WithSuccessThreshold(n int) Option {
 	return func(c *config) {
 		c.check(1 <= n && n <= word.MaxSuccesses, "WithSuccessThreshold(%d): want 1..%d", n, word.MaxSuccesses)
@@ -128,9 +134,10 @@ func WithSuccessThreshold(n int) Option {
 	}
 }
 
-// WithProbeTimeout sets how long a half-open breaker waits for its probes: if none succeeded since one was admitted that
-// long ago, and one is still in flight, it opens again. So a probe that follows one that was given back may get less.
-// 0 or more, default 30 s; at 0 it waits for ever.
+// WithProbeTimeout sets how long a half-open breaker waits for its probes: 0 or more, default 30 s. At
+// 0 it waits forever. The breaker opens again if no probe has succeeded for that long while one is in
+// flight. The time starts with an admission and is not restarted if that probe is canceled, so the
+// probe after a canceled one may get less.
 func WithProbeTimeout(d time.Duration) Option {
 	return func(c *config) {
 		c.check(d >= 0, "WithProbeTimeout(%v): want 0 or more", d)
@@ -138,9 +145,9 @@ func WithProbeTimeout(d time.Duration) Option {
 	}
 }
 
-// WithClassifier sets what an error says about the sink, for [Permit.Report], [Breaker.Do] and [Call]. f is called on
-// the reporting goroutine and never with nil, which is a success. Default: an error that is [context.Canceled] is
-// Ignore, any other is Failure.
+// WithClassifier sets what an error says about the sink, for [Permit.Report], [Breaker.Do] and
+// [Call]. They call f on the reporting goroutine, and never with nil, which is a success. By default
+// an error that matches [context.Canceled] is Ignore, and any other is Failure.
 func WithClassifier(f func(error) Outcome) Option {
 	return func(c *config) {
 		if c.check(f != nil, "WithClassifier(nil): want a function") {
@@ -149,12 +156,12 @@ func WithClassifier(f func(error) Outcome) Option {
 	}
 }
 
-// WithRetryAfter sets the function that reads from an error how long the sink asks to be left alone,
-// such as the Retry-After header of a 429 or 503 response. [Permit.Report], [Breaker.Do] and [Call]
-// ask f about a non-nil error before the classifier, on the reporting goroutine. If f returns true and
-// a d above 0, the report opens the breaker for d as [Breaker.TripFor] does, and the classifier is
-// not asked; a probe that fails this way counts as a failed recovery. A report from an earlier period can make
-// an open period longer, and nothing else. [Permit.Fail] does not ask f.
+// WithRetryAfter sets a function that reads from an error how long the sink asks callers to wait, as
+// the Retry-After header of a 429 or 503 response does. [Permit.Report], [Breaker.Do] and [Call] call f
+// with each non-nil error, on the reporting goroutine and before the classifier. If f returns true and
+// a positive d, the report opens the breaker for d as [Breaker.TripFor] does, without a call of the
+// classifier. A probe that fails this way counts as a failed recovery. A report from an earlier period
+// can only extend an open period. [Permit.Fail] does not call f. By default no error names a time.
 func WithRetryAfter(f func(error) (d time.Duration, ok bool)) Option {
 	return func(c *config) {
 		if c.check(f != nil, "WithRetryAfter(nil): want a function") {
@@ -163,10 +170,11 @@ func WithRetryAfter(f func(error) (d time.Duration, ok bool)) Option {
 	}
 }
 
-// WithSlowThreshold makes a call that succeeds after more than d count as a failure. It applies to
-// [Breaker.Do], [Call] and the adapters, which then read the clock twice a call; what the call
-// returns stays unchanged. The transition it causes carries an error that matches [ErrSlow]. More
-// than 0; default: no call is too slow.
+// WithSlowThreshold makes a call that succeeds after more than d count as a failure. The call's result
+// does not change. The option applies to [Breaker.Do], [Call] and the adapters, which then read the
+// clock twice a call. If such a call makes a transition, [Transition.Err] matches [ErrSlow].
+//
+// The threshold is more than 0. By default no call is too slow.
 func WithSlowThreshold(d time.Duration) Option {
 	return func(c *config) {
 		c.check(d > 0, "WithSlowThreshold(%v): want more than 0", d)
@@ -174,10 +182,10 @@ func WithSlowThreshold(d time.Duration) Option {
 	}
 }
 
-// WithDryRun makes a breaker that turns nobody away, to try a configuration on a live service. The
-// state machine runs and publishes its transitions as always. An admission that would be refused is
-// granted, with a spent permit whose report counts nowhere. [Breaker.Allow] gives no permit, so
-// outcomes of refused callers that are recorded while half-open can count as a probe's.
+// WithDryRun makes a breaker that rejects no call, to try a configuration on a live service. The state
+// machine runs and publishes its transitions as usual. A call that would be rejected is admitted, with
+// a spent permit whose report does not count. [Breaker.Allow] gives no permit, so on a half-open
+// breaker the reports of such calls can count as a probe's.
 func WithDryRun() Option {
 	return func(c *config) { c.dryRun = true }
 }
@@ -192,10 +200,10 @@ func WithDryRun() Option {
 // transitions that it makes are delivered after it returns.
 //
 // The goroutine that delivers continues until nothing is left to deliver. If transitions arrive faster
-// than f returns, it holds its caller without bound: give such a function to [WithAsyncOnTransition].
+// than f returns, its caller waits without bound: use [WithAsyncOnTransition] for such a function.
 //
 // f must not log through the guarded logger: the handlers of log/slog and log hold a mutex while
-// they write, so f would wait for itself. [WithAsyncOnTransition] is for that, too.
+// they write, so f would wait for itself. Use [WithAsyncOnTransition] for that as well.
 //
 // A panic in f is recovered and printed with its stack to os.Stderr; see [WithOnHookPanic]. If f
 // calls [runtime.Goexit], a new goroutine delivers the rest. The call that ends this way has taken
@@ -268,8 +276,8 @@ func newConfig(opts []Option) (*config, error) {
 	return c, errors.Join(c.errs...)
 }
 
-// newParams translates the counts for the machine. Counting consecutive failures is the case where
-// one success clears everything.
+// newParams translates the counts for package word. Consecutive failures are the special case in
+// which one success clears the count.
 func (c *config) newParams() word.Params {
 	threshold := cmp.Or(c.failureThreshold, defaultThreshold)
 	w := weights{failure: 1, success: word.MaxFailures}
@@ -291,7 +299,7 @@ func (c *config) newParams() word.Params {
 const (
 	defaultThreshold = 5 // of consecutive failures
 
-	// Under a rate. Below the second, false alarms are frequent, so the caller must ask for them.
+	// With a rate. A threshold below the second makes false alarms frequent, so it is no default.
 	defaultRateThreshold, leastRateThreshold = 100, 20
 
 	// The share of the weights differs from the rate by at most the first, and by at most the second
@@ -359,7 +367,7 @@ func nearest(rate, off float64, limit int) weights {
 	}
 }
 
-// check keeps an error for New if an option is not good, and says whether it is.
+// check records an error for New if an option is bad. It returns good.
 func (c *config) check(good bool, format string, args ...any) bool {
 	if !good {
 		c.errs = append(c.errs, badOption(format, args...))

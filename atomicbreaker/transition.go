@@ -9,15 +9,15 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/word"
 )
 
-// State is what a breaker is to its callers.
+// State is the state of a breaker.
 type State uint8
 
 // The five states.
 const (
 	Closed       State = iota // calls are admitted, failures counted
-	Open                      // calls are turned away; once the recovery timeout is over, the next one becomes a probe
-	HalfOpen                  // a bounded number of probes is admitted, all other calls are turned away
-	ForcedOpen                // calls are turned away until Reset or ForceClosed
+	Open                      // calls are rejected; after the recovery timeout the next one is a probe
+	HalfOpen                  // a bounded number of probes is admitted, all other calls are rejected
+	ForcedOpen                // calls are rejected until Reset or ForceClosed
 	ForcedClosed              // calls are admitted and their outcomes ignored until Reset or ForceOpen
 )
 
@@ -26,18 +26,18 @@ var stateNames = [...]string{"closed", "open", "half_open", "forced_open", "forc
 // String returns "closed", "open", "half_open", "forced_open" or "forced_closed".
 func (s State) String() string { return nameOf("State", stateNames[:], s) }
 
-// MarshalText implements [encoding.TextMarshaler] with the name that String returns. A value that is none of the five
-// is an error.
+// MarshalText implements [encoding.TextMarshaler] with the name that String returns. It rejects a
+// value that is none of the five.
 func (s State) MarshalText() ([]byte, error) { return marshalName("State", stateNames[:], s) }
 
-// UnmarshalText implements [encoding.TextUnmarshaler]: it takes the names that String returns, and leaves s alone at
-// any other.
+// UnmarshalText implements [encoding.TextUnmarshaler]. It accepts the names that String returns, and
+// leaves s unchanged for any other text.
 func (s *State) UnmarshalText(text []byte) error {
 	return unmarshalName("state", stateNames[:], text, s)
 }
 
-// states maps a phase to its public state. The last two phases are reached by nothing; they admit nobody, so they are
-// called what turns everybody away until Reset.
+// states maps a phase to its public state. Nothing reaches the last two phases. They admit no call until
+// Reset, as a forced-open breaker does.
 var states = [...]State{
 	word.Closed: Closed, word.Cooling: Open, word.Due: Open, word.HalfOpen: HalfOpen,
 	word.ForcedOpen: ForcedOpen, word.ForcedClosed: ForcedClosed,
@@ -48,13 +48,13 @@ var states = [...]State{
 // for admission, even after its recovery timeout; [Snapshot.ProbeDue] reports that.
 func (b *Breaker) State() State { return states[b.load().Phase()] }
 
-// Cause is why a transition happened.
+// Cause is the reason of a transition.
 type Cause uint8
 
 // The eight causes.
 const (
 	CauseFailureThreshold Cause = iota // closed → open: the failures reached the threshold
-	CauseProbeAdmitted                 // open → half-open: the recovery timeout was over and a caller asked
+	CauseProbeAdmitted                 // open → half-open: a caller asked after the recovery timeout
 	CauseProbeSucceeded                // half-open → closed: the probes' successes reached the success threshold
 	CauseProbeFailed                   // half-open → open: a probe failed
 	CauseProbeTimedOut                 // half-open → open: the probes did not answer within the probe timeout
@@ -75,12 +75,12 @@ func (c Cause) String() string { return nameOf("Cause", causeNames[:], c) }
 func (c Cause) MarshalText() ([]byte, error) { return marshalName("Cause", causeNames[:], c) }
 
 // UnmarshalText implements [encoding.TextUnmarshaler]. It accepts the names that String returns, and
-// leaves c alone at any other.
+// leaves c unchanged for any other text.
 func (c *Cause) UnmarshalText(text []byte) error {
 	return unmarshalName("cause", causeNames[:], text, c)
 }
 
-// causeOf says why event e led from the phase it met to another state.
+// causeOf returns the cause of the transition that e makes from a phase.
 func causeOf(from word.Phase, e word.Kind) Cause {
 	switch e {
 	case word.Allow:
@@ -98,22 +98,22 @@ func causeOf(from word.Phase, e word.Kind) Cause {
 		return CauseTripped
 	case word.Reset:
 		return CauseReset
-	default: // ForceOpen, ForceClosed; the other two change no state
+	default: // ForceOpen, ForceClosed; Cancel makes no transition
 		return CauseForced
 	}
 }
 
-// Transition is one change of a breaker's state, as hooks and subscribers get it. The counts are
+// Transition is one change of a breaker's state, as hooks and subscriptions get it. The counts are
 // those after the change.
 type Transition struct {
 	Name       string    // the breaker's
-	From, To   State     // both Open when TripFor, or an error that names a time, started a new open period
-	Generation uint32    // one more than the transition before, modulo 2^24
-	Cause      Cause     // why
-	Failures   int       // failures counted; when the breaker opens, those that tripped it
+	From, To   State     // both Open if TripFor, or an error that names a time, began a new open period
+	Generation uint32    // one more than that of the previous transition, modulo 2^24
+	Cause      Cause     // the reason
+	Failures   int       // failures counted; if the breaker opens, those that tripped it
 	Attempt    int       // recoveries that did not last since the sink was last stable, at most 31
-	At         time.Time // when it was made; that of the next transition may be a moment earlier
-	Err        error     // the error whose report made it, nil where there was none
+	At         time.Time // when it was made; the next transition's may be slightly earlier
+	Err        error     // the error that was reported, or nil
 }
 
 func (b *Breaker) transition(old, next word.Word, e word.Kind, err error) Transition {
@@ -130,14 +130,14 @@ func (b *Breaker) transition(old, next word.Word, e word.Kind, err error) Transi
 	}
 }
 
-// Snapshot is a breaker at one instant: all fields come from one load, so they belong together. It is history by the
-// time the caller reads it.
+// Snapshot is the state of a breaker at one instant: all fields come from one load. The breaker may
+// have changed by the time the caller reads them.
 type Snapshot struct {
 	State             State
-	ProbeDue          bool   // open, and the recovery timeout is over: the next call is a probe
+	ProbeDue          bool   // open, and the recovery timeout is over, so the next call is a probe
 	Generation        uint32 // transitions so far, modulo 2^24
 	Attempt           int    // recoveries that did not last since the breaker was last stable, at most 31
-	Failures          int    // failures counted while closed, or what tripped it; under a failure rate rounded up
+	Failures          int    // failures counted while closed, or those that tripped it; rounded up with a failure rate
 	HalfOpenCalls     int    // probes in flight, 0 unless half-open
 	HalfOpenSuccesses int    // probes that succeeded in this half-open period, 0 unless half-open
 }
@@ -160,13 +160,13 @@ func (b *Breaker) snapshot(w word.Word) Snapshot {
 	}
 }
 
-// failures undoes the weight of a failure; what a success has taken away in part still counts as one.
+// failures divides by the weight of a failure and rounds up.
 func (b *Breaker) failures(w word.Word) int {
 	weight := b.params.FailureWeight
 	return int((w.Failures() + weight - 1) / weight)
 }
 
-// The names of the values of State, Cause and Outcome, which are indices into a list of names.
+// The values of State, Cause and Outcome are indices into their lists of names.
 
 func nameOf[T ~uint8](kind string, names []string, v T) string {
 	if int(v) < len(names) {
