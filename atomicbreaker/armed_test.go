@@ -32,7 +32,7 @@ func TestCost_OneTimerForAnOpening(t *testing.T) {
 func TestCost_NoTimerForACountedFailure(t *testing.T) {
 	skipUnderRace(t)
 	b := atomicbreaker.MustNew("sink", atomicbreaker.WithRecoveryTimeout(24*time.Hour))
-	b.Start(word.Make(word.Closed, 7, 3, 0, 0, 0))
+	b.Start(word.Pack(word.Fields{Generation: 7, Attempt: 3}))
 	assert.Zero(t, testing.AllocsPerRun(200, func() { b.RecordFailure(); b.RecordSuccess() }))
 }
 
@@ -61,7 +61,7 @@ func TestHook_ComesAfterTheTimer(t *testing.T) {
 // A timer may be late, and then there is no time left, not less.
 func TestRetryAfter_IsNeverNegative(t *testing.T) {
 	b := atomicbreaker.MustNew("sink")
-	b.StartCooling(word.Make(word.Cooling, 1, 0, 0, 0, 0), -time.Second)
+	b.StartCooling(word.Pack(word.Fields{Phase: word.Cooling, Generation: 1}), -time.Second)
 	assert.Zero(t, b.RetryAfter())
 }
 
@@ -80,7 +80,7 @@ func TestBackoff_MeetsItsCapExactly(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			b := atomicbreaker.MustNew("sink", atomicbreaker.WithRecoveryTimeout(10), atomicbreaker.WithBackoff(tt.maximum))
 			for attempt, want := range tt.want {
-				b.Start(word.Make(word.Closed, 0, uint32(attempt), 0, 0, 0))
+				b.Start(word.Pack(word.Fields{Attempt: uint32(attempt)}))
 				b.Trip()
 				assert.Equal(t, want, b.RetryAfter(), "cap %v, attempt %d", tt.maximum, attempt)
 			}

@@ -52,7 +52,7 @@ func TestControl_ResetClosesFromAnyPhase(t *testing.T) {
 	for phase := range word.Phase(8) {
 		for _, generation := range []uint32{3, word.MaxGeneration} {
 			b, l := kept(t)
-			b.Start(word.Make(phase, generation, 7, 4, 0, 0))
+			b.Start(word.Pack(word.Fields{Phase: phase, Generation: generation, Attempt: 7, Failures: 4}))
 			b.Reset()
 			if phase == word.Closed {
 				require.Equal(t, atomicbreaker.Snapshot{Generation: generation}, b.Snapshot(), "counts cleared")
@@ -70,7 +70,7 @@ func TestControl_ResetClosesFromAnyPhase(t *testing.T) {
 func TestControl_ImpossiblePhasesAdmitNobody(t *testing.T) {
 	for phase := word.Phase(6); phase < 8; phase++ {
 		b, _ := kept(t)
-		b.Start(word.Make(phase, 1, 0, 0, 0, 0))
+		b.Start(word.Pack(word.Fields{Phase: phase, Generation: 1}))
 		require.Equal(t, atomicbreaker.ForcedOpen, b.State())
 		require.Equal(t, atomicbreaker.ForcedOpen, b.Snapshot().State)
 		require.False(t, b.Allow())
@@ -161,7 +161,7 @@ func TestControl_OutcomesWithoutAdmissionAreBounded(t *testing.T) {
 		for sequence := range 1 << 8 {
 			b, l := kept(t, atomicbreaker.WithFailureThreshold(3), atomicbreaker.WithHalfOpenMaxCalls(2),
 				atomicbreaker.WithSuccessThreshold(2))
-			b.Start(word.Make(phase, word.MaxGeneration, 31, 2, 0, 0))
+			b.Start(word.Pack(word.Fields{Phase: phase, Generation: word.MaxGeneration, Attempt: 31, Failures: 2}))
 			for bit := range 8 {
 				if sequence>>bit&1 == 0 {
 					b.RecordSuccess()
@@ -176,7 +176,7 @@ func TestControl_OutcomesWithoutAdmissionAreBounded(t *testing.T) {
 			if phase == word.Closed {
 				require.LessOrEqual(t, len(l.all()), 1)
 			} else {
-				require.Equal(t, word.Make(phase, word.MaxGeneration, 31, 2, 0, 0), b.Word(), "nothing was decided")
+				require.Equal(t, word.Pack(word.Fields{Phase: phase, Generation: word.MaxGeneration, Attempt: 31, Failures: 2}), b.Word(), "nothing was decided")
 			}
 			b.Reset()
 			require.True(t, b.Allow())

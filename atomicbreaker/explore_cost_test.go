@@ -25,12 +25,12 @@ func TestExploreCost_OneLoad(t *testing.T) {
 		"Snapshot":      func() { b.Snapshot() },
 	}
 	for name, w := range map[string]word.Word{
-		"closed":                 word.Make(word.Closed, 3, 1, 0, 0, 0),
-		"cooling":                word.Make(word.Cooling, 3, 1, 5, 0, 0),
-		"half-open, no place":    word.Make(word.HalfOpen, 3, 1, 5, 1, 0),
-		"forced open":            word.Make(word.ForcedOpen, 3, 0, 0, 0, 0),
-		"forced closed":          word.Make(word.ForcedClosed, 3, 0, 0, 0, 0),
-		"closed, counting, wrap": word.Make(word.Closed, word.MaxGeneration, 0, 4, 0, 0),
+		"closed":                 word.Pack(word.Fields{Generation: 3, Attempt: 1}),
+		"cooling":                word.Pack(word.Fields{Phase: word.Cooling, Generation: 3, Attempt: 1, Failures: 5}),
+		"half-open, no place":    word.Pack(word.Fields{Phase: word.HalfOpen, Generation: 3, Attempt: 1, Failures: 5, Calls: 1}),
+		"forced open":            word.Pack(word.Fields{Phase: word.ForcedOpen, Generation: 3}),
+		"forced closed":          word.Pack(word.Fields{Phase: word.ForcedClosed, Generation: 3}),
+		"closed, counting, wrap": word.Pack(word.Fields{Generation: word.MaxGeneration, Failures: 4}),
 	} {
 		for call, do := range calls {
 			if call == "RecordSuccess" && (w.Phase() == word.HalfOpen || w.Failures() > 0 && w.Phase() == word.Closed) {

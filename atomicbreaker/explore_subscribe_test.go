@@ -220,7 +220,7 @@ func TestExploreSubscribe(t *testing.T) {
 // once runs one interleaving and reports what is wrong with it. futures is how many it stands for.
 func (x *subscriptions) once(base uint32, programs []func(x *subscriptions)) (futures int, wrong string) {
 	x.b, x.all, x.queues = MustNew("explored"), x.all[:0], x.queues[:0]
-	x.b.word.value = uint64(word.Make(word.Closed, base, 0, 0, 0, 0))
+	x.b.word.value = uint64(word.Pack(word.Fields{Generation: base}))
 	x.b.word.seam = seam{x.s.before, x.s.saw}
 	runs := make([]func(), len(programs))
 	for i, p := range programs {

@@ -248,15 +248,15 @@ func configs() []model.Config {
 func words(c model.Config, base uint32) []word.Word {
 	limit := uint32(c.FailureThreshold)
 	all := []word.Word{
-		word.Make(word.ForcedOpen, base, 1, 0, 0, 0), word.Make(word.ForcedClosed, base, 1, 0, 0, 0),
-		word.Make(word.Cooling, base, 1, limit, 0, 0), word.Make(word.Due, base, 1, limit, 0, 0),
+		word.Pack(word.Fields{Phase: word.ForcedOpen, Generation: base, Attempt: 1}), word.Pack(word.Fields{Phase: word.ForcedClosed, Generation: base, Attempt: 1}),
+		word.Pack(word.Fields{Phase: word.Cooling, Generation: base, Attempt: 1, Failures: limit}), word.Pack(word.Fields{Phase: word.Due, Generation: base, Attempt: 1, Failures: limit}),
 	}
 	for failures := range limit {
-		all = append(all, word.Make(word.Closed, base, 1, failures, 0, 0))
+		all = append(all, word.Pack(word.Fields{Generation: base, Attempt: 1, Failures: failures}))
 	}
 	for calls := range uint32(c.HalfOpenMaxCalls) + 1 {
 		for successes := range uint32(c.SuccessThreshold) {
-			all = append(all, word.Make(word.HalfOpen, base, 1, limit, calls, successes))
+			all = append(all, word.Pack(word.Fields{Phase: word.HalfOpen, Generation: base, Attempt: 1, Failures: limit, Calls: calls, Successes: successes}))
 		}
 	}
 	return all

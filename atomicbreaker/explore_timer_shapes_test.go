@@ -37,12 +37,12 @@ func timedConfigs() []model.Config {
 // timedWords are the periods that have a timer, and those from which one event leads to one.
 func timedWords(base uint32) []word.Word {
 	return []word.Word{
-		word.Make(word.Closed, base, 0, 0, 0, 0),
-		word.Make(word.Closed, base, 2, 0, 0, 0),
-		word.Make(word.Cooling, base, 1, 1, 0, 0),
-		word.Make(word.Due, base, 1, 1, 0, 0),
-		word.Make(word.HalfOpen, base, 1, 1, 0, 0),
-		word.Make(word.HalfOpen, base, 1, 1, 1, 0),
+		word.Pack(word.Fields{Generation: base}),
+		word.Pack(word.Fields{Generation: base, Attempt: 2}),
+		word.Pack(word.Fields{Phase: word.Cooling, Generation: base, Attempt: 1, Failures: 1}),
+		word.Pack(word.Fields{Phase: word.Due, Generation: base, Attempt: 1, Failures: 1}),
+		word.Pack(word.Fields{Phase: word.HalfOpen, Generation: base, Attempt: 1, Failures: 1}),
+		word.Pack(word.Fields{Phase: word.HalfOpen, Generation: base, Attempt: 1, Failures: 1, Calls: 1}),
 	}
 }
 

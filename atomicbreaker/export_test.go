@@ -45,7 +45,7 @@ func (b *Breaker) Elapsed(generation uint32, successes int) {
 
 // PermitOf returns a permit of a generation, as if it had been given then.
 func (b *Breaker) PermitOf(generation uint32) Permit {
-	w := word.Make(word.Closed, generation, 0, 0, 0, 0)
+	w := word.Pack(word.Fields{Generation: generation})
 	return Permit{b, w}
 }
 

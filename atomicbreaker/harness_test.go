@@ -44,8 +44,7 @@ func stateOf(w word.Word) model.State {
 
 // wordOf is stateOf's inverse.
 func wordOf(s model.State) word.Word {
-	return word.Make(word.Phase(s.Phase), s.Generation, uint32(s.Attempt), uint32(s.Failures), uint32(s.Calls),
-		uint32(s.Successes))
+	return word.Pack(word.Fields{Phase: word.Phase(s.Phase), Generation: s.Generation, Attempt: uint32(s.Attempt), Failures: uint32(s.Failures), Calls: uint32(s.Calls), Successes: uint32(s.Successes)})
 }
 
 // told reads a transition in the model's terms.

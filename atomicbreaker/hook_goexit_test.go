@@ -306,7 +306,7 @@ func TestHook_GoexitOnATimersGoroutine(t *testing.T) {
 func TestHook_GoexitLeavesThePermitSpent(t *testing.T) {
 	b := atomicbreaker.MustNew("sink",
 		atomicbreaker.WithOnTransition(func(atomicbreaker.Transition) { runtime.Goexit() }))
-	b.Start(word.Make(word.HalfOpen, 9, 0, 5, 1, 0))
+	b.Start(word.Pack(word.Fields{Phase: word.HalfOpen, Generation: 9, Failures: 5, Calls: 1}))
 	p := b.PermitOf(9)
 	require.False(t, aside(p.Failure))
 	require.Zero(t, p.Generation())

@@ -303,7 +303,7 @@ func TestHook_PanicHandlerSeesTheStack(t *testing.T) {
 func TestHook_PanicLeavesThePermitSpent(t *testing.T) {
 	b := atomicbreaker.MustNew("sink", atomicbreaker.WithOnHookPanic(func(atomicbreaker.Transition, any) {}),
 		atomicbreaker.WithOnTransition(func(tr atomicbreaker.Transition) { panic(tr.Cause) }))
-	b.Start(word.Make(word.HalfOpen, 9, 0, 5, 1, 0))
+	b.Start(word.Pack(word.Fields{Phase: word.HalfOpen, Generation: 9, Failures: 5, Calls: 1}))
 	p := b.PermitOf(9)
 	p.Failure()
 	require.Zero(t, p.Generation())

@@ -298,7 +298,7 @@ func TestHook_GenerationWraps(t *testing.T) {
 			b := atomicbreaker.MustNew("sink", atomicbreaker.WithOnTransition(now.add),
 				atomicbreaker.WithAsyncOnTransition(later.add))
 			const first = word.MaxGeneration - 3
-			b.Start(word.Make(word.Closed, first, 0, 0, 0, 0))
+			b.Start(word.Pack(word.Fields{Generation: first}))
 			p := acquired(t, b)
 			together(goroutines, func(int) { flip(b, 80) })
 			synctest.Wait()

@@ -93,8 +93,8 @@ func TestDo_NilPanicsAndDoesNotVote(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, start := range []word.Word{
-				word.Make(word.Closed, 6, 2, 4, 0, 0), word.Make(word.Due, 6, 2, 5, 0, 0), word.Make(word.HalfOpen, 6, 2, 5, 0, 0),
-				word.Make(word.HalfOpen, 6, 2, 5, 1, 0), word.Make(word.ForcedClosed, 6, 2, 5, 0, 0),
+				word.Pack(word.Fields{Generation: 6, Attempt: 2, Failures: 4}), word.Pack(word.Fields{Phase: word.Due, Generation: 6, Attempt: 2, Failures: 5}), word.Pack(word.Fields{Phase: word.HalfOpen, Generation: 6, Attempt: 2, Failures: 5}),
+				word.Pack(word.Fields{Phase: word.HalfOpen, Generation: 6, Attempt: 2, Failures: 5, Calls: 1}), word.Pack(word.Fields{Phase: word.ForcedClosed, Generation: 6, Attempt: 2, Failures: 5}),
 			} {
 				b, l := kept(t)
 				b.Start(start)

@@ -57,7 +57,7 @@ func TestPermit_ReportsOnce(t *testing.T) {
 				again(&closed)
 				require.Equal(t, after, b.Snapshot())
 
-				b.Start(word.Make(word.HalfOpen, 9, 0, 5, 2, 0))
+				b.Start(word.Pack(word.Fields{Phase: word.HalfOpen, Generation: 9, Failures: 5, Calls: 2}))
 				probe := b.PermitOf(9)
 				report(&probe)
 				after = b.Snapshot()
@@ -93,7 +93,7 @@ func TestPermit_Reports(t *testing.T) {
 			ways[name](&p)
 			require.Equal(t, want.closed, read())
 
-			b.Start(word.Make(word.HalfOpen, 9, 0, 5, 2, 0))
+			b.Start(word.Pack(word.Fields{Phase: word.HalfOpen, Generation: 9, Failures: 5, Calls: 2}))
 			p = b.PermitOf(9)
 			ways[name](&p)
 			require.Equal(t, want.halfOpen, read())
@@ -112,7 +112,7 @@ func TestPermit_OfAnotherPeriodChangesNothing(t *testing.T) {
 					if phase == word.HalfOpen {
 						calls = 1
 					}
-					b.Start(word.Make(phase, generation, 3, 4, calls, 0))
+					b.Start(word.Pack(word.Fields{Phase: phase, Generation: generation, Attempt: 3, Failures: 4, Calls: calls}))
 					before := b.Word()
 					p := b.PermitOf(uint32(int(generation)+off) & word.MaxGeneration)
 					report(&p)
@@ -143,7 +143,7 @@ func TestPermit_Generation(t *testing.T) {
 
 	later.Success()
 	require.Zero(t, later.Generation())
-	b.Start(word.Make(word.Closed, word.MaxGeneration, 0, 0, 0, 0))
+	b.Start(word.Pack(word.Fields{Generation: word.MaxGeneration}))
 	last := acquired(t, b)
 	require.Equal(t, uint32(word.MaxGeneration), last.Generation())
 }

@@ -95,7 +95,7 @@ func weightsOf(b *atomicbreaker.Breaker) (failure, success int) {
 	b.Start(0)
 	b.RecordFailure()
 	failure = int(b.Word().Failures()) // also where it opened the breaker
-	b.Start(word.Make(word.Closed, 0, 0, word.MaxFailures, 0, 0))
+	b.Start(word.Pack(word.Fields{Failures: word.MaxFailures}))
 	b.RecordSuccess()
 	return failure, word.MaxFailures - int(b.Word().Failures())
 }

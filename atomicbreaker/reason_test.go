@@ -18,8 +18,8 @@ import (
 func TestTransition_Err(t *testing.T) {
 	reported := &sinkError{503}
 	fn := func() error { return reported }
-	closed := word.Make(word.Closed, 6, 0, 0, 0, 0)
-	half := word.Make(word.HalfOpen, 6, 0, 1, 1, 0)
+	closed := word.Pack(word.Fields{Generation: 6})
+	half := word.Pack(word.Fields{Phase: word.HalfOpen, Generation: 6, Failures: 1, Calls: 1})
 	for name, tt := range map[string]struct {
 		start word.Word
 		call  func(b *atomicbreaker.Breaker, p *atomicbreaker.Permit)

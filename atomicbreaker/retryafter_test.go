@@ -145,10 +145,10 @@ func TestRetryAfter_OpensThroughEveryReport(t *testing.T) {
 func TestRetryAfter_OfAProbeCountsAsAnAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, l, _ := limited(t, 0, atomicbreaker.WithBackoff(time.Hour), atomicbreaker.WithHalfOpenMaxCalls(2))
-		b.Start(word.Make(word.Due, 6, 2, 5, 0, 0))
+		b.Start(word.Pack(word.Fields{Phase: word.Due, Generation: 6, Attempt: 2, Failures: 5}))
 		answered, other := acquired(t, b), acquired(t, b)
 		answered.Report(&tooMany{time.Minute})
-		require.Equal(t, word.Make(word.Cooling, 8, 3, 5, 0, 0), b.Word())
+		require.Equal(t, word.Pack(word.Fields{Phase: word.Cooling, Generation: 8, Attempt: 3, Failures: 5}), b.Word())
 		require.Len(t, l.all(), 2)
 		require.Equal(t, atomicbreaker.HalfOpen, l.last().From)
 		require.Equal(t, atomicbreaker.CauseTripped, l.last().Cause)
@@ -156,7 +156,7 @@ func TestRetryAfter_OfAProbeCountsAsAnAttempt(t *testing.T) {
 		require.Equal(t, 61*time.Second, b.RetryAfter())
 
 		other.Report(&tooMany{time.Hour}) // late by now: it makes the open period longer and is no attempt
-		require.Equal(t, word.Make(word.Cooling, 9, 3, 5, 0, 0), b.Word())
+		require.Equal(t, word.Pack(word.Fields{Phase: word.Cooling, Generation: 9, Attempt: 3, Failures: 5}), b.Word())
 		require.Equal(t, time.Hour+time.Second, b.RetryAfter())
 	})
 }
@@ -170,7 +170,7 @@ func TestRetryAfter_OfAnEarlierPeriod(t *testing.T) {
 			if phase == word.HalfOpen {
 				calls = 1
 			}
-			before := word.Make(phase, 9, 3, 4, calls, 0)
+			before := word.Pack(word.Fields{Phase: phase, Generation: 9, Attempt: 3, Failures: 4, Calls: calls})
 			b.Start(before)
 			p := b.PermitOf(8)
 			err := &tooMany{time.Minute}
@@ -181,7 +181,7 @@ func TestRetryAfter_OfAnEarlierPeriod(t *testing.T) {
 				require.Empty(t, l.all())
 				return
 			}
-			require.Equal(t, word.Make(word.Cooling, 10, 3, 4, 0, 0), b.Word(), "phase %d", phase)
+			require.Equal(t, word.Pack(word.Fields{Phase: word.Cooling, Generation: 10, Attempt: 3, Failures: 4}), b.Word(), "phase %d", phase)
 			require.Equal(t, []atomicbreaker.Transition{{
 				Name: "sink", From: atomicbreaker.Open, To: atomicbreaker.Open, Generation: 10,
 				Cause: atomicbreaker.CauseTripped, Failures: 4, Attempt: 3, Err: err,

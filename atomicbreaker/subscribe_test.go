@@ -21,7 +21,7 @@ func TestSubscribe_FromTheNextTransitionOn(t *testing.T) {
 	for _, start := range []uint32{0, 7, word.MaxGeneration - 1, word.MaxGeneration} {
 		synctest.Test(t, func(t *testing.T) {
 			b := atomicbreaker.MustNew("sink", atomicbreaker.WithFailureThreshold(1))
-			b.Start(word.Make(word.Closed, start, 0, 0, 0, 0))
+			b.Start(word.Pack(word.Fields{Generation: start}))
 			var first, second ledger
 			b.Subscribe(first.add)
 			b.RecordFailure()

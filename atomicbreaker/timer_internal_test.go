@@ -21,11 +21,11 @@ import (
 func TestTimer_OnlyTheCurrentPeriodHasOne(t *testing.T) {
 	for _, generation := range []uint32{2, word.MaxGeneration, 0} {
 		before := (generation - 1) & word.MaxGeneration
-		current := word.Make(word.HalfOpen, generation, 1, 1, 1, 2)
+		current := word.Pack(word.Fields{Phase: word.HalfOpen, Generation: generation, Attempt: 1, Failures: 1, Calls: 1, Successes: 2})
 		words := []word.Word{
-			word.Make(word.Cooling, before, 1, 1, 0, 0),
-			word.Make(word.HalfOpen, generation, 1, 1, 1, 0),
-			word.Make(word.HalfOpen, generation, 1, 1, 1, 1),
+			word.Pack(word.Fields{Phase: word.Cooling, Generation: before, Attempt: 1, Failures: 1}),
+			word.Pack(word.Fields{Phase: word.HalfOpen, Generation: generation, Attempt: 1, Failures: 1, Calls: 1}),
+			word.Pack(word.Fields{Phase: word.HalfOpen, Generation: generation, Attempt: 1, Failures: 1, Calls: 1, Successes: 1}),
 			current,
 		}
 		permute([]uint32{0, 1, 2, 3}, func(order []uint32) {
@@ -48,7 +48,7 @@ func TestTimer_APeriodThatEndedLosesItsTimer(t *testing.T) {
 	b := MustNew("sink")
 	b.Trip()
 	cooling := b.timer.Load().timer.Load()
-	b.Start(word.Make(word.Due, 1, 0, 0, 0, 0))
+	b.Start(word.Pack(word.Fields{Phase: word.Due, Generation: 1}))
 	b.timer.Store(&periodTimer{armed: true, event: word.Event{Generation: 1}})
 	b.timer.Load().timer.Store(cooling)
 	require.True(t, b.Allow())
@@ -58,7 +58,7 @@ func TestTimer_APeriodThatEndedLosesItsTimer(t *testing.T) {
 
 func TestTimer_OneForEachNumberOfSuccesses(t *testing.T) {
 	b := MustNew("sink")
-	half := word.Make(word.HalfOpen, 2, 1, 1, 1, 0)
+	half := word.Pack(word.Fields{Phase: word.HalfOpen, Generation: 2, Attempt: 1, Failures: 1, Calls: 1})
 	b.Start(half)
 	b.start(time.Hour, half)
 	first := b.timer.Load()
@@ -69,7 +69,7 @@ func TestTimer_OneForEachNumberOfSuccesses(t *testing.T) {
 	second := b.timer.Load()
 	require.NotSame(t, first, second, "a timer that has fired serves nobody")
 
-	one := word.Make(word.HalfOpen, 2, 1, 1, 1, 1)
+	one := word.Pack(word.Fields{Phase: word.HalfOpen, Generation: 2, Attempt: 1, Failures: 1, Calls: 1, Successes: 1})
 	b.word.Store(uint64(one))
 	b.start(time.Hour, one)
 	require.NotSame(t, second, b.timer.Load(), "another number of successes")
@@ -86,7 +86,7 @@ func TestTimer_TripForOfAnUnknownDeadline(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				b := MustNew("sink")
-				cooling := word.Make(word.Cooling, 1, 0, 5, 0, 0)
+				cooling := word.Pack(word.Fields{Phase: word.Cooling, Generation: 1, Failures: 5})
 				b.word.Store(uint64(cooling))
 				b.TripFor(2 * time.Hour)
 				b.TripFor(time.Hour)
@@ -136,10 +136,10 @@ func TestTimer_NothingPilesUp(t *testing.T) {
 func TestTimer_OneThatIsLateIsVoid(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := MustNew("sink")
-		before := word.Make(word.Cooling, 5, 1, 1, 0, 0)
+		before := word.Pack(word.Fields{Phase: word.Cooling, Generation: 5, Attempt: 1, Failures: 1})
 		b.word.Store(uint64(before))
 		b.start(time.Second, before)
-		cooling := word.Make(word.Cooling, 7, 1, 1, 0, 0)
+		cooling := word.Pack(word.Fields{Phase: word.Cooling, Generation: 7, Attempt: 1, Failures: 1})
 		b.Start(cooling)
 		time.Sleep(2 * time.Second)
 		synctest.Wait()
@@ -151,7 +151,7 @@ func TestTimer_OneThatIsLateIsVoid(t *testing.T) {
 func TestTimer_StabilityEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := MustNew("sink", WithRecoveryTimeout(time.Second))
-		b.Start(word.Make(word.HalfOpen, 6, 2, 5, 1, 0))
+		b.Start(word.Pack(word.Fields{Phase: word.HalfOpen, Generation: 6, Attempt: 2, Failures: 5, Calls: 1}))
 		b.RecordSuccess()
 		for _, attempt := range []uint32{3, 1, 0} {
 			require.Equal(t, attempt, b.Word().Attempt())
@@ -173,10 +173,10 @@ func TestTimer_DeadlineIsMonotonic(t *testing.T) {
 
 func TestRetryAfter_HasNoJitterBeforeTheTimerIsKnown(t *testing.T) {
 	b := MustNew("sink", WithRecoveryTimeout(time.Second), WithBackoff(time.Hour), WithJitter(1))
-	b.word.Store(uint64(word.Make(word.Cooling, 1, 2, 5, 0, 0)))
+	b.word.Store(uint64(word.Pack(word.Fields{Phase: word.Cooling, Generation: 1, Attempt: 2, Failures: 5})))
 	require.Equal(t, 4*time.Second, b.RetryAfter(), "no timer")
 	b.Reset()
 	b.Trip()
-	b.word.Store(uint64(word.Make(word.Cooling, 5, 2, 5, 0, 0)))
+	b.word.Store(uint64(word.Pack(word.Fields{Phase: word.Cooling, Generation: 5, Attempt: 2, Failures: 5})))
 	require.Equal(t, 4*time.Second, b.RetryAfter(), "the timer of another period")
 }

@@ -116,7 +116,7 @@ func TestVirtualTime_StabilityTakesAtLeastTenMilliseconds(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			b := atomicbreaker.MustNew("sink", atomicbreaker.WithRecoveryTimeout(tt.recovery))
-			b.Start(word.Make(word.HalfOpen, 1, 5, 0, 1, 0))
+			b.Start(word.Pack(word.Fields{Phase: word.HalfOpen, Generation: 1, Attempt: 5, Calls: 1}))
 			b.RecordSuccess()
 			for _, attempt := range []int{6, 3, 1} {
 				wait(tt.stable - tick)

@@ -139,7 +139,7 @@ func TestVirtualTime_JitterOnlyLengthensStability(t *testing.T) {
 		for range 50 {
 			b := atomicbreaker.MustNew("sink", atomicbreaker.WithRecoveryTimeout(d), atomicbreaker.WithBackoff(time.Hour),
 				atomicbreaker.WithJitter(0.5))
-			b.Start(word.Make(word.HalfOpen, 1, 2, 0, 1, 0))
+			b.Start(word.Pack(word.Fields{Phase: word.HalfOpen, Generation: 1, Attempt: 2, Calls: 1}))
 			b.RecordSuccess()
 			for i, attempt := range []int{3, 1} {
 				var took time.Duration

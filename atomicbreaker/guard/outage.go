@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
+	"github.com/sinkguard/go-atomicbreaker/internal/word"
 )
 
 // Outage is one outage that is over: the time from the first record that the primary did not take to
@@ -55,9 +56,6 @@ type outage struct {
 }
 
 const shut = 1 << 63
-
-// generations are counted modulo one more than this.
-const generations = 1<<24 - 1
 
 // tracker keeps the outage that is under way. It is written only when an outage begins and ends, and by the records of it.
 type tracker struct {
@@ -139,7 +137,7 @@ func (t *tracker) taken() {
 			return
 		}
 		// To open and to close again are two transitions at least; one is ForceClosed, or its end.
-		outlived := o.period == noGeneration || o.turnsAway.Load() || (s.Generation-o.period)&generations >= 2
+		outlived := o.period == noGeneration || o.turnsAway.Load() || (s.Generation-o.period)&word.MaxGeneration >= 2
 		if outlived {
 			t.settled.Store(s.Generation) // first: a straggler looks for it once shut is set
 		}

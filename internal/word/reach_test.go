@@ -120,9 +120,9 @@ func TestReach_SameAsModel(t *testing.T) {
 		configs++
 		for _, start := range []word.Word{
 			0,
-			word.Make(word.Closed, 1<<16-2, 0, 0, 0, 0),
-			word.Make(word.Closed, word.MaxGeneration-1, 0, 0, 0, 0),
-			word.Make(word.Closed, word.MaxGeneration, word.MaxAttempt-1, 0, 0, 0),
+			word.Pack(word.Fields{Generation: 1<<16 - 2}),
+			word.Pack(word.Fields{Generation: word.MaxGeneration - 1}),
+			word.Pack(word.Fields{Generation: word.MaxGeneration, Attempt: word.MaxAttempt - 1}),
 		} {
 			words += reach(t, p, c, start, &edges)
 		}
@@ -173,9 +173,9 @@ func TestWidest_SameAsModel(t *testing.T) {
 	phases := make(map[word.Phase]int)
 	for range 200_000 {
 		near := func(n uint32) uint32 { return n - random.Uint32N(3) }
-		from := word.Make(word.Phase(random.Uint32N(6)), near(word.MaxGeneration), near(word.MaxAttempt), near(word.MaxFailures), 0, 0)
+		from := word.Pack(word.Fields{Phase: word.Phase(random.Uint32N(6)), Generation: near(word.MaxGeneration), Attempt: near(word.MaxAttempt), Failures: near(word.MaxFailures)})
 		if from.Phase() == word.HalfOpen {
-			from = word.Make(word.HalfOpen, from.Generation(), from.Attempt(), from.Failures(), near(word.MaxCalls), near(word.MaxSuccesses-1))
+			from = word.Pack(word.Fields{Phase: word.HalfOpen, Generation: from.Generation(), Attempt: from.Attempt(), Failures: from.Failures(), Calls: near(word.MaxCalls), Successes: near(word.MaxSuccesses - 1)})
 		}
 		phases[from.Phase()]++
 		s := steps[random.IntN(len(steps))]

@@ -45,6 +45,9 @@ const (
 	phaseMask      Word = (1<<phaseWidth - 1) << phaseShift
 )
 
+// The fields fill the word: no bit is left over, and none is used twice.
+var _ [phaseShift + phaseWidth]struct{} = [64]struct{}{}
+
 // The largest value of each field.
 const (
 	MaxSuccesses  = 1<<successesWidth - 1
@@ -69,11 +72,22 @@ const (
 	Cooling                   // open, the recovery timeout is running
 )
 
-// Make returns the word with the given fields; a value that does not fit loses its upper bits, or saturates where the
-// field does. Tests start from it.
-func Make(p Phase, generation, attempt, failures, calls, successes uint32) Word {
-	return Word(0).withPhase(p).withGeneration(generation).withAttempt(attempt).
-		withFailures(failures).withCalls(calls).withSuccesses(successes)
+// Fields are the six parts of a Word.
+type Fields struct {
+	Phase                                           Phase
+	Generation, Attempt, Failures, Calls, Successes uint32
+}
+
+// Pack returns the word with the given fields. A value that does not fit loses its upper bits, or
+// saturates if the field does.
+func Pack(f Fields) Word {
+	return Word(0).withPhase(f.Phase).withGeneration(f.Generation).withAttempt(f.Attempt).
+		withFailures(f.Failures).withCalls(f.Calls).withSuccesses(f.Successes)
+}
+
+// Fields returns the parts of w.
+func (w Word) Fields() Fields {
+	return Fields{w.Phase(), w.Generation(), w.Attempt(), w.Failures(), w.Calls(), w.Successes()}
 }
 
 // Phase returns what the breaker is. Changed by every row of Next's table that names another phase; 6 and 7 are reached

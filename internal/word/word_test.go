@@ -40,7 +40,8 @@ func TestLayout(t *testing.T) {
 func TestFields(t *testing.T) {
 	type fields [6]uint32
 	read := func(w Word) fields {
-		return fields{uint32(w.Phase()), w.Generation(), w.Attempt(), w.Failures(), w.Calls(), w.Successes()}
+		f := w.Fields()
+		return fields{uint32(f.Phase), f.Generation, f.Attempt, f.Failures, f.Calls, f.Successes}
 	}
 	largest := fields{7, MaxGeneration, MaxAttempt, MaxFailures, MaxCalls, MaxSuccesses}
 	set := [6]func(Word, uint32) Word{
@@ -48,6 +49,7 @@ func TestFields(t *testing.T) {
 		Word.withGeneration, Word.withAttempt, Word.withFailures, Word.withCalls, Word.withSuccesses,
 	}
 	for _, ground := range []Word{0, ^Word(0)} {
+		assert.Equal(t, ground, Pack(ground.Fields()))
 		for i := range set {
 			for _, n := range []uint32{0, 1, largest[i] / 2, largest[i]} {
 				want := read(ground)
@@ -94,7 +96,7 @@ func TestGoldenWords(t *testing.T) {
 		var generation, attempt, failures, calls, successes uint32
 		_, err := fmt.Sscan(line, &w, &p, &generation, &attempt, &failures, &calls, &successes)
 		require.NoError(t, err, line)
-		assert.Equal(t, w, Make(p, generation, attempt, failures, calls, successes), line)
+		assert.Equal(t, w, Pack(Fields{p, generation, attempt, failures, calls, successes}), line)
 		n++
 	}
 	assert.GreaterOrEqual(t, n, 16, "words in the file")
