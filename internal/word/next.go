@@ -5,23 +5,22 @@ package word
 // Kind names what happened.
 type Kind uint8
 
-// The eleven events. Each is a column of the table in CONCURRENCY.md, or named below it, and a
-// function below.
+// The eleven events. Each has a function below, and a column or a note at the table of CONCURRENCY.md.
 const (
-	Allow       Kind = iota // a caller asks to be admitted
+	Allow       Kind = iota // a caller asks for admission
 	Success                 // a call succeeded
 	Failure                 // a call failed
-	Cancel                  // a permit comes back unused
+	Cancel                  // a permit is given back
 	Elapsed                 // a timer fired
 	Trip                    // an operator opens the breaker for the recovery timeout
-	TripFor                 // an operator opens it for a given time, also when it is open
-	RetryAfter              // a call failed, and its error says how long to leave the sink alone
+	TripFor                 // an operator opens it for a given time, even if it is open
+	RetryAfter              // a call failed, and its error says how long to wait
 	Reset                   // an operator closes it
 	ForceOpen               // an operator holds it open
 	ForceClosed             // an operator holds it closed
 )
 
-// Event is one thing that happened. There is no clock in it: time is the event Elapsed.
+// Event is an input of the state machine. It has no clock: the passage of time is the event Elapsed.
 type Event struct {
 	Kind Kind
 
@@ -31,31 +30,32 @@ type Event struct {
 	Bound      bool
 	Generation uint32
 
-	// Successes is Elapsed's other half: the half-open successes when the probe was admitted. A probe that succeeded
-	// since shows that the sink answers, and voids the timer.
+	// Successes is, for Elapsed, the number of half-open successes when the probe was admitted. A probe
+	// that has succeeded since shows that the sink answers, and voids the timer.
 	Successes uint8
 }
 
-// Params is what the machine needs to know of the configuration; it never changes after New.
+// Params is the part of the configuration that decides. It does not change after New.
 type Params struct {
 	FailureLimit     uint32 // count at which the breaker opens: threshold × FailureWeight, 1..65,535
 	FailureWeight    uint32 // what a failure adds, 1..65,535
-	SuccessWeight    uint32 // what a success takes away; 65,535 clears everything: consecutive counting
+	SuccessWeight    uint32 // what a success subtracts; 65,535 clears the count: consecutive failures
 	MaxCalls         uint32 // probes in flight at once, 1..255
 	SuccessThreshold uint32 // successful probes that close the breaker, 1..255
 	DueAtOnce        bool   // the recovery timeout is 0: opening skips Cooling, closing clears attempt
 }
 
-// Next returns the word that follows w when e happens. It is total (any word, any event, no panic). It and its part
-// Counted are the only places where a word comes from. "Nothing changes" is the same word: the caller then writes
-// nothing.
+// Next returns the word that follows w by e. It is total: it accepts any word and any event, and never
+// panics. Words come only from Next and its part Counted. If e changes nothing, Next returns w, and the
+// caller writes nothing.
 //
-// What an event did can be read off the pair (w, Next(w)), so there is no second result:
-//   - the generations differ: a transition, to be published once by the one whose swap it was (I2, I6);
-//   - Allow changed the word: the caller is admitted as a probe; unchanged, w.Admits tells.
+// There is no second result, because the pair of words says what e did:
+//   - If the generations differ, e made a transition. The goroutine whose swap succeeded publishes it
+//     (I2, I6).
+//   - If Allow changed the word, the call is admitted as a probe. If not, w.Admits decides.
 func Next(w Word, e Event, p *Params) Word {
 	if e.Bound && e.Generation != w.Generation() {
-		return w // I3: late news decide nothing
+		return w // late (I3)
 	}
 	switch e.Kind {
 	case Allow:
@@ -84,8 +84,8 @@ func Next(w Word, e Event, p *Params) Word {
 	return w
 }
 
-// Counted is the part of [Next] that a storm of failures asks for, short enough to be inlined: where e
-// is a failure that a closed breaker only counts, it returns the next word. Otherwise it returns w.
+// Counted is the part of [Next] for a storm of failures, and short enough to be inlined. If e is a
+// failure that a closed breaker only counts, it returns the next word. Otherwise it returns w.
 func (w Word) Counted(e Event, p *Params) Word {
 	if e.Kind != Failure || w > MaxClosed || e.Bound && e.Generation != w.Generation() {
 		return w
@@ -96,13 +96,14 @@ func (w Word) Counted(e Event, p *Params) Word {
 	return w + Word(p.FailureWeight)<<failuresShift // below the limit, so it fits the field (I4)
 }
 
-// enter is the one way into another public state, and into a new open period: the generation goes up by one, and the
-// half-open counts of the period that ends are gone (I2, I5).
+// enter is the only way into another public state or a new open period. It increments the generation and
+// clears the half-open counts (I2, I5).
 func (w Word) enter(p Phase) Word {
 	return w.withGeneration(w.Generation() + 1).withPhase(p).withCalls(0).withSuccesses(0)
 }
 
-// open enters an open period that lasts for the recovery timeout. Failures stay: they tell what tripped it.
+// open enters an open period that lasts for the recovery timeout. It keeps the failures that tripped the
+// breaker.
 func (w Word) open(p *Params) Word {
 	if p.DueAtOnce {
 		return w.enter(Due)
@@ -115,8 +116,8 @@ func (w Word) reopen(p *Params) Word {
 	return w.open(p).withAttempt(w.Attempt() + 1)
 }
 
-// allow admits a probe where one is due. The transition to half-open and its first permit are one word, so there is no
-// moment between them in which a second caller could be first.
+// allow admits a probe if there is room for one. The transition to half-open and its first permit are one
+// change of the word, so no second caller can come between them.
 func (w Word) allow(p *Params) Word {
 	switch w.Phase() {
 	case Due:
@@ -145,9 +146,9 @@ func (w Word) success(p *Params) Word {
 	return w
 }
 
-// recovered closes a breaker whose probes succeeded. It counts as an attempt, and only stability
-// takes attempts back: a sink that accepts one record and fails the next backs off like one that
-// fails its probes.
+// recovered closes a breaker whose probes succeeded. The recovery counts as an attempt that only
+// stability forgives. So a sink that accepts one record and fails the next backs off like one that fails
+// its probes.
 func (w Word) recovered(p *Params) Word {
 	closed := w.enter(Closed).withFailures(0)
 	if p.DueAtOnce {
@@ -179,17 +180,17 @@ func (w Word) cancel() Word {
 	return w
 }
 
-// elapsed is all there is of time. Which timer fired follows from the phase, because a generation has one phase (Cooling
-// and Due share one, and Due ignores it) and Next has compared the generation already.
+// elapsed infers from the phase which timer fired: Next has compared the generations, and a generation has
+// one phase. (Cooling and Due share one, and Due ignores the event.)
 func (w Word) elapsed(successes uint8, p *Params) Word {
 	switch w.Phase() {
-	case Closed: // the stability timer: without a failure counted, the sink was stable
+	case Closed: // the stability timer: the sink is stable if no failure is counted
 		if w.Failures() == 0 {
 			return w.withAttempt(w.Attempt() / 2)
 		}
-	case Cooling: // the recovery timeout is over; open it stays until a caller asks, so this is no transition
+	case Cooling: // the recovery timeout: the breaker stays open until a call, so this is no transition
 		return w.withPhase(Due)
-	case HalfOpen: // the probes do not answer
+	case HalfOpen: // the probe timeout
 		if w.Calls() > 0 && w.Successes() == uint32(successes) {
 			return w.reopen(p)
 		}
@@ -205,9 +206,8 @@ func (w Word) trip(p *Params) Word {
 	return w
 }
 
-// tripFor also starts a new period of an open breaker; the new generation voids the timer of the
-// period before. That the new period ends later is for the caller to check: deadlines are not in
-// the word.
+// tripFor also begins a new period of an open breaker. The new generation voids the timer of the old one.
+// The caller checks that the new period ends later, because the word has no deadlines.
 func (w Word) tripFor() Word {
 	switch w.Phase() {
 	case Closed, Cooling, Due, HalfOpen:
@@ -216,8 +216,8 @@ func (w Word) tripFor() Word {
 	return w
 }
 
-// retryAfter opens the breaker like tripFor, but as the outcome of a call: the answer of a probe is
-// a recovery that did not last.
+// retryAfter opens the breaker like tripFor, but as the outcome of a call: if the call was a probe, the
+// recovery did not last.
 func (w Word) retryAfter() Word {
 	switch w.Phase() {
 	case Closed:

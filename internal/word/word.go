@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package word holds what a circuit breaker is, in one uint64, and the one function that says how it changes.
+// Package word is the state machine of a circuit breaker: its whole state in one uint64, and the function
+// that returns the next state.
 //
-// Everything here is pure: values go in, values come out. The atomic that stores a Word, the timers and the hooks live
-// in package atomicbreaker, which never computes a word but by [Next] and its part [Word.Counted]. Invariants cited as I1, I2, … are numbered in
-// CONCURRENCY.md.
+// The package is pure. The atomic that stores a Word, the timers and the hooks are in package
+// atomicbreaker, which computes words only with [Next] and its part [Word.Counted]. The invariants I1,
+// I2, … are numbered in CONCURRENCY.md.
 package word
 
-// Word is the whole state of a breaker: a value, copied freely, compared with ==.
+// Word is the whole state of a breaker. It is a value: copy it freely, compare it with ==.
 //
 //	 63   61 60        37 36      32 31           16 15        8 7         0
 //	+-------+------------+----------+---------------+-----------+-----------+
@@ -17,11 +18,11 @@ package word
 //	 6, 7:    wraps into   saturates   saturates      1..max:     below the
 //	 invalid  nothing      at 31       at 65,535      checked     threshold
 //
-// The zero Word is a closed breaker that has seen nothing. Any of the 2^64 values is a Word and Next accepts it; those
-// that no history of calls produces are never repaired silently, and Reset leads out of each of them.
+// The zero Word is a closed breaker that has counted nothing. Next accepts each of the 2^64 values. It
+// never silently repairs a word that no history of calls produces, and Reset leads out of each.
 type Word uint64
 
-// The layout, from bit 0 up. Only the widths are chosen; all else follows from them.
+// The layout, from bit 0 up. Everything else follows from the widths.
 const (
 	successesWidth  = 8
 	callsWidth      = 8
@@ -57,16 +58,16 @@ const (
 	MaxGeneration = 1<<generationWidth - 1
 )
 
-// Phase says what the breaker does with a call. It is finer than the public state: Cooling and Due are both open, and
-// only the latter lets the next caller through.
+// Phase says what the breaker does with a call. It is finer than the public state: Cooling and Due are
+// both open, and only Due admits the next call.
 type Phase uint8
 
-// The six phases, in the order of what a call meets: the first two admit it, the next two may, the
-// last two reject it. Closed is 0, so that the test for a healthy breaker is one mask.
+// The six phases. The first two admit a call, the next two may, and the last two reject it. Closed is 0,
+// so that the test for a healthy breaker is one mask.
 const (
-	Closed       Phase = iota // calls pass, failures are counted
+	Closed       Phase = iota // calls are admitted, failures are counted
 	ForcedClosed              // held closed by an operator
-	Due                       // open, the recovery timeout is over: the next caller becomes a probe
+	Due                       // open, the recovery timeout is over: the next call becomes a probe
 	HalfOpen                  // a bounded number of probes is in flight
 	ForcedOpen                // held open by an operator
 	Cooling                   // open, the recovery timeout is running
@@ -90,58 +91,59 @@ func (w Word) Fields() Fields {
 	return Fields{w.Phase(), w.Generation(), w.Attempt(), w.Failures(), w.Calls(), w.Successes()}
 }
 
-// Phase returns what the breaker is. Changed by every row of Next's table that names another phase; 6 and 7 are reached
-// by nothing.
+// Phase returns the phase. Nothing reaches 6 and 7.
 func (w Word) Phase() Phase { return Phase(w >> phaseShift) }
 
-// Generation returns the number of published transitions so far, modulo 2^24. It lies below nothing but the phase, and
-// the carry of its last increment is masked off: it wraps to 0 and touches no neighbour (I4).
+// Generation returns the number of published transitions so far, modulo 2^24. It wraps to 0 without
+// touching its neighbor, because the carry is masked off (I4).
 func (w Word) Generation() uint32 { return uint32(w & generationMask >> generationShift) }
 
-// Attempt returns the recoveries that did not last since the sink was last stable. It saturates at
-// 31, where any back-off has long met its cap.
+// Attempt returns the number of recoveries that did not last since the sink was last stable. It
+// saturates at 31, where any back-off has reached its cap.
 func (w Word) Attempt() uint32 { return uint32(w & attemptMask >> attemptShift) }
 
-// Failures returns the failure count in units of weight: while closed what has been counted, while open and half-open
-// what tripped the breaker. It stays at 65,535 once there, and no limit is above that.
+// Failures returns the failure count in units of weight: what has been counted while closed, and what
+// tripped the breaker while open and half-open. It saturates at 65,535, and no limit is above that.
 func (w Word) Failures() uint32 { return uint32(w & failuresMask >> failuresShift) }
 
-// Calls returns the probes in flight, 0 in every phase but HalfOpen. It is at most Params.MaxCalls, which fits.
+// Calls returns the number of probes in flight: at most Params.MaxCalls, and 0 unless half-open.
 func (w Word) Calls() uint32 { return uint32(w & callsMask >> callsShift) }
 
-// Successes returns the probes that succeeded in this half-open period, 0 in every phase but HalfOpen. It is below
-// Params.SuccessThreshold, which fits: the success that reaches the threshold closes the breaker instead.
+// Successes returns the number of probes that succeeded in this half-open period: below
+// Params.SuccessThreshold, because the success that reaches it closes the breaker, and 0 unless
+// half-open.
 func (w Word) Successes() uint32 { return uint32(w & successesMask >> successesShift) }
 
-// The questions of the hot path, as constants: a method would not fit the inliner's budget.
+// The tests of the hot path are comparisons with these constants. A method would not fit the inliner's
+// budget.
 const (
-	// MaxClosed is the largest word of a closed breaker: the phase is on top and Closed is 0. A call passes at any word
-	// up to it, whatever has been counted.
+	// MaxClosed is the largest word of a closed breaker: the phase is on top and Closed is 0. Every word
+	// up to it admits a call, whatever its counts.
 	MaxClosed Word = 1<<phaseShift - 1
 
-	// Unhealthy masks what a healthy breaker has not: a phase other than Closed, a failure. Where it meets no bit, a
-	// success changes nothing, whatever generation it comes from.
+	// Unhealthy masks the bits that are 0 in a healthy breaker: the phase and the failures. If they are,
+	// a success of any generation changes nothing.
 	Unhealthy = phaseMask | failuresMask
 
-	// MaxAdmitting is the largest word that may admit a call. A word above it rejects every call and
-	// does not change by it, whatever the limits are.
+	// MaxAdmitting is the largest word that may admit a call. A word above it rejects every call, and
+	// Allow does not change it, whatever the limits.
 	MaxAdmitting = Word(ForcedOpen)<<phaseShift - 1
 
 	// MaxWord is the word of all ones. No breaker has it (I5).
 	MaxWord = ^Word(0)
 )
 
-// Admits reports whether a call passes without changing the word.
+// Admits reports whether w admits a call without a change of the word.
 func (w Word) Admits() bool { return w.Phase() == Closed || w.Phase() == ForcedClosed }
 
-// Rejects reports whether a call is turned away without changing the word, whatever the limits are.
+// Rejects reports whether w rejects a call without a change of the word, whatever the limits.
 func (w Word) Rejects() bool { return w > MaxAdmitting }
 
-// Open reports whether the breaker is open to its callers and not forced.
+// Open reports whether the public state is Open.
 func (w Word) Open() bool { return w.Phase() == Cooling || w.Phase() == Due }
 
-// The with functions return w with one field replaced. Next passes values that fit, but for failures and attempt, which
-// saturate here; the masks are what keeps any other value out of the neighbour (I4).
+// The with methods return w with one field replaced. Failures and attempts saturate. Next passes only
+// values that fit the other fields; the masks keep any other value out of the neighbors (I4).
 
 func (w Word) withPhase(p Phase) Word {
 	return w&^phaseMask | Word(p)<<phaseShift&phaseMask
