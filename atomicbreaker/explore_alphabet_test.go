@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sinkguard/go-atomicbreaker/internal/explore"
 	"github.com/sinkguard/go-atomicbreaker/internal/model"
 	"github.com/sinkguard/go-atomicbreaker/internal/word"
 )
@@ -23,7 +24,7 @@ type operation struct {
 // caller is a thread's hand on the breaker, and what it was told.
 type caller struct {
 	b      *Breaker
-	th     *thread
+	th     *explore.Thread
 	events []event
 }
 
@@ -53,11 +54,9 @@ type answer struct {
 func (x *caller) told(a answer, m judged) { x.add(event{model: m, answer: a}) }
 
 func (x *caller) add(e event) {
-	e.first, e.last = x.th.first, x.th.last
+	e.first, e.last = x.th.First, x.th.Last
 	x.events = append(x.events, e)
-	x.th.first, x.th.last = 0, 0
-	x.th.told++
-	x.th.ended = x.th.told
+	x.th.Returned()
 }
 
 // alphabet is the whole public API, with permits and timers of the generation base, in which a run starts, of the one

@@ -16,7 +16,7 @@ import (
 func TestExploreCost_OneLoad(t *testing.T) {
 	b := MustNew("sink")
 	accesses := 0
-	b.word.before = func() { accesses++ }
+	b.word.Before = func() { accesses++ }
 	calls := map[string]func(){
 		"Allow":         func() { b.Allow() },
 		"TryAcquire":    func() { _, _ = b.TryAcquire() },
@@ -36,10 +36,10 @@ func TestExploreCost_OneLoad(t *testing.T) {
 			if call == "RecordSuccess" && (w.Phase() == word.HalfOpen || w.Failures() > 0 && w.Phase() == word.Closed) {
 				continue // has something to change
 			}
-			b.word.value, accesses = uint64(w), 0
+			b.word.Value, accesses = uint64(w), 0
 			do()
 			require.Equal(t, 1, accesses, "%s: %s", name, call)
-			require.Equal(t, uint64(w), b.word.value, "%s: %s", name, call)
+			require.Equal(t, uint64(w), b.word.Value, "%s: %s", name, call)
 		}
 	}
 }
@@ -49,7 +49,7 @@ func TestExploreCost_OneLoad(t *testing.T) {
 func TestExploreCost_Do(t *testing.T) {
 	b := MustNew("sink")
 	accesses := 0
-	b.word.before = func() { accesses++ }
+	b.word.Before = func() { accesses++ }
 	require.NoError(t, b.Do(func() error { return nil }))
 	require.Equal(t, 3, accesses)
 	b.Trip()
@@ -68,7 +68,7 @@ func TestExploreCost_SuccessIsOneLoad(t *testing.T) {
 	p, ok := b.TryAcquire()
 	require.True(t, ok)
 	accesses := 0
-	b.word.before = func() { accesses++ }
+	b.word.Before = func() { accesses++ }
 	p.Success()
 	require.Equal(t, 1, accesses)
 	p.Success()

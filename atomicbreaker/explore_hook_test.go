@@ -12,12 +12,14 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"pgregory.net/rapid"
+
+	"github.com/sinkguard/go-atomicbreaker/internal/explore"
 )
 
 // deliveries is a queue of transitions whose every access to an atomic, and every call of a hook, is a switch point.
 // The makers hand in generations in any order, as those do who have won their swaps and are not at the queue yet.
 type deliveries struct {
-	s      *scheduler
+	s      *explore.Scheduler
 	h      *hooks
 	told   []uint32
 	caught []uint32 // the generations of the panics that were handled
@@ -28,13 +30,13 @@ type deliveries struct {
 	exits  uint32 // the same, where it ends its goroutine
 }
 
-func newDeliveries(t interface{ Cleanup(f func()) }, s *scheduler) *deliveries {
+func newDeliveries(t interface{ Cleanup(f func()) }, s *explore.Scheduler) *deliveries {
 	d := &deliveries{s: s}
-	d.s.shared, d.s.own, d.s.forget = d.shared, true, true
-	beforeQueue, afterQueue, onSpawn = d.s.before, d.saw, d.s.start
+	d.s.Shared, d.s.Own, d.s.Forget = d.shared, true, true
+	restore := explore.Observe(d.s.Point, d.saw, d.s.Go)
 	t.Cleanup(func() {
-		beforeQueue, afterQueue, onSpawn = nil, nil, nil
-		d.s.close()
+		restore()
+		d.s.Close()
 	})
 	return d
 }
@@ -45,23 +47,23 @@ func (d *deliveries) saw(v any) {
 	h := uint64(1)
 	switch v := v.(type) {
 	case uint32:
-		h = mix(d.h.hash(), uint64(v))
+		h = explore.Mix(d.h.hash(), uint64(v))
 	case *delivery:
 		if v != nil {
-			h = mix(v.hash(), 1)
+			h = explore.Mix(v.hash(), 1)
 		}
 	}
-	d.s.saw(h)
+	d.s.Saw(h)
 }
 
 // shared is the queue, what was told and handled, and whether a delivery is under way.
 func (d *deliveries) shared() (word, rest uint64) {
 	rest = d.h.hash()
 	for _, g := range d.told {
-		rest = mix(rest, uint64(g))
+		rest = explore.Mix(rest, uint64(g))
 	}
 	for _, g := range d.caught {
-		rest = mix(rest, uint64(g)<<32)
+		rest = explore.Mix(rest, uint64(g)<<32)
 	}
 	for _, flag := range []bool{d.inHook, d.twice} {
 		if rest <<= 1; flag {
@@ -81,7 +83,7 @@ func (d *deliveries) run(makers [][]uint32) (futures int, wrong string) {
 		all = append(all, generations...)
 		runs[i] = func() { d.publish(generations) }
 	}
-	futures, err := d.s.run(runs)
+	futures, err := d.s.Run(runs)
 	if err != nil {
 		return futures, err.Error()
 	}
@@ -99,9 +101,9 @@ func (d *deliveries) judge(all []uint32) string {
 		return "not each once and in order"
 	case !slices.Equal(panics, d.caught):
 		return fmt.Sprintf("not each panic handled once: %v", d.caught)
-	case d.h.pending.value != 0:
+	case d.h.pending.Value != 0:
 		return "somebody is still delivering"
-	case d.h.head != d.h.tail.value || len(d.h.early) > 0:
+	case d.h.head != d.h.tail.Value || len(d.h.early) > 0:
 		return "something is left in the queue"
 	}
 	return ""
@@ -115,7 +117,7 @@ func (d *deliveries) publish(generations []uint32) {
 		func() {
 			defer func() {
 				if !returned && i+1 < len(generations) {
-					d.s.start(func() { d.publish(generations[i+1:]) })
+					d.s.Go(func() { d.publish(generations[i+1:]) })
 				}
 			}()
 			d.h.publish(Transition{Generation: g})
@@ -127,7 +129,7 @@ func (d *deliveries) publish(generations []uint32) {
 func (d *deliveries) hook(t Transition) {
 	d.twice = d.twice || d.inHook
 	d.inHook = true
-	d.s.before()
+	d.s.Point()
 	d.inHook = false
 	d.told = append(d.told, t.Generation)
 	if d.exits>>t.Generation&1 != 0 {
@@ -142,7 +144,7 @@ func (d *deliveries) hook(t Transition) {
 func (d *deliveries) panicked(t Transition, _ any) {
 	d.twice = d.twice || d.inHook
 	d.inHook = true
-	d.s.before()
+	d.s.Point()
 	d.inHook = false
 	d.caught = append(d.caught, t.Generation)
 }
@@ -150,7 +152,7 @@ func (d *deliveries) panicked(t Transition, _ any) {
 // exploreAll runs every interleaving of makers and returns how many there are.
 func (d *deliveries) exploreAll(t *testing.T, makers [][]uint32) (n int) {
 	t.Helper()
-	d.s.fresh()
+	d.s.Restart()
 	for more := true; more; {
 		futures, wrong := d.run(makers)
 		if wrong != "" {
@@ -159,7 +161,7 @@ func (d *deliveries) exploreAll(t *testing.T, makers [][]uint32) (n int) {
 		}
 		n += futures
 		d.runs++
-		more = d.s.next(futures)
+		more = d.s.Next(futures)
 	}
 	return n
 }
@@ -169,7 +171,7 @@ var twoMakers = [][][]uint32{{{1}, {2}}, {{2}, {1}}, {{1, 2}, {3}}, {{1, 3}, {2}
 
 // TestExploreHook_All explores all interleavings of two makers, also with hooks that panic.
 func TestExploreHook_All(t *testing.T) {
-	d := newDeliveries(t, newScheduler(2))
+	d := newDeliveries(t, explore.New(2))
 	n := 0
 	for _, makers := range twoMakers {
 		for _, panics := range []uint32{0, 1 << 1, 1 << 2, 1 << 3} {
@@ -183,7 +185,7 @@ func TestExploreHook_All(t *testing.T) {
 
 // TestExploreHook_Exits does the same with hooks that end the goroutine.
 func TestExploreHook_Exits(t *testing.T) {
-	d := newDeliveries(t, newGoroutines(3))
+	d := newDeliveries(t, explore.NewGoroutines(3))
 	n := 0
 	for _, makers := range twoMakers {
 		for exits := uint32(0b10); exits <= 0b1110; exits += 0b10 {
@@ -197,7 +199,7 @@ func TestExploreHook_Exits(t *testing.T) {
 
 // TestExploreHook_Three explores three makers of one transition each.
 func TestExploreHook_Three(t *testing.T) {
-	d := newDeliveries(t, newScheduler(3))
+	d := newDeliveries(t, explore.New(3))
 	n := 0
 	for _, panics := range []uint32{0, 1 << 2} {
 		d.panics = panics
@@ -209,7 +211,7 @@ func TestExploreHook_Three(t *testing.T) {
 
 // TestExploreHook_Drawn lets rapid draw three makers of up to nine transitions, hooks that panic and exit, and the schedule.
 func TestExploreHook_Drawn(t *testing.T) {
-	d := newDeliveries(t, newGoroutines(4))
+	d := newDeliveries(t, explore.NewGoroutines(4))
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(1, 9).Draw(t, "transitions")
 		makers := make([][]uint32, 3)
@@ -223,10 +225,8 @@ func TestExploreHook_Drawn(t *testing.T) {
 		d.panics = rapid.Uint32Range(0, 1<<10-1).Draw(t, "panics")
 		d.exits = rapid.Uint32Range(0, 1<<10-1).Draw(t, "exits") &^ d.panics
 		schedule := rapid.SliceOfN(rapid.IntRange(0, 3), 0, 100).Draw(t, "schedule")
-		d.s.fresh()
-		for _, taken := range schedule {
-			d.s.choices = append(d.s.choices, choice{taken: taken})
-		}
+		d.s.Restart()
+		d.s.Follow(schedule)
 		if _, wrong := d.run(makers); wrong != "" {
 			t.Fatalf("%s: makers %v, told %v", wrong, makers, d.told)
 		}

@@ -4,7 +4,10 @@
 
 package atomicbreaker
 
-import "github.com/sinkguard/go-atomicbreaker/internal/model"
+import (
+	"github.com/sinkguard/go-atomicbreaker/internal/explore"
+	"github.com/sinkguard/go-atomicbreaker/internal/model"
+)
 
 // outcome is what one interleaving left behind.
 type outcome struct {
@@ -20,9 +23,9 @@ type outcome struct {
 // position is a step of the search for an order.
 type position struct {
 	state model.State
-	told  int                // transitions accounted for
-	done  [maxThreads]int    // events of each thread accounted for
-	seats [maxThreads]uint32 // see judged
+	told  int                        // transitions accounted for
+	done  [explore.MaxThreads]int    // events of each thread accounted for
+	seats [explore.MaxThreads]uint32 // see judged
 }
 
 // explains reports whether the events, one after the other in some order that keeps each thread's own and lets no event
@@ -75,7 +78,7 @@ func (o *outcome) from(c model.Config, at position) bool {
 }
 
 // overtakes reports whether another thread's next event ended before e began.
-func (o *outcome) overtakes(e event, thread int, done [maxThreads]int) bool {
+func (o *outcome) overtakes(e event, thread int, done [explore.MaxThreads]int) bool {
 	for i, events := range o.threads {
 		if i != thread && done[i] < len(events) && events[done[i]].last < e.first {
 			return true

@@ -70,7 +70,7 @@ func eachBy(
 			for i := int(next.Inc()) - 1; i < len(tasks) && !t.Failed(); i = int(next.Inc()) - 1 {
 				x := build(tasks[i].config, threads)
 				err := programs(x, tasks[i])
-				x.s.close()
+				x.s.Close()
 				assert.NoError(t, err)
 				mutex.Lock()
 				sum.programs += x.programs
@@ -139,15 +139,15 @@ func TestExplore_NothingIsSkipped(t *testing.T) {
 			programs func(*explorer, task) error
 		}{{2, pairs}, {3, threes}} {
 			quick, plain := newExplorer(c.config, shape.threads), newExplorer(c.config, shape.threads)
-			plain.s.shared = nil
+			plain.s.Shared = nil
 			quick.ends, plain.ends = map[string]bool{}, map[string]bool{}
 			c.alphabet = c.alphabet[:min(len(c.alphabet), c.first+4)]
 			require.NoError(t, shape.programs(quick, c))
 			require.NoError(t, shape.programs(plain, c))
 			require.Equal(t, plain.runs, quick.interleavings)
 			require.Equal(t, plain.ends, quick.ends)
-			quick.s.close()
-			plain.s.close()
+			quick.s.Close()
+			plain.s.Close()
 		}
 	}
 }
@@ -206,7 +206,7 @@ func TestExplore_DrawnSchedule(t *testing.T) {
 	for i, c := range all {
 		explorers[i] = newExplorer(c, 3)
 		explorers[i].out.failed = make(map[position]bool)
-		defer explorers[i].s.close()
+		defer explorers[i].s.Close()
 	}
 	names := make([]string, len(alphabets[0]))
 	for i, op := range alphabets[0] {

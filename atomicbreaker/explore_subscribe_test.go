@@ -11,12 +11,13 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/sinkguard/go-atomicbreaker/internal/explore"
 	"github.com/sinkguard/go-atomicbreaker/internal/word"
 )
 
 // subscriptions is a breaker to which some threads subscribe while others make transitions.
 type subscriptions struct {
-	s      *scheduler
+	s      *explore.Scheduler
 	b      *Breaker
 	all    []*subscriber
 	queues []*hooks // in the order in which the breaker's list got them
@@ -37,7 +38,7 @@ func (x *subscriptions) subscribe() (cancel func()) {
 	end := x.b.Subscribe(func(t Transition) {
 		o.wrong = o.wrong || o.inCall || o.over
 		o.inCall = true
-		x.s.before() // a call takes time, in which others go on
+		x.s.Point() // a call takes time, in which others go on
 		o.inCall = false
 		o.told = append(o.told, t.Generation)
 	})
@@ -49,7 +50,7 @@ func (x *subscriptions) subscribe() (cancel func()) {
 }
 
 // generation looks at the word without being a step.
-func (x *subscriptions) generation() uint32 { return word.Word(x.b.word.value).Generation() }
+func (x *subscriptions) generation() uint32 { return word.Word(x.b.word.Value).Generation() }
 
 // saw tells the scheduler what an access to a queue, or to the list of them, returned.
 func (x *subscriptions) saw(v any) {
@@ -68,11 +69,11 @@ func (x *subscriptions) saw(v any) {
 	case *[]*hooks:
 		if v != nil {
 			for _, q := range *v {
-				h = mix(h, uint64(x.index(q)))
+				h = explore.Mix(h, uint64(x.index(q)))
 			}
 		}
 	}
-	x.s.saw(h + 1)
+	x.s.Saw(h + 1)
 }
 
 // index returns a number of the queue, from 1.
@@ -87,19 +88,19 @@ func (x *subscriptions) index(h *hooks) int {
 
 // shared is the word, and a hash of all else that the threads share.
 func (x *subscriptions) shared() (w, rest uint64) {
-	if list := x.b.subscriptions.value; list != nil {
+	if list := x.b.subscriptions.Value; list != nil {
 		for _, h := range *list {
-			rest = mix(rest, uint64(x.index(h)))
+			rest = explore.Mix(rest, uint64(x.index(h)))
 		}
 	}
 	for _, h := range x.queues {
-		rest = mix(rest, h.hash())
+		rest = explore.Mix(rest, h.hash())
 	}
 	for _, o := range x.all {
-		rest = mix(rest, uint64(o.before)<<32|uint64(o.after))
-		rest = mix(rest, uint64(o.last)<<32|uint64(len(o.told)))
+		rest = explore.Mix(rest, uint64(o.before)<<32|uint64(o.after))
+		rest = explore.Mix(rest, uint64(o.last)<<32|uint64(len(o.told)))
 		for _, g := range o.told {
-			rest = mix(rest, uint64(g))
+			rest = explore.Mix(rest, uint64(g))
 		}
 		for _, flag := range []bool{o.inCall, o.wrong, o.over} {
 			if rest <<= 1; flag {
@@ -107,7 +108,7 @@ func (x *subscriptions) shared() (w, rest uint64) {
 			}
 		}
 	}
-	return x.b.word.value, rest
+	return x.b.word.Value, rest
 }
 
 // judge reports what is wrong at the end of a run.
@@ -146,7 +147,7 @@ func (x *subscriptions) judge() string {
 		}
 	}
 	var held []*hooks
-	if list := x.b.subscriptions.value; list != nil {
+	if list := x.b.subscriptions.Value; list != nil {
 		if held = *list; len(held) == 0 {
 			return "an empty list is left"
 		}
@@ -156,8 +157,8 @@ func (x *subscriptions) judge() string {
 	}
 	for i, h := range x.queues {
 		// A publisher that finds the list after a cancel may leave a gap in a queue that nobody needs.
-		left := h.head != h.tail.value || slices.Contains(held, h) && len(h.early) > 0
-		if h.pending.value != 0 || left {
+		left := h.head != h.tail.Value || slices.Contains(held, h) && len(h.early) > 0
+		if h.pending.Value != 0 || left {
 			return fmt.Sprintf("queue %d: something is left", i)
 		}
 	}
@@ -191,16 +192,13 @@ func TestExploreSubscribe(t *testing.T) {
 			if shape.slow && !whole {
 				t.Skip("a part of make explore")
 			}
-			x := &subscriptions{s: newScheduler(5)}
-			x.s.shared, x.s.own, x.s.forget = x.shared, true, true
-			beforeQueue, afterQueue, onSpawn = x.s.before, x.saw, x.s.start
-			defer func() {
-				beforeQueue, afterQueue, onSpawn = nil, nil, nil
-				x.s.close()
-			}()
+			x := &subscriptions{s: explore.New(5)}
+			x.s.Shared, x.s.Own, x.s.Forget = x.shared, true, true
+			defer x.s.Close()
+			defer explore.Observe(x.s.Point, x.saw, x.s.Go)()
 			n, runs := 0, 0
 			for _, base := range shape.bases {
-				x.s.fresh()
+				x.s.Restart()
 				for more := true; more; {
 					futures, wrong := x.once(base, shape.programs)
 					if wrong != "" {
@@ -208,7 +206,7 @@ func TestExploreSubscribe(t *testing.T) {
 					}
 					n += futures
 					runs++
-					more = x.s.next(futures)
+					more = x.s.Next(futures)
 				}
 			}
 			t.Logf("%d interleavings, %d runs", n, runs)
@@ -220,13 +218,13 @@ func TestExploreSubscribe(t *testing.T) {
 // once runs one interleaving and reports what is wrong with it. futures is how many it stands for.
 func (x *subscriptions) once(base uint32, programs []func(x *subscriptions)) (futures int, wrong string) {
 	x.b, x.all, x.queues = MustNew("explored"), x.all[:0], x.queues[:0]
-	x.b.word.value = uint64(word.Pack(word.Fields{Generation: base}))
-	x.b.word.seam = seam{x.s.before, x.s.saw}
+	x.b.word.Value = uint64(word.Pack(word.Fields{Generation: base}))
+	x.b.word.Seam = explore.Seam{Before: x.s.Point, Saw: x.s.Saw}
 	runs := make([]func(), len(programs))
 	for i, p := range programs {
 		runs[i] = func() { p(x) }
 	}
-	futures, err := x.s.run(runs)
+	futures, err := x.s.Run(runs)
 	if err != nil {
 		return futures, err.Error()
 	}
@@ -242,20 +240,20 @@ func TestExploreSubscribe_NothingIsSkipped(t *testing.T) {
 	}
 	var counts [2]int
 	for known := range counts {
-		x := &subscriptions{s: newScheduler(5)}
-		beforeQueue, afterQueue, onSpawn = x.s.before, x.saw, x.s.start
+		x := &subscriptions{s: explore.New(5)}
+		restore := explore.Observe(x.s.Point, x.saw, x.s.Go)
 		if known == 1 {
-			x.s.shared, x.s.own, x.s.forget = x.shared, true, true
+			x.s.Shared, x.s.Own, x.s.Forget = x.shared, true, true
 		}
-		x.s.fresh()
+		x.s.Restart()
 		for more := true; more; {
 			futures, wrong := x.once(bases[0], programs)
 			assert.Empty(t, wrong)
 			counts[known] += futures
-			more = x.s.next(futures)
+			more = x.s.Next(futures)
 		}
-		beforeQueue, afterQueue, onSpawn = nil, nil, nil
-		x.s.close()
+		restore()
+		x.s.Close()
 	}
 	assert.Equal(t, counts[0], counts[1])
 	assert.Greater(t, counts[0], 100_000)

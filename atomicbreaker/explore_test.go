@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sinkguard/go-atomicbreaker/internal/explore"
 	"github.com/sinkguard/go-atomicbreaker/internal/model"
 	"github.com/sinkguard/go-atomicbreaker/internal/word"
 )
@@ -17,7 +18,7 @@ import (
 type explorer struct {
 	config  model.Config
 	b       *Breaker
-	s       *scheduler
+	s       *explore.Scheduler
 	callers []*caller
 	out     outcome
 	timed   *timers // nil: no timer runs, and the programs post the events of time themselves
@@ -31,13 +32,13 @@ type explorer struct {
 }
 
 func newExplorer(c model.Config, threads int) *explorer {
-	x := &explorer{config: c, s: newScheduler(threads)}
+	x := &explorer{config: c, s: explore.New(threads)}
 	x.b = MustNew("explored", WithFailureThreshold(c.FailureThreshold), WithHalfOpenMaxCalls(c.HalfOpenMaxCalls),
 		WithSuccessThreshold(c.SuccessThreshold), WithRecoveryTimeout(c.RecoveryTimeout),
 		WithProbeTimeout(c.ProbeTimeout), WithOnTransition(x.hook))
-	x.b.word.before = x.s.beforeWord
-	x.s.shared = x.shared
-	for _, th := range x.s.threads {
+	x.b.word.Before = x.s.Access
+	x.s.Shared = x.shared
+	for _, th := range x.s.Threads() {
 		x.callers = append(x.callers, &caller{b: x.b, th: th})
 	}
 	return x
@@ -47,14 +48,14 @@ func newExplorer(c model.Config, threads int) *explorer {
 func (x *explorer) hook(t Transition) {
 	x.twice = x.twice || x.inHook
 	x.inHook = true
-	if th := x.s.running; th != nil {
-		th.ended = th.told + 1 // a hook is called when the word has been changed
+	if th := x.s.Running(); th != nil {
+		th.Ending() // a hook is called after the word has changed
 	}
 	if x.timed == nil { // with timers, only what they share is explored
-		x.s.before()
+		x.s.Point()
 	}
 	x.inHook = false
-	x.heard = mix(x.heard, hash(t))
+	x.heard = explore.Mix(x.heard, hash(t))
 	x.out.told = append(x.out.told, model.Transition{
 		From: t.From.String(), To: t.To.String(), Generation: t.Generation, Cause: t.Cause.String(),
 		Failures: t.Failures, Attempt: t.Attempt,
@@ -65,7 +66,7 @@ func (x *explorer) hook(t Transition) {
 // order of its operations explains.
 func (x *explorer) explore(start word.Word, program [][]operation) error {
 	x.programs++
-	x.s.fresh()
+	x.s.Restart()
 	runs := x.threads(program)
 	for more := true; more; {
 		futures, err := x.once(start, runs)
@@ -74,17 +75,14 @@ func (x *explorer) explore(start word.Word, program [][]operation) error {
 		}
 		x.runs++
 		x.interleavings += futures
-		more = x.s.next(futures)
+		more = x.s.Next(futures)
 	}
 	return nil
 }
 
 // follow runs the one interleaving that schedule tells, and the first thread first where it tells no more.
 func (x *explorer) follow(start word.Word, program [][]operation, schedule []int) error {
-	x.s.choices = x.s.choices[:0]
-	for _, n := range schedule {
-		x.s.choices = append(x.s.choices, choice{taken: n})
-	}
+	x.s.Follow(schedule)
 	if _, err := x.once(start, x.threads(program)); err != nil {
 		return x.explain(err, start, program)
 	}
@@ -114,12 +112,12 @@ func (x *explorer) once(start word.Word, runs []func()) (futures int, err error)
 	x.b.Start(start)
 	x.out.threads, x.out.told, x.twice, x.heard = x.out.threads[:0], x.out.told[:0], false, 0
 	for _, c := range x.callers {
-		c.events, c.th.first, c.th.last = c.events[:0], 0, 0
+		c.events = c.events[:0]
 	}
 	if x.timed != nil {
 		x.timed.begin(start)
 	}
-	if futures, err = x.s.run(runs); err != nil || futures > 1 {
+	if futures, err = x.s.Run(runs); err != nil || futures > 1 {
 		return futures, err
 	}
 	for _, c := range x.callers {
@@ -146,38 +144,40 @@ func (x *explorer) once(start word.Word, runs []func()) (futures int, err error)
 // shared is the word, and a hash of all else that the threads share: the publishing queue, what was told, and whether
 // somebody is being told.
 func (x *explorer) shared() (word, rest uint64) {
-	rest = mix(x.heard, x.b.syncHooks.hash())
+	rest = explore.Mix(x.heard, x.b.syncHooks.hash())
 	if x.inHook {
-		rest = mix(rest, 1)
+		rest = explore.Mix(rest, 1)
 	}
 	if x.twice {
-		rest = mix(rest, 2)
+		rest = explore.Mix(rest, 2)
 	}
-	return x.b.word.value, x.mixTimers(rest)
+	return x.b.word.Value, x.mixTimers(rest)
 }
 
 // hash is a hash of the queue and of what the deliverer knows.
 func (h *hooks) hash() uint64 {
-	all := mix(uint64(h.pending.value)<<32|uint64(h.called)<<24|uint64(h.current.transition.Generation), 0)
-	if h.tail.value != h.head {
-		all = mix(all, h.tail.value.hash())
+	all := explore.Mix(uint64(h.pending.Value)<<32|uint64(h.called)<<24|uint64(h.current.transition.Generation), 0)
+	if h.tail.Value != h.head {
+		all = explore.Mix(all, h.tail.Value.hash())
 	}
-	for d := h.head.next.value; d != nil; d = d.next.value {
-		all = mix(all, d.hash())
+	for d := h.head.next.Value; d != nil; d = d.next.Value {
+		all = explore.Mix(all, d.hash())
 	}
 	var early uint64 // in any order
 	for _, d := range h.early {
 		early += d.hash()
 	}
-	return mix(all, early)
+	return explore.Mix(all, early)
 }
 
 // hash tells the deliveries of one queue from each other; the one it starts with is of no breaker.
-func (d *delivery) hash() uint64 { return mix(hash(d.transition), uint64(len(d.transition.Name))) }
+func (d *delivery) hash() uint64 {
+	return explore.Mix(hash(d.transition), uint64(len(d.transition.Name)))
+}
 
 func hash(t Transition) uint64 {
-	h := mix(uint64(t.From)<<32|uint64(t.To)<<24|uint64(t.Generation), 0)
-	return mix(mix(h, uint64(t.Cause)), uint64(t.Failures)<<16|uint64(t.Attempt))
+	h := explore.Mix(uint64(t.From)<<32|uint64(t.To)<<24|uint64(t.Generation), 0)
+	return explore.Mix(explore.Mix(h, uint64(t.Cause)), uint64(t.Failures)<<16|uint64(t.Attempt))
 }
 
 // answers tells what the calls of each thread returned, with the numbers of their first and last accesses.

@@ -144,7 +144,7 @@ func TestExploreTimer_NothingIsSkipped(t *testing.T) {
 			c := all[i]
 			c.alphabet = c.alphabet[:min(len(c.alphabet), c.first+2)]
 			quick, plain := newTimedExplorer(c.config, s.threads, s.fires), newTimedExplorer(c.config, s.threads, s.fires)
-			plain.s.shared = nil
+			plain.s.Shared = nil
 			quick.ends, plain.ends = map[string]bool{}, map[string]bool{}
 			require.NoError(t, s.programs(quick, c))
 			if quick.interleavings < 200_000 {
@@ -152,8 +152,8 @@ func TestExploreTimer_NothingIsSkipped(t *testing.T) {
 				require.Equal(t, plain.runs, quick.interleavings)
 				require.Equal(t, plain.ends, quick.ends)
 			}
-			quick.s.close()
-			plain.s.close()
+			quick.s.Close()
+			plain.s.Close()
 		}
 	}
 }
@@ -176,8 +176,8 @@ func TestExploreTimer_Drawn(t *testing.T) {
 			explorers := make([]*explorer, len(configs))
 			for i, c := range configs {
 				x := newTimedExplorer(c, 3, 3)
-				x.s.shared, x.out.failed = nil, make(map[position]bool)
-				defer x.s.close()
+				x.s.Shared, x.out.failed = nil, make(map[position]bool)
+				defer x.s.Close()
 				explorers[i] = x
 			}
 			schedule := make([]int, 80)

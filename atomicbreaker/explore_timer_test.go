@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/sinkguard/go-atomicbreaker/internal/explore"
 	"github.com/sinkguard/go-atomicbreaker/internal/model"
 	"github.com/sinkguard/go-atomicbreaker/internal/word"
 )
@@ -18,7 +19,7 @@ import (
 // its own exploration.
 type timers struct {
 	x       *explorer
-	clock   *virtualTime
+	clock   *explore.Clock
 	records []*periodTimer // all that were installed in this run
 	makers  []uint64       // for each record, the thread that installed it and its number there
 	at      []time.Time    // for each record, when it was installed
@@ -29,22 +30,22 @@ type timers struct {
 // newTimedExplorer returns an explorer in whose runs up to fires timers fire.
 func newTimedExplorer(c model.Config, threads, fires int) *explorer {
 	x := newExplorer(c, threads+fires)
-	v := &virtualTime{}
+	v := &explore.Clock{}
 	t := &timers{x: x, clock: v}
 	x.timed, x.b.clock = t, clock{virtual: v}
-	x.s.clock, x.s.spare, x.s.expire = v, fires, t.expire
-	x.s.own, v.saw, x.b.word.saw = true, x.s.saw, x.s.saw
-	x.b.timer.seam = seam{x.s.before, x.s.saw}
-	x.b.timer.hash = t.identity
-	x.b.timer.swapped = func(r *periodTimer) {
-		r.timer.seam, r.fired.seam = x.b.timer.seam, x.b.timer.seam
-		r.timer.hash = (*runtimeTimer).hash
-		maker := uint64(slices.Index(x.s.threads, x.s.running)+1) << 8
+	x.s.Clock, x.s.Spare, x.s.Expire = v, fires, t.expire
+	x.s.Own, v.Saw, x.b.word.Saw = true, x.s.Saw, x.s.Saw
+	x.b.timer.Seam = explore.Seam{Before: x.s.Point, Saw: x.s.Saw}
+	x.b.timer.Hash = t.identity
+	x.b.timer.Swapped = func(r *periodTimer) {
+		r.timer.Seam, r.fired.Seam = x.b.timer.Seam, x.b.timer.Seam
+		r.timer.Hash = func(timer *runtimeTimer) uint64 { return timer.Hash }
+		maker := uint64(slices.Index(x.s.Threads(), x.s.Running())+1) << 8
 		for slices.Contains(t.makers, maker) {
 			maker++
 		}
 		t.records, t.makers = append(t.records, r), append(t.makers, maker)
-		t.at = append(t.at, epoch.Add(v.now))
+		t.at = append(t.at, epoch.Add(v.Now))
 	}
 	return x
 }
@@ -53,8 +54,8 @@ func newTimedExplorer(c model.Config, threads, fires int) *explorer {
 func (t *timers) begin(w word.Word) {
 	b := t.x.b
 	t.start, t.records, t.makers, t.at, t.early = w, t.records[:0], t.makers[:0], t.at[:0], nil
-	t.clock.now, t.clock.timers = 0, nil
-	b.timer.value = nil
+	t.clock.Now, t.clock.Pending = 0, nil
+	b.timer.Value = nil
 	switch {
 	case w.Phase() == word.Cooling:
 		b.start(b.timing.recovery, w)
@@ -68,12 +69,13 @@ func (t *timers) begin(w word.Word) {
 // expire returns what the thread of a timer that fires does.
 func (t *timers) expire(timer *runtimeTimer) func() {
 	return func() {
-		c := t.x.callers[slices.Index(t.x.s.threads, t.x.s.running)]
-		e, w := timer.period.event, word.Word(t.x.b.word.value)
-		if asked := t.demanded(e.Generation); timer.period.current(w) && asked.After(epoch.Add(t.clock.now)) {
-			t.early = fmt.Errorf("generation %d ends at %v, and %v was asked for", e.Generation, t.clock.now, asked.Sub(epoch))
+		c := t.x.callers[slices.Index(t.x.s.Threads(), t.x.s.Running())]
+		armed := timer.Of.(armedTimer)
+		e, w := armed.period.event, word.Word(t.x.b.word.Value)
+		if asked := t.demanded(e.Generation); armed.period.current(w) && asked.After(epoch.Add(t.clock.Now)) {
+			t.early = fmt.Errorf("generation %d ends at %v, and %v was asked for", e.Generation, t.clock.Now, asked.Sub(epoch))
 		}
-		timer.period.expire(timer.owner)
+		armed.period.expire(armed.owner)
 		c.told(answer{}, func(m *model.Model, _ *uint32) answer {
 			m.Elapsed(e.Generation, int(e.Successes))
 			return answer{}
@@ -84,7 +86,7 @@ func (t *timers) expire(timer *runtimeTimer) func() {
 // wrong reports what is wrong with the timers when every call has returned. Some timer may still be
 // pending; none has to fire.
 func (t *timers) wrong(o *outcome) error {
-	w, installed, pending := word.Word(t.x.b.word.value), t.x.b.timer.value, t.clock.timers
+	w, installed, pending := word.Word(t.x.b.word.Value), t.x.b.timer.Value, t.clock.Pending
 	waits := false
 	switch w.Phase() {
 	case word.Cooling:
@@ -99,13 +101,13 @@ func (t *timers) wrong(o *outcome) error {
 	case t.early != nil:
 		return t.early
 	case len(pending) > 1:
-		return fmt.Errorf("%d timers are pending: %v", len(pending), pending)
-	case len(pending) == 1 && pending[0].period != installed:
-		return fmt.Errorf("a timer is pending that nobody knows: %v", pending[0])
+		return fmt.Errorf("%d timers are pending", len(pending))
+	case len(pending) == 1 && periodOf(pending[0]) != installed:
+		return fmt.Errorf("a timer is pending that nobody knows: %+v at %v", periodOf(pending[0]).event, pending[0].Deadline)
 	case waits && (len(pending) == 0 || !installed.current(w)):
 		return fmt.Errorf("nothing will end this period: %+v", stateOf(w))
-	case len(pending) == 1 && epoch.Add(pending[0].deadline).Before(installed.until):
-		return fmt.Errorf("the timer is early: %v, for %v", pending[0].deadline, installed.until.Sub(epoch))
+	case len(pending) == 1 && epoch.Add(pending[0].Deadline).Before(installed.until):
+		return fmt.Errorf("the timer is early: %v, for %v", pending[0].Deadline, installed.until.Sub(epoch))
 	case !waits:
 		return nil
 	}
@@ -196,49 +198,43 @@ func (t *timers) shortened(o *outcome, w word.Word, until time.Time) error {
 
 // mixTimers adds to h what the threads share of the timers.
 func (x *explorer) mixTimers(h uint64) uint64 {
-	t, installed := x.timed, x.b.timer.value
+	t, installed := x.timed, x.b.timer.Value
 	if t == nil {
 		if installed != nil {
-			h = mix(h, installed.hash())
+			h = explore.Mix(h, installed.hash())
 		}
 		return h
 	}
-	h = mix(h, uint64(t.clock.now))
+	h = explore.Mix(h, uint64(t.clock.Now))
 	if installed != nil {
-		h = mix(h, t.identity(installed))
+		h = explore.Mix(h, t.identity(installed))
 	}
 	var all uint64
 	for i, r := range t.records { // also those that a thread still holds; in any order
-		one := mix(t.makers[i], r.hash())
-		if r.timer.value != nil {
-			one = mix(one, 1)
+		one := explore.Mix(t.makers[i], r.hash())
+		if r.timer.Value != nil {
+			one = explore.Mix(one, 1)
 		}
-		all += mix(one, uint64(r.fired.value))
+		all += explore.Mix(one, uint64(r.fired.Value))
 	}
-	for _, timer := range t.clock.timers {
-		all = mix(mix(all, timer.hash()), t.identity(timer.period))
+	for _, timer := range t.clock.Pending {
+		all = explore.Mix(explore.Mix(all, timer.Hash), t.identity(periodOf(timer)))
 	}
-	return mix(h, all)
+	return explore.Mix(h, all)
 }
 
 // identity hashes which record r is.
 func (t *timers) identity(r *periodTimer) uint64 {
-	return mix(t.makers[slices.Index(t.records, r)], r.hash())
+	return explore.Mix(t.makers[slices.Index(t.records, r)], r.hash())
 }
 
 // hash hashes what of a record never changes.
 func (t *periodTimer) hash() uint64 {
-	h := mix(uint64(t.event.Generation)<<8|uint64(t.event.Successes), uint64(t.until.Sub(epoch)))
+	h := explore.Mix(uint64(t.event.Generation)<<8|uint64(t.event.Successes), uint64(t.until.Sub(epoch)))
 	if t.armed {
-		h = mix(h, 1)
+		h = explore.Mix(h, 1)
 	}
 	return h
 }
 
-func (t *runtimeTimer) hash() uint64 {
-	return mix(uint64(t.period.event.Generation)<<8|uint64(t.period.event.Successes), uint64(t.deadline))
-}
-
-func (t *runtimeTimer) String() string {
-	return fmt.Sprintf("generation %d, successes %d, at %v", t.period.event.Generation, t.period.event.Successes, t.deadline)
-}
+func periodOf(timer *runtimeTimer) *periodTimer { return timer.Of.(armedTimer).period }

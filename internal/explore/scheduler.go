@@ -1,161 +1,133 @@
 // SPDX-License-Identifier: Apache-2.0
 
-//go:build explore
-
-package atomicbreaker
+package explore
 
 import (
 	"errors"
 	"fmt"
-	"iter"
-	"math/bits"
 	"slices"
 )
 
-// scheduler runs a few threads one access at a time, in an order that is chosen step by step: it is what atomic_explore.go's
-// points ask before each access. A thread is a coroutine, so one run is one goroutine's work and is the same every time.
-//
-// An interleaving is a list of choices, one for each step: which of the threads that are not done moves next. next walks
-// through all of them depth first: it repeats the run with the last choice changed that can still be.
-//
-// Most interleavings lead to a state that an earlier one has led to, and from there on they are the same. Where shared is
-// set, a run that comes to a state whose futures have all been run stands for as many interleavings, and is not judged.
-// With a clock, the earliest pending timer may fire at any step, which moves virtual time to its
-// deadline. What it does then is one more thread, whose accesses come in any order with the others'.
-type scheduler struct {
-	threads []*thread
-	running *thread
-	clock   *virtualTime               // nil: there are no timers
-	expire  func(*runtimeTimer) func() // what the thread of a timer that fires does
-	spare   int                        // threads for timers: so many can fire in a run
-	shared  func() (word, rest uint64) // what the threads share; nil: every interleaving is run
-	own     bool                       // each access adds what it has read to seen; if not, a move adds all that is shared
-	forget  bool                       // what a thread has seen does not matter once it is done, because nobody judges it
-	started []func()                   // what the running thread started; each goes on in a thread that is done
+// MaxThreads bounds the threads of a scheduler whose states are compared, those of timers included.
+// More threads are hashed together.
+const MaxThreads = 6
 
-	choices []choice // of the run under way or just over
+// Scheduler runs threads one access at a time. An interleaving is a list of choices: which of the threads
+// that are not done moves next. [Scheduler.Next] walks through all interleavings depth first: it
+// repeats the run with the last choice changed that can still be changed.
+//
+// With a clock, the earliest pending timer may fire at any step. What it does then is one more thread.
+type Scheduler struct {
+	// Shared returns what the threads share: a word, and a hash of the rest. If it is nil, every
+	// interleaving runs to its end.
+	Shared func() (word, rest uint64)
+
+	// Own makes a thread see what its accesses return, as reported to Saw. Otherwise each of its moves
+	// sees everything that is shared.
+	Own bool
+
+	// Forget drops what a thread has seen when it is done. Set it if nobody judges the thread.
+	Forget bool
+
+	// Clock has the timers, or is nil. Up to Spare timers fire in a run, each on one of the last Spare
+	// threads, which runs Expire of the timer.
+	Clock  *Clock
+	Spare  int
+	Expire func(*Timer) func()
+
+	threads []*Thread
+	running *Thread
+	started []func() // by the running thread; each continues on a thread that is done
+
+	choices []choice // of the current or last run
 	step    int
-	known   map[state]int // the states whose futures have all been run, and how many those were
+	known   map[state]int // the number of futures of each state whose futures have all been run
 }
 
-// choice is one step: taken is which of the live threads moves, futures how many runs from here are over.
+// choice is one step: taken is the index of the live thread that moves.
 type choice struct {
 	taken, of int
 	state     state
-	futures   int
+	futures   int // runs from here that are over
 }
 
-// state is what the futures of a run follow from, and what the judge makes of its past: the values that are shared, and
-// for each thread all that it has seen. Where it stands and what it was answered follow from that, because a thread is
-// deterministic.
+// state determines the futures of a run, and what a judge makes of its past: the shared values, and for each
+// thread what it has seen. Where a thread stands and what it was answered follow from that, because a
+// thread is deterministic.
 type state struct {
 	word, rest uint64
-	seen       [maxThreads]uint64
+	seen       [MaxThreads]uint64
 }
 
-func (s *scheduler) state() (at state) {
-	at.word, at.rest = s.shared()
-	for i, th := range s.threads {
-		if i < len(at.seen) {
-			at.seen[i] = th.seen
-		} else {
-			at.rest = mix(at.rest, th.seen)
-		}
-	}
-	return at
-}
-
-// maxThreads bounds the threads of a run, those of timers included.
-const maxThreads = 6
-
-// mix adds v to the hash h. Neither order nor zeros are lost.
-func mix(h, v uint64) uint64 {
-	h = (bits.RotateLeft64(h, 25) ^ (v+1)*0x9e3779b97f4a7c15) * 0xff51afd7ed558ccd
-	return h ^ h>>32
-}
-
-// endless is several times the accesses of the longest run, 73: without locks nobody waits for anybody, so every
-// schedule ends.
+// endless is several times the number of accesses in the longest run, 73. Without locks no thread waits for
+// another, so every schedule ends.
 const endless = 500
 
-var errEndless = errors.New("no end in sight")
+var errEndless = errors.New("explore: the run does not end")
 
-type thread struct {
-	run    func() // what to do in this run
-	first  int    // step of its first access to the word since it was set to 0, from 1
-	last   int    // step of its last one
-	told   int    // operations that have returned in this run
-	ended  int    // the same, and one that will not access the word again
-	seen   uint64 // a hash of all that it has seen in this run
-	resume func() (struct{}, bool)
-	stop   func()
-	pause  func(struct{}) bool
-	done   bool
-}
-
-// newScheduler starts n threads, which live until close.
-func newScheduler(n int) *scheduler {
-	s := &scheduler{}
-	for range n {
-		th := &thread{done: true}
-		th.resume, th.stop = iter.Pull(func(pause func(struct{}) bool) {
-			th.pause = pause
-			for pause(struct{}{}) { // one round a run: it waits here for the next
-				th.run()
-				th.done = true
-			}
-		})
-		th.resume()
-		s.threads = append(s.threads, th)
-	}
-	return s
-}
-
-// close ends the threads, but for those of a run that saw no end: unpaused they would find none either.
-func (s *scheduler) close() {
-	for _, th := range s.threads {
-		if th.done {
-			th.stop()
+// Close ends the threads, except those of a run that did not end: they would not end either.
+func (s *Scheduler) Close() {
+	for _, t := range s.threads {
+		if t.done {
+			t.stop()
 		}
 	}
 }
 
-// before ends the running thread's step: others may move before it goes on. Outside a run nobody is asked.
-func (s *scheduler) before() {
+// Threads returns the threads, in order.
+func (s *Scheduler) Threads() []*Thread { return s.threads }
+
+// Running returns the thread that runs, or nil outside a run.
+func (s *Scheduler) Running() *Thread { return s.running }
+
+// Point ends the running thread's step: others may move before it continues. Outside a run it does nothing.
+func (s *Scheduler) Point() {
 	if s.running != nil {
 		s.running.pause(struct{}{})
 	}
 }
 
-// beforeWord is before, of an access to the word: the interval of an operation goes from its first one to its last,
-// which is the tightest there is and so the strictest to judge by.
-func (s *scheduler) beforeWord() {
-	th := s.running
-	if th == nil {
+// Access is Point before an access to the memory by which operations are judged: see [Thread].
+func (s *Scheduler) Access() {
+	t := s.running
+	if t == nil {
 		return
 	}
-	th.pause(struct{}{})
-	if th.last = s.step + 1; th.first == 0 {
-		th.first = th.last
-		for _, other := range s.threads { // to the judge, these ended before this one began
-			th.seen = mix(th.seen, uint64(other.ended))
-		}
+	t.pause(struct{}{})
+	t.Last = s.step + 1
+	if t.First > 0 {
+		return
+	}
+	t.First = t.Last
+	for _, other := range s.threads { // to a judge, these ended before this one began
+		t.seen = Mix(t.seen, uint64(other.ended))
 	}
 }
 
-// run makes one interleaving: the given choices, and the first thread that is not done after that. Each thread's first
-// step goes up to its first access, and is not a choice, since nothing shared happens in it. It returns how many
-// interleavings the run stands for: 1, or the futures of a known state, which need no judge.
-func (s *scheduler) run(programs []func()) (futures int, err error) {
-	s.step = 0
-	for _, th := range s.threads {
-		th.seen = 0
+// Saw adds the result of an access to what the running thread has seen.
+func (s *Scheduler) Saw(v uint64) {
+	if s.running != nil {
+		s.running.seen = Mix(s.running.seen, v)
 	}
-	live := make([]*thread, 0, 8)
+}
+
+// Go is the go statement of the running thread.
+func (s *Scheduler) Go(f func()) { s.started = append(s.started, f) }
+
+// Run runs one interleaving: the current choices, and from there on the first thread that is not done. A
+// thread's first step goes up to its first access and is not a choice, since it shares nothing. Run
+// returns how many interleavings the run stands for: 1, or the number of futures of a known state, and
+// then no judge needs to see the end.
+func (s *Scheduler) Run(programs []func()) (futures int, err error) {
+	s.step = 0
+	for _, t := range s.threads {
+		t.seen, t.First, t.Last = 0, 0, 0
+	}
+	live := make([]*Thread, 0, 8)
 	for i, program := range programs {
 		live = s.begin(live, s.threads[i], program, 0)
 	}
-	timers := s.threads[len(s.threads)-s.spare:]
+	timers := s.threads[len(s.threads)-s.Spare:]
 	for ; ; s.step++ {
 		if s.step > endless {
 			return 0, errEndless
@@ -163,92 +135,102 @@ func (s *scheduler) run(programs []func()) (futures int, err error) {
 		// The options: each live thread moves, or the run ends if there is none; and the earliest
 		// timer fires.
 		options := max(1, len(live))
-		if len(timers) > 0 && len(s.clock.timers) > 0 {
+		if len(timers) > 0 && len(s.Clock.Pending) > 0 {
 			options++
 		} else if len(live) == 0 {
 			break
 		}
 		if s.step == len(s.choices) && futures == 0 {
-			c := choice{of: options}
-			if s.shared != nil && options > 1 {
-				c.state = s.state()
-				futures = s.known[c.state]
-			}
-			if futures == 0 {
-				s.choices = append(s.choices, c)
-			}
+			futures = s.choose(options)
 		}
 		at := 0
-		var th *thread
 		if s.step < len(s.choices) {
 			c := &s.choices[s.step]
 			at, c.of = c.taken%options, options
 		}
+		var moved *Thread
 		switch {
 		case at == max(1, len(live)):
-			timer := s.clock.fire()
-			th, timers = timers[0], timers[1:]
-			live = s.begin(live, th, s.expire(timer), timer.hash())
+			timer := s.Clock.fire()
+			moved, timers = timers[0], timers[1:]
+			live = s.begin(live, moved, s.Expire(timer), timer.Hash)
 		case len(live) == 0:
 			return max(1, futures), nil
 		default:
-			th = live[at]
-			if s.move(th); th.done {
+			moved = live[at]
+			if s.move(moved); moved.done {
 				live = append(live[:at], live[at+1:]...)
 			}
 		}
 		for ; len(s.started) > 0; s.started = s.started[1:] {
-			idle := slices.IndexFunc(s.threads, func(th *thread) bool { return th.done })
-			live = s.begin(live, s.threads[idle], s.started[0], s.inherited(th))
+			idle := slices.IndexFunc(s.threads, func(t *Thread) bool { return t.done })
+			live = s.begin(live, s.threads[idle], s.started[0], s.inherited(moved))
 		}
 	}
 	return max(1, futures), nil
 }
 
-// begin lets th run f, of which seen tells which it is, and returns the live threads: th is among them unless f has ended.
-func (s *scheduler) begin(live []*thread, th *thread, f func(), seen uint64) []*thread {
-	th.run, th.done, th.told, th.ended, th.seen = f, false, 0, 0, seen
-	if s.move(th); th.done {
-		return live
+// choose adds a choice with the first option taken, unless the state is known. It returns the number of
+// futures of a known state, and 0 for a new one.
+func (s *Scheduler) choose(options int) (futures int) {
+	c := choice{of: options}
+	if s.Shared != nil && options > 1 {
+		c.state = s.state()
+		if futures = s.known[c.state]; futures > 0 {
+			return futures
+		}
 	}
-	return append(live, th)
+	s.choices = append(s.choices, c)
+	return 0
 }
 
-// inherited is what a thread has seen that th starts: all that is there.
-func (s *scheduler) inherited(th *thread) uint64 {
-	seen := mix(th.seen, uint64(len(s.started)))
-	if s.shared != nil {
-		w, rest := s.shared()
-		seen = mix(mix(seen, w), rest)
+func (s *Scheduler) state() (at state) {
+	at.word, at.rest = s.Shared()
+	for i, t := range s.threads {
+		if i < len(at.seen) {
+			at.seen[i] = t.seen
+		} else {
+			at.rest = Mix(at.rest, t.seen)
+		}
+	}
+	return at
+}
+
+// begin lets t run f and returns the live threads, which include t unless f has ended. seen distinguishes
+// f from other functions that t could run.
+func (s *Scheduler) begin(live []*Thread, t *Thread, f func(), seen uint64) []*Thread {
+	t.run, t.done, t.count, t.ended, t.seen = f, false, 0, 0, seen
+	if s.move(t); t.done {
+		return live
+	}
+	return append(live, t)
+}
+
+// inherited returns what a thread has seen that t starts: everything.
+func (s *Scheduler) inherited(t *Thread) uint64 {
+	seen := Mix(t.seen, uint64(len(s.started)))
+	if s.Shared != nil {
+		w, rest := s.Shared()
+		seen = Mix(Mix(seen, w), rest)
 	}
 	return seen
 }
 
-// start is what a go statement is to the running thread.
-func (s *scheduler) start(f func()) { s.started = append(s.started, f) }
-
-func (s *scheduler) move(th *thread) {
-	if s.shared != nil && !s.own {
-		w, rest := s.shared()
-		th.seen = mix(mix(th.seen, w), rest)
+func (s *Scheduler) move(t *Thread) {
+	if s.Shared != nil && !s.Own {
+		w, rest := s.Shared()
+		t.seen = Mix(Mix(t.seen, w), rest)
 	}
-	s.running = th
-	th.resume()
+	s.running = t
+	t.resume()
 	s.running = nil
-	if s.forget && th.done {
-		th.seen = 0
+	if s.Forget && t.done {
+		t.seen = 0
 	}
 }
 
-// saw adds what an access of the running thread returned.
-func (s *scheduler) saw(v uint64) {
-	if s.running != nil {
-		s.running.seen = mix(s.running.seen, v)
-	}
-}
-
-// next chooses the next interleaving after one that stood for futures, and reports whether there is one.
-func (s *scheduler) next(futures int) bool {
+// Next chooses the next interleaving after a run that stood for futures. It reports whether there is one.
+func (s *Scheduler) Next(futures int) bool {
 	for n := len(s.choices) - 1; n >= 0; n-- {
 		c := &s.choices[n]
 		if c.futures += futures; c.taken+1 < c.of {
@@ -256,7 +238,7 @@ func (s *scheduler) next(futures int) bool {
 			s.choices = s.choices[:n+1]
 			return true
 		}
-		if s.shared != nil && c.of > 1 {
+		if s.Shared != nil && c.of > 1 {
 			s.known[c.state] = c.futures
 		}
 		futures = c.futures
@@ -265,17 +247,25 @@ func (s *scheduler) next(futures int) bool {
 	return false
 }
 
-// fresh forgets what is known: another program follows.
-func (s *scheduler) fresh() {
+// Restart forgets the choices and the known states: another program follows.
+func (s *Scheduler) Restart() {
 	s.choices = s.choices[:0]
-	if len(s.known) > 100 || s.known == nil { // to clear a map costs what it once held
+	if len(s.known) > 100 || s.known == nil { // clearing a map takes as long as the map once was
 		s.known = make(map[state]int)
 	}
 	clear(s.known)
 }
 
-// String tells the choices, so that a run can be repeated.
-func (s *scheduler) String() string {
+// Follow makes the next run take the choices of a schedule, and the first thread after its end.
+func (s *Scheduler) Follow(schedule []int) {
+	s.choices = s.choices[:0]
+	for _, n := range schedule {
+		s.choices = append(s.choices, choice{taken: n})
+	}
+}
+
+// String returns the choices, so that Follow can repeat the run.
+func (s *Scheduler) String() string {
 	taken := make([]int, len(s.choices))
 	for i, c := range s.choices {
 		taken[i] = c.taken
