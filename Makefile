@@ -56,10 +56,10 @@ test: ## go vet and all tests of every module, the root module also on 386 (RAPI
 
 .PHONY: race
 race: export RAPID_CHECKS ?= 1000
-race: ## all tests under the race detector, the seed's concurrency tests ten times (RAPID_CHECKS=1000; needs a C compiler)
+race: ## all tests under the race detector, the tests of fapilog's claims ten times (RAPID_CHECKS=1000; needs a C compiler)
 	$(call each,go test -race -count=1 ./...)
-	$(call demand,^TestSeed,-race,atomicbreaker)
-	go test -race -count=10 -run '^TestSeed' ./atomicbreaker
+	$(call demand,^TestFapilog,-race,atomicbreaker)
+	go test -race -count=10 -run '^TestFapilog' ./atomicbreaker
 
 # Everything else leaves this out: the two larger shapes from every word, with the whole alphabet.
 .PHONY: explore

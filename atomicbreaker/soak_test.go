@@ -21,7 +21,7 @@ import (
 const soakReports = 5 * time.Second
 
 // TestSoak repeats what real goroutines race for until the time in SOAK is over, such as 10m: TestLinearizability's drawn
-// programs, each from a seed that no other run has had, and the seed's concurrency tests in between. A history that is
+// programs, each from a seed that no other run has had, and the tests of fapilog's claims in between. A history that is
 // refused is left in a file whose program TestLinearizability runs again until the file is removed.
 func TestSoak(t *testing.T) {
 	if os.Getenv("SOAK") == "" {
@@ -72,7 +72,7 @@ func (s *soak) race(t *testing.T) {
 	}
 }
 
-// stress runs the seed's concurrency tests once, on threads and as coroutines. They draw nothing, so there is no seed to
+// stress runs the tests of fapilog's claims once, on threads and as coroutines. They draw nothing, so there is no seed to
 // keep: what fails says what it saw.
 func (s *soak) stress(t *testing.T) {
 	t.Helper()

@@ -31,18 +31,18 @@ func coroutines(n int, work func(i int, yield func())) {
 	together(n, func(i int) { work(i, runtime.Gosched) })
 }
 
-func TestSeed_FailuresOfAllOpen(t *testing.T)             { failuresOpen(t, threads) }
-func TestSeed_CooperativeFailuresOfAllOpen(t *testing.T)  { failuresOpen(t, coroutines) }
-func TestSeed_OutcomesRaceInHalfOpen(t *testing.T)        { outcomesRace(t, threads) }
-func TestSeed_CooperativeOutcomesRace(t *testing.T)       { outcomesRace(t, coroutines) }
-func TestSeed_MixedOperations(t *testing.T)               { mixed(t, threads, 100) }
-func TestSeed_CooperativeMixedOperations(t *testing.T)    { mixed(t, coroutines, 20) }
-func TestSeed_OperatorsUnderObservation(t *testing.T)     { operators(t, threads) }
-func TestSeed_CooperativeOperators(t *testing.T)          { operators(t, coroutines) }
-func TestSeed_NoFailureIsLost(t *testing.T)               { noFailureIsLost(t, threads) }
-func TestSeed_CooperativeNoFailureIsLost(t *testing.T)    { noFailureIsLost(t, coroutines) }
-func TestSeed_HalfOpenLimitHolds(t *testing.T)            { halfOpenLimit(t, threads) }
-func TestSeed_CooperativeHalfOpenLimitHolds(t *testing.T) { halfOpenLimit(t, coroutines) }
+func TestFapilog_FailuresOfAllOpen(t *testing.T)             { failuresOpen(t, threads) }
+func TestFapilog_CooperativeFailuresOfAllOpen(t *testing.T)  { failuresOpen(t, coroutines) }
+func TestFapilog_OutcomesRaceInHalfOpen(t *testing.T)        { outcomesRace(t, threads) }
+func TestFapilog_CooperativeOutcomesRace(t *testing.T)       { outcomesRace(t, coroutines) }
+func TestFapilog_MixedOperations(t *testing.T)               { mixed(t, threads, 100) }
+func TestFapilog_CooperativeMixedOperations(t *testing.T)    { mixed(t, coroutines, 20) }
+func TestFapilog_OperatorsUnderObservation(t *testing.T)     { operators(t, threads) }
+func TestFapilog_CooperativeOperators(t *testing.T)          { operators(t, coroutines) }
+func TestFapilog_NoFailureIsLost(t *testing.T)               { noFailureIsLost(t, threads) }
+func TestFapilog_CooperativeNoFailureIsLost(t *testing.T)    { noFailureIsLost(t, coroutines) }
+func TestFapilog_HalfOpenLimitHolds(t *testing.T)            { halfOpenLimit(t, threads) }
+func TestFapilog_CooperativeHalfOpenLimitHolds(t *testing.T) { halfOpenLimit(t, coroutines) }
 
 // 20 goroutines × 5 failures at threshold 10 end open, and open once.
 func failuresOpen(t *testing.T, run crew) {
@@ -274,7 +274,7 @@ func raise(peak *atomic.Int32, n int32) {
 
 // The first permit and the step to half-open are one: at the edge exactly as many are admitted as may be, by whichever of
 // 16 goroutines.
-func TestSeed_ExactlyTheLimitAtTheEdge(t *testing.T) {
+func TestFapilog_ExactlyTheLimitAtTheEdge(t *testing.T) {
 	const goroutines, rounds = 16, 300
 	for _, limit := range []int{1, 3, 15} {
 		b, l := kept(t, atomicbreaker.WithRecoveryTimeout(0), atomicbreaker.WithHalfOpenMaxCalls(limit))
