@@ -97,6 +97,14 @@
 // the breaker stays as it is. A sink that is safe for concurrent use gets a larger width, so that
 // callers do not queue up for it: see [WithWidth].
 //
+// How many callers a hang holds without a Lane depends on the lock that the logger holds while it
+// writes (as of Go 1.26, zap 1.28, zerolog 1.35 and logrus 1.10):
+//
+//   - log, and log/slog's Text and JSON handlers, hold a mutex: every caller.
+//   - zap and zerolog hold none: the callers that are in the write. zapcore.Lock, which zap.Open and
+//     zap.Config use, and zerolog.SyncWriter hold one: every caller.
+//   - logrus holds a mutex, unless SetNoLock was called: every caller.
+//
 // Choose a timeout that a healthy sink never reaches, and no larger than a caller may wait: a
 // caller waits at most for its turn and for the sink, so twice that long. Sync and Close have a
 // timeout of their own ([WithSyncTimeout]). A probe may cost its caller another timeout, unless

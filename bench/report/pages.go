@@ -67,9 +67,8 @@ func between(page, block string) (string, error) {
 
 // readme is what stands in README.md.
 func readme(d *data) string {
-	return fmt.Sprintf("```text\n%s```\n\nBeside what a Go user might pick instead, in nanoseconds a call; medians of %d runs with %s, on %s. An empty cell: it has no "+
-		"such call. [BENCHMARKS.md](BENCHMARKS.md) has every table, how they were measured, and where others win.\n\n%s\n%s\n%s",
-		d.ratios, d.runs, spread(d), machine(d), headline.markdown(d, headlineImpls), plots[0].link("bench/results/"), plots[1].link("bench/results/"))
+	return fmt.Sprintf("Nanoseconds a call, beside what a Go user might pick instead: medians of %d runs with %s,\non %s. An empty cell: it has no such call.\n\n%s\n%s",
+		d.runs, spread(d), machine(d), headline.markdown(d, headlineImpls), plots[0].link("bench/results/"))
 }
 
 // benchmarks is what stands in BENCHMARKS.md.
@@ -80,6 +79,7 @@ func benchmarks(d *data) string {
 	if d.counted != nil {
 		fmt.Fprintf(&b, "Instructions were counted at commit %s with %s: `%s`.\n", d.counted["commit"], d.counted["toolchain"], d.counted["command"])
 	}
+	fmt.Fprintf(&b, "\n### The promised ratios\n\n```text\n%s```\n", d.ratios)
 	for _, p := range plots {
 		b.WriteString("\n" + p.link("bench/results/"))
 	}
