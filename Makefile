@@ -165,6 +165,14 @@ ratios: ## measure the promised ratios side by side; fails when one falls short 
 demo: ## a sink hangs, dies and comes back under real loggers and four guards: what is lost? (DEMOFLAGS=-h; 50 s)
 	cd bench && go run ./outage $(DEMOFLAGS)
 
+.PHONY: release
+release: ## prepare a release in a clone: requirements, changelog, tags (VERSION=v0.1.0 DIR=../release)
+	@.ci/release '$(VERSION)' '$(DIR)'
+
+.PHONY: release-check
+release-check: ## consume a release from outside: README's programs through a module proxy, without replace (a minute)
+	@.ci/release-check
+
 .PHONY: tidy
 tidy: ## go mod tidy in every module
 	$(call each,go mod tidy)
