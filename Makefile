@@ -158,7 +158,7 @@ bench-compare: ## bench BASE and this tree in turn, then benchstat's verdict (BA
 	$(BENCHSTAT) "$$scratch/old.txt" "$$scratch/new.txt"
 
 .PHONY: ratios
-ratios: ## measure the promised ratios side by side; fails when one falls short (a minute; RATIOS=results/ratios.txt keeps them)
+ratios: ## measure the promised ratios side by side; fails when one is missed (a minute; RATIOS=results/ratios.txt keeps them)
 	cd bench && go run ./ratios $(if $(RATIOS),-o '$(RATIOS)')
 
 .PHONY: demo

@@ -45,15 +45,15 @@ func leastOf(t *timer) float64 {
 	return least
 }
 
-// reportBounds prints the bounds and returns how many fall short.
-func reportBounds(w io.Writer, bounds []bound, times []float64) (short int) {
+// reportBounds prints the bounds and returns how many are missed.
+func reportBounds(w io.Writer, bounds []bound, times []float64) (missed int) {
 	for i, b := range bounds {
 		verdict := "ok"
 		if !holds(times[i], b.nanoseconds) {
-			verdict = "short"
-			short++
+			verdict = "missed"
+			missed++
 		}
 		printf(w, row, b.name, fmt.Sprintf("%.0f ns", b.nanoseconds), fmt.Sprintf("%.0f ns", times[i]), verdict, "")
 	}
-	return short
+	return missed
 }

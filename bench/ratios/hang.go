@@ -25,14 +25,14 @@ func measureHang() hang {
 	return hang{bench.SlowestWhileOpen("breakerio", hangGoroutines), bench.SlowestWhileOpen("gobreaker", hangGoroutines)}
 }
 
-// reportHang prints the promise and returns 1 if it falls short. That the mutex variant takes less than
+// reportHang prints the promise and returns 1 if it is missed. That the mutex variant takes less than
 // a timeout means that something else was measured.
-func reportHang(w io.Writer, h hang) (short int) {
+func reportHang(w io.Writer, h hang) (missed int) {
 	verdict := "ok"
 	if h.ours > maxWhileOpen || h.mutex < bench.HangTimeout {
-		verdict, short = "short", 1
+		verdict, missed = "missed", 1
 	}
 	printf(w, row, "slowest log call while open, the sink hangs", maxWhileOpen, h.ours.Round(10*time.Microsecond), verdict,
 		fmt.Sprintf("%v gobreaker, a timeout is %v", h.mutex.Round(time.Millisecond), bench.HangTimeout))
-	return short
+	return missed
 }

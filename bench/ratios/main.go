@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Ratios measures what the breaker costs in terms of other things: loads, the clock, a mutex. It prints one line for each
-// promised ratio and exits with 1 if one falls short. Times differ between machines; the ratios should not, much.
+// promised ratio and exits with 1 if one is missed. Times differ between machines; the ratios should not, much.
 package main
 
 import (
@@ -32,15 +32,15 @@ func main() {
 		os.Exit(2)
 	}
 	var text bytes.Buffer
-	short := run(io.MultiWriter(os.Stdout, &text), rounds)
+	missed := run(io.MultiWriter(os.Stdout, &text), rounds)
 	if file != "" {
 		if err := os.WriteFile(file, text.Bytes(), 0o644); err != nil {
 			fmt.Fprintln(os.Stderr, "ratios:", err)
 			os.Exit(2)
 		}
 	}
-	if short > 0 {
-		fmt.Fprintf(os.Stderr, "ratios: %d short\n", short)
+	if missed > 0 {
+		fmt.Fprintf(os.Stderr, "ratios: %d missed\n", missed)
 		os.Exit(1)
 	}
 }
@@ -61,14 +61,14 @@ func parse(args []string) (rounds int, file string, err error) {
 	return rounds, file, nil
 }
 
-func run(w io.Writer, rounds int) (short int) {
+func run(w io.Writer, rounds int) (missed int) {
 	header(w, rounds)
-	short = report(w, goals, measure(goals, rounds))
-	short += reportBounds(w, bounds, measureBounds(bounds, rounds))
-	short += reportHang(w, measureHang())
+	missed = report(w, goals, measure(goals, rounds))
+	missed += reportBounds(w, bounds, measureBounds(bounds, rounds))
+	missed += reportHang(w, measureHang())
 	counts := make([]uint64, len(unallocated))
 	for i, path := range unallocated {
 		counts[i] = allocations(path, allocationCalls)
 	}
-	return short + reportAllocations(w, unallocated, counts, allocationCalls)
+	return missed + reportAllocations(w, unallocated, counts, allocationCalls)
 }

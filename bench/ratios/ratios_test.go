@@ -97,7 +97,7 @@ func TestReportBounds(t *testing.T) {
 	var out strings.Builder
 	assert.Equal(t, 2, reportBounds(&out, bounds, []float64{2500, 2501, math.NaN()}))
 	lines := strings.Split(out.String(), "\n")
-	for i, verdict := range []string{" ok", " short", " short"} {
+	for i, verdict := range []string{" ok", " missed", " missed"} {
 		assert.Contains(t, lines[i], verdict)
 	}
 }
@@ -105,8 +105,8 @@ func TestReportBounds(t *testing.T) {
 func TestReportHang(t *testing.T) {
 	for verdict, h := range map[string]hang{
 		" ok":     {maxWhileOpen, bench.HangTimeout},
-		" short":  {maxWhileOpen + 1, bench.HangTimeout},
-		" short ": {0, bench.HangTimeout - 1},
+		" missed":  {maxWhileOpen + 1, bench.HangTimeout},
+		" missed ": {0, bench.HangTimeout - 1},
 	} {
 		var out strings.Builder
 		assert.Equal(t, verdict != " ok", reportHang(&out, h) == 1)
@@ -149,7 +149,7 @@ func TestReport(t *testing.T) {
 	var out strings.Builder
 	assert.Equal(t, 2, report(&out, goals, results))
 	lines := strings.Split(out.String(), "\n")
-	for i, verdict := range []string{" ok ", " short ", " not judged ", " short "} {
+	for i, verdict := range []string{" ok ", " missed ", " informational ", " missed "} {
 		assert.Contains(t, lines[i], verdict)
 	}
 }
@@ -162,7 +162,7 @@ func TestReportAllocations(t *testing.T) {
 
 	out.Reset()
 	assert.Equal(t, 1, reportAllocations(&out, paths, []uint64{0, 1}, 100))
-	assert.Contains(t, out.String(), " short")
+	assert.Contains(t, out.String(), " missed")
 	assert.Contains(t, out.String(), "Flaky/fails=1%/call=pair: 1 in 100 calls")
 }
 

@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-const row = "%-55s %8s %9s  %-11s %s\n"
+const row = "%-55s %8s %9s  %-13s %s\n"
 
 // printf writes to the terminal, mostly: where that fails there is nobody to tell.
 func printf(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }
@@ -21,16 +21,16 @@ func header(w io.Writer, rounds int) {
 	printf(w, row, "ratio", "at most", "measured", "", "ns a call")
 }
 
-// report prints the goals and returns how many fall short.
-func report(w io.Writer, goals []goal, results []result) (short int) {
+// report prints the goals and returns how many are missed.
+func report(w io.Writer, goals []goal, results []result) (missed int) {
 	for i, g := range goals {
 		r := results[i]
-		limit, verdict := "-", "not judged"
+		limit, verdict := "-", "informational"
 		if g.limit > 0 {
 			limit, verdict = fmt.Sprintf("%.4g", g.limit), "ok"
 			if !holds(r.ratio, g.limit) {
-				verdict = "short"
-				short++
+				verdict = "missed"
+				missed++
 			}
 		}
 		times := fmt.Sprintf("%.2f / %.2f %s", r.ours, r.reference, r.fastest)
@@ -39,14 +39,14 @@ func report(w io.Writer, goals []goal, results []result) (short int) {
 		}
 		printf(w, row, g.name, limit, fmt.Sprintf("%.3f", r.ratio), verdict, times)
 	}
-	return short
+	return missed
 }
 
 // holds is false for what is not a number, too.
 func holds(ratio, limit float64) bool { return ratio <= limit }
 
 // reportAllocations prints one row for all paths, and one for each that allocates. It returns how many do.
-func reportAllocations(w io.Writer, paths []side, counts []uint64, calls int) (short int) {
+func reportAllocations(w io.Writer, paths []side, counts []uint64, calls int) (missed int) {
 	var total uint64
 	var guilty []string
 	for i, n := range counts {
@@ -57,7 +57,7 @@ func reportAllocations(w io.Writer, paths []side, counts []uint64, calls int) (s
 	}
 	verdict := "ok"
 	if len(guilty) > 0 {
-		verdict = "short"
+		verdict = "missed"
 	}
 	printf(w, row, fmt.Sprintf("allocations, %d paths, %d calls each", len(paths), calls), "0", fmt.Sprint(total), verdict, "")
 	for _, line := range guilty {
