@@ -33,16 +33,20 @@ func SlowestWhileOpen(impl string, goroutines int) time.Duration {
 	w := hangGuards[impl](func() { opened.Store(true) })
 	logger := slog.New(slog.NewJSONHandler(w, nil))
 	started, watched := time.Now(), hangThreshold*HangTimeout+hangWatched
-	var slowest atomic.Int64
+	var (
+		mu      sync.Mutex
+		slowest time.Duration
+	)
 	var done sync.WaitGroup
 	for range goroutines {
 		done.Go(func() {
 			for begin := time.Since(started); begin < watched; begin = time.Since(started) {
 				late := opened.Load()
 				logger.Info(message)
-				if took := int64(time.Since(started) - begin); late {
-					for last := slowest.Load(); took > last && !slowest.CompareAndSwap(last, took); last = slowest.Load() {
-					}
+				if took := time.Since(started) - begin; late {
+					mu.Lock()
+					slowest = max(slowest, took)
+					mu.Unlock()
 				}
 				time.Sleep(hangPause)
 			}
@@ -52,7 +56,7 @@ func SlowestWhileOpen(impl string, goroutines int) time.Duration {
 	if c, ok := w.(io.Closer); ok {
 		_ = c.Close()
 	}
-	return time.Duration(slowest.Load())
+	return slowest
 }
 
 // hungClient is the client of a sink that hangs.

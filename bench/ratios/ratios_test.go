@@ -104,7 +104,7 @@ func TestReportBounds(t *testing.T) {
 
 func TestReportHang(t *testing.T) {
 	for verdict, h := range map[string]hang{
-		" ok":     {maxWhileOpen, bench.HangTimeout},
+		" ok":      {maxWhileOpen, bench.HangTimeout},
 		" missed":  {maxWhileOpen + 1, bench.HangTimeout},
 		" missed ": {0, bench.HangTimeout - 1},
 	} {
