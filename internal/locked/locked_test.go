@@ -23,7 +23,7 @@ type permit interface {
 	Failure()
 }
 
-// breaker is a locked variant as the tests see it; acquire is its TryAcquire.
+// breaker is a locked variant; acquire is its TryAcquire.
 type breaker struct {
 	variant
 	acquire func() (permit, bool)
@@ -50,7 +50,7 @@ func newRWMutex(p word.Params) breaker {
 	return breaker{b, func() (permit, bool) { p, ok := b.TryAcquire(); return &p, ok }}
 }
 
-// modelPermit reports once, as every permit does; the model itself knows generations only.
+// modelPermit reports once, as every permit does. The model itself uses only generations.
 type modelPermit struct {
 	m          *model.Model
 	generation uint32
@@ -67,7 +67,7 @@ func (p *modelPermit) report(f func(*model.Model, uint32)) {
 	}
 }
 
-// stateOf reads a word in the model's terms.
+// stateOf converts a word to the model's state.
 func stateOf(w word.Word) model.State {
 	return model.State{
 		Phase: model.Phase(w.Phase()), Generation: w.Generation(), Attempt: int(w.Attempt()),
@@ -75,8 +75,9 @@ func stateOf(w word.Word) model.State {
 	}
 }
 
-// The same random calls go to both variants and to the model: permits reported late, twice or never, timers that fire in
-// the wrong period, functions that fail and panic. After every call all three must stand in the same state.
+// Both variants and the model receive the same random calls: permits reported late, twice or never,
+// timers that fire in the wrong period, functions that fail and panic. After every call all three
+// must be in the same state.
 func TestLocked_DoAsTheModelDoes(t *testing.T) {
 	const programs, length = 500, 200
 	phases := map[model.Phase]int{}
@@ -108,11 +109,12 @@ func TestLocked_DoAsTheModelDoes(t *testing.T) {
 	}
 	t.Logf("steps that ended in each phase: %v", phases)
 	for _, p := range []model.Phase{model.Closed, model.Cooling, model.Due, model.HalfOpen} {
-		assert.Greater(t, phases[p], programs*length/50, "the programs must not miss a phase: %v", p)
+		assert.Greater(t, phases[p], programs*length/50, "the programs hardly reached phase %v", p)
 	}
 }
 
-// run is one program: the model, the variants, and the permits that each of them gave for the same admission.
+// run is one program: the model, the variants, and the permits that each of them granted for the
+// same admission.
 type run struct {
 	r        *rand.Rand
 	m        *model.Model
@@ -122,7 +124,8 @@ type run struct {
 
 var errSink = errors.New("sink failed")
 
-// step makes one random call on all and returns what it was. Answers are compared here, states by the caller.
+// step makes one random call on all of them and returns its description. It compares the answers;
+// the caller compares the states.
 func (run *run) step(t *testing.T) string {
 	t.Helper()
 	now := run.m.State()
@@ -146,7 +149,7 @@ func (run *run) step(t *testing.T) string {
 	case 5, 6:
 		return run.report()
 	case 7:
-		generation := now.Generation - uint32(run.r.IntN(2)) // as of the present period, or of the one before
+		generation := now.Generation - uint32(run.r.IntN(2)) // of the current period, or of the previous one
 		run.m.Elapsed(generation, now.Successes)
 		run.each(func(b breaker) { b.Elapsed(generation, now.Successes) })
 		return "Elapsed"
@@ -177,13 +180,14 @@ func (run *run) tryAcquire(t *testing.T) string {
 	for _, b := range run.variants {
 		p, ok := b.acquire()
 		require.Equal(t, verdict == model.Admitted, ok, "%T.TryAcquire: %s", b.variant, verdict)
-		given = append(given, p) // a zero permit too: its reports must change nothing
+		given = append(given, p) // also a zero permit: its reports must change nothing
 	}
 	run.permits = append(run.permits, given)
 	return "TryAcquire"
 }
 
-// report picks one of the last permits and keeps it, so that some are reported twice and some never.
+// report picks one of the last permits and keeps it, so that some are reported twice and some
+// never.
 func (run *run) report() string {
 	if len(run.permits) == 0 {
 		return "nothing"
@@ -242,7 +246,7 @@ func (run *run) do(t *testing.T) string {
 	return fmt.Sprintf("Do of kind %d", kind)
 }
 
-// A lock that is forgotten somewhere loses outcomes, or is found by the race detector.
+// A missing lock loses outcomes, or the race detector finds it.
 func TestLocked_CountsUnderContention(t *testing.T) {
 	const goroutines, each = 8, 8000
 	params := word.Params{
@@ -254,7 +258,7 @@ func TestLocked_CountsUnderContention(t *testing.T) {
 			for range goroutines {
 				wg.Go(func() {
 					for range each {
-						if b.Allow() { // always: the breaker is closed, and a call that is missing tells
+						if b.Allow() { // always true: the breaker is closed
 							f()
 						}
 					}

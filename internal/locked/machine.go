@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package locked is the breaker's machine behind a lock: [Mutex] and [RWMutex] decide with the same word.Next as the
-// lock-free breaker, and guard the word with a mutex instead of swapping it.
+// Package locked is the breaker's state machine behind a lock. [Mutex] and [RWMutex] decide with
+// the same word.Next as the lock-free breaker, and guard the word with a mutex instead of a
+// compare-and-swap.
 //
-// They are controls for benchmarks and nothing else: what differs between them and the breaker is the synchronization,
-// so a ratio of the two is its price. (And one shortcut: the breaker asks word.Counted before word.Next.) Each is what a careful engineer would write: the same checks of a healthy
-// word, made under the lock; no defer where nothing can panic; no lock held while a caller's function runs. They have no
-// timers and no hooks; a benchmark sets its scene with Trip, Reset and Elapsed.
+// They are controls for benchmarks and nothing else. They differ from the breaker in the
+// synchronization, so the ratio of the two is its cost. (They also lack one shortcut: the breaker
+// tries word.Counted before word.Next.) Each is what a careful engineer would write: the same
+// checks of a healthy word, made under the lock; no defer where nothing can panic; no lock held
+// while a caller's function runs. They have no timers and no hooks; a benchmark sets their state
+// with Trip, Reset and Elapsed.
 package locked
 
 import (
@@ -15,30 +18,31 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/word"
 )
 
-// ErrRejected is what Do returns when it turns the call away.
+// ErrRejected is what Do returns when it rejects the call.
 var ErrRejected = errors.New("locked: call rejected")
 
-// machine is what the lock guards, but for params, which never changes. Its methods are called with the lock held.
+// machine is the state that the lock guards, and params, which never changes. Its methods require
+// the lock.
 type machine struct {
 	word   word.Word
 	params word.Params
 }
 
-// post brings e into the word.
+// post applies e to the word.
 func (m *machine) post(e word.Event) { m.word = word.Next(m.word, e, &m.params) }
 
-// admit asks for admission where the breaker is not closed. It returns the word that admitted the caller, or the one that
-// turned it away.
+// admit asks for admission while the breaker is not closed. It returns the word that admitted or
+// rejected the caller.
 func (m *machine) admit() (word.Word, bool) {
 	old := m.word
-	if old.Rejects() { // Next would find the same, less quickly
+	if old.Rejects() { // faster than Next, with the same result
 		return old, false
 	}
 	m.post(word.Event{Kind: word.Allow})
 	return m.word, m.word != old || old.Admits()
 }
 
-// succeed is a success that belongs to the period of e, if e is bound to one.
+// succeed applies a success, which belongs to the period of e if e is bound to one.
 func (m *machine) succeed(e word.Event) {
 	if m.word&word.Unhealthy != 0 {
 		m.post(e)
@@ -49,7 +53,8 @@ func elapsed(generation uint32, successes int) word.Event {
 	return word.Event{Kind: word.Elapsed, Bound: true, Generation: generation, Successes: uint8(successes)}
 }
 
-// outcome is a report through a permit, whose pass is the complement of the word that admitted the call.
+// outcome returns the event of a report through a permit, whose pass is the complement of the word
+// that admitted the call.
 func outcome(kind word.Kind, pass word.Word) word.Event {
 	return word.Event{Kind: kind, Bound: true, Generation: (^pass).Generation()}
 }

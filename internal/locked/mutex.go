@@ -39,14 +39,15 @@ func (b *Mutex) RecordSuccess() {
 // RecordFailure reports a call that failed.
 func (b *Mutex) RecordFailure() { b.lockedPost(word.Event{Kind: word.Failure}) }
 
-// MutexPermit is one admission; its first report counts and spends it. It is as large as the breaker's permit and, like
-// that, spent when pass is 0.
+// MutexPermit is one admission. The first report counts and spends it. It is as large as the
+// breaker's permit and, like that, is spent when pass is 0.
 type MutexPermit struct {
 	breaker *Mutex
 	pass    word.Word
 }
 
-// TryAcquire asks for admission: true with a permit to be reported once, or false with the zero MutexPermit.
+// TryAcquire asks for admission. It returns true with a permit, which must be reported once, or
+// false with the zero MutexPermit.
 func (b *Mutex) TryAcquire() (MutexPermit, bool) {
 	b.mu.Lock()
 	w, ok := b.word, true
@@ -82,7 +83,8 @@ func (p *MutexPermit) Failure() {
 	p.breaker.lockedPost(e)
 }
 
-// Do calls fn if the breaker admits it and returns fn's error; every error, panic and Goexit is a failure.
+// Do calls fn if the breaker admits the call, and returns fn's error. Every error, panic and Goexit
+// is a failure.
 func (b *Mutex) Do(fn func() error) error {
 	p, ok := b.TryAcquire()
 	if !ok {
@@ -102,7 +104,7 @@ func (b *Mutex) Trip() { b.lockedPost(word.Event{Kind: word.Trip}) }
 // Reset closes the breaker.
 func (b *Mutex) Reset() { b.lockedPost(word.Event{Kind: word.Reset}) }
 
-// Elapsed posts what a timer would post.
+// Elapsed posts the event that a timer would post.
 func (b *Mutex) Elapsed(generation uint32, successes int) {
 	b.lockedPost(elapsed(generation, successes))
 }

@@ -8,9 +8,10 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/word"
 )
 
-// RWMutex is the breaker behind a [sync.RWMutex]. What can be settled by looking is settled under the read lock; what
-// changes the word takes the write lock and looks again. A call that nearly always changes the word, such as a failure,
-// goes to the write lock at once: to look first would cost it a second lock.
+// RWMutex is the breaker behind a [sync.RWMutex]. A call that only needs to read the word takes the
+// read lock. A call that changes the word takes the write lock and checks again. A call that nearly
+// always changes the word, such as a failure, takes the write lock at once, because a check first
+// would cost a second lock.
 type RWMutex struct {
 	mu sync.RWMutex
 	machine
@@ -39,13 +40,14 @@ func (b *RWMutex) RecordSuccess() {
 // RecordFailure reports a call that failed.
 func (b *RWMutex) RecordFailure() { b.lockedPost(word.Event{Kind: word.Failure}) }
 
-// RWMutexPermit is [MutexPermit] of an [RWMutex].
+// RWMutexPermit is the [MutexPermit] of an [RWMutex].
 type RWMutexPermit struct {
 	breaker *RWMutex
 	pass    word.Word
 }
 
-// TryAcquire asks for admission: true with a permit to be reported once, or false with the zero RWMutexPermit.
+// TryAcquire asks for admission. It returns true with a permit, which must be reported once, or
+// false with the zero RWMutexPermit.
 func (b *RWMutex) TryAcquire() (RWMutexPermit, bool) {
 	w, ok := b.Word(), true
 	if w > word.MaxClosed {
@@ -78,7 +80,8 @@ func (p *RWMutexPermit) Failure() {
 	p.breaker.lockedPost(e)
 }
 
-// Do calls fn if the breaker admits it and returns fn's error; every error, panic and Goexit is a failure.
+// Do calls fn if the breaker admits the call, and returns fn's error. Every error, panic and Goexit
+// is a failure.
 func (b *RWMutex) Do(fn func() error) error {
 	p, ok := b.TryAcquire()
 	if !ok {
@@ -98,7 +101,7 @@ func (b *RWMutex) Trip() { b.lockedPost(word.Event{Kind: word.Trip}) }
 // Reset closes the breaker.
 func (b *RWMutex) Reset() { b.lockedPost(word.Event{Kind: word.Reset}) }
 
-// Elapsed posts what a timer would post.
+// Elapsed posts the event that a timer would post.
 func (b *RWMutex) Elapsed(generation uint32, successes int) {
 	b.lockedPost(elapsed(generation, successes))
 }
@@ -111,8 +114,9 @@ func (b *RWMutex) Word() word.Word {
 	return w
 }
 
-// lookAndAdmit is admit with w, a word read during the same call: if the answer changes nothing, it is w's, and no write
-// lock is taken for it. That is so for a half-open breaker whose probes are all in flight.
+// lookAndAdmit is admit with w, a word that the same call has read. If w decides the answer without
+// a change, lookAndAdmit takes no write lock. That is the case for a half-open breaker whose probes
+// are all in flight.
 func (b *RWMutex) lookAndAdmit(w word.Word) (word.Word, bool) {
 	if w.Rejects() {
 		return w, false

@@ -7,19 +7,19 @@ import (
 	"time"
 )
 
-// Trip opens a closed or half-open breaker for the usual recovery timeout. It
-// says nothing about the sink's recoveries, so the attempt stays.
+// Trip opens a closed or half-open breaker for the usual recovery timeout. It leaves attempt alone,
+// because it says nothing about the sink's recoveries.
 func (m *Model) Trip() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.trip()
 }
 
-// TripFor opens the breaker for d and a slack of a tenth of d, at most one second; it is Trip when d
-// is not positive. On an open breaker it starts a new open period, because the answer that says how
-// long to wait often arrives just after another call's failure opened the breaker. It never shortens:
-// it changes nothing when the running open period ends no earlier than d from now. The slack makes
-// one transition of many such answers, although each of them arrives a little later.
+// TripFor opens the breaker for d and a slack of a tenth of d, at most one second. With d <= 0 it
+// is Trip. On an open breaker it starts a new open period, because the answer with the time to wait
+// often arrives just after another call's failure opened the breaker. It never shortens: it changes
+// nothing if the running open period lasts for at least d from now. Because of the slack, many such
+// answers make one transition, although each of them arrives a little later than the one before.
 func (m *Model) TripFor(d time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -36,8 +36,8 @@ func (m *Model) TripFor(d time.Duration) {
 	}
 }
 
-// Reset closes the breaker from any other phase and forgets everything but the generation. On a
-// closed breaker it clears failures and attempt, which is no transition.
+// Reset closes the breaker from any other phase and clears everything except the generation. On a
+// closed breaker it clears failures and attempt without a transition.
 func (m *Model) Reset() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -62,7 +62,7 @@ func (m *Model) force(to Phase) {
 	}
 }
 
-// Everything below is called with the mutex held.
+// The methods below require the mutex.
 
 func (m *Model) trip() {
 	switch m.state.Phase {
@@ -72,16 +72,16 @@ func (m *Model) trip() {
 	}
 }
 
-// extend starts a new period of an open breaker that lasts d and the slack, unless the running one
-// ends no earlier than d from now. A due breaker has no running period: it has ended.
+// extend starts a new period of an open breaker, of d and the slack, unless the running one lasts
+// for at least d from now. A due breaker has no running period.
 func (m *Model) extend(d time.Duration) {
 	if m.left() < min(d, longestWait) {
 		m.coolFor(withSlack(d), causeTripped)
 	}
 }
 
-// longestWait leaves room for the slack: two waits of the largest Duration, one soon after the other,
-// are one open period like any others.
+// longestWait leaves room for the slack, so that two waits of the largest Duration, one soon after
+// the other, also make a single open period.
 const longestWait = math.MaxInt64 - time.Second
 
 // coolFor opens the breaker, or begins a new open period, for exactly d.
@@ -90,7 +90,7 @@ func (m *Model) coolFor(d time.Duration, cause string) {
 	m.cooling = m.arm(d)
 }
 
-// withSlack is how long a breaker cools that is asked to wait for d. It saturates.
+// withSlack returns how long a breaker cools when the wait is d. It saturates.
 func withSlack(d time.Duration) time.Duration {
 	slack := min(time.Second, d/10)
 	if d > math.MaxInt64-slack {

@@ -13,7 +13,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/model"
 )
 
-// everyPhase is a state of each phase, with every count that it can have.
+// everyPhase returns a state of each phase, with every count that the phase can have.
 func everyPhase() []state {
 	return []state{
 		{closed, 6, 1, 2, 0, 0},
@@ -85,14 +85,14 @@ func TestTrip(t *testing.T) {
 			one("open", "open", 7, "tripped", 3, 1),
 		},
 		{
-			"TripFor of nothing is Trip", atOnce(),
+			"TripFor of 0 is Trip", atOnce(),
 			state{closed, 6, 1, 2, 0, 0},
 			tripFor(0),
 			state{due, 7, 1, 2, 0, 0},
 			one("closed", "open", 7, "tripped", 2, 1),
 		},
 		{
-			"TripFor of less than nothing is Trip", usual(),
+			"TripFor of a negative time is Trip", usual(),
 			state{closed, 6, 1, 2, 0, 0},
 			tripFor(-1),
 			state{cooling, 7, 1, 2, 0, 0},
@@ -109,15 +109,15 @@ func TestTrip(t *testing.T) {
 		case cooling, due:
 			run(t, []rule{
 				{"when open Trip changes nothing/" + from.Phase.String(), usual(), from, trip, from, nil},
-				{"when open TripFor of nothing changes nothing/" + from.Phase.String(), usual(), from, tripFor(0), from, nil},
+				{"when open TripFor of 0 changes nothing/" + from.Phase.String(), usual(), from, tripFor(0), from, nil},
 			})
 		case closed, halfOpen: // above
 		}
 	}
 }
 
-// The answers of a sink that says how long to wait come through TripFor and through permits, and an
-// open breaker treats them alike.
+// The time to wait comes through TripFor or through a permit, and an open breaker treats both
+// alike.
 func TestExtending(t *testing.T) {
 	from := state{cooling, 6, 1, 3, 0, 0}
 	for name, waits := range map[string]func(d time.Duration) step{
@@ -137,7 +137,7 @@ func TestExtending(t *testing.T) {
 			{"a time that ends with the open period changes nothing/" + name, usual(), from, waits(10 * time.Second), from, nil},
 			{"a time that ends before it changes nothing/" + name, usual(), from, waits(1), from, nil},
 		})
-		longer.sentence = "the slack does not count towards what is covered/" + name
+		longer.sentence = "the slack does not count toward the covered time/" + name
 		runCooling(t, 10*time.Second-1, []rule{{
 			longer.sentence, usual(), from, waits(10 * time.Second), longer.to, longer.published,
 		}})
@@ -228,7 +228,7 @@ func TestPublishing(t *testing.T) {
 			{"forced_closed", "forced_open", 6, "forced", 0, 1},
 			{"forced_open", "closed", 7, "reset", 0, 0},
 		}, m.Transitions())
-		assert.Nil(t, m.Transitions(), "a transition is handed out once")
+		assert.Nil(t, m.Transitions(), "a transition was returned twice")
 	})
 
 	t.Run("phases have names, and open is two of them", func(t *testing.T) {
@@ -246,7 +246,7 @@ func TestPublishing(t *testing.T) {
 		assert.Equal(t, "Phase(6)", model.Phase(6).String())
 	})
 
-	t.Run("callers at the same time lose nothing", func(t *testing.T) {
+	t.Run("concurrent callers lose nothing", func(t *testing.T) {
 		const callers, calls = 8, 500
 		c := usual()
 		c.FailureThreshold = callers*calls + 1

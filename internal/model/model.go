@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package model is the reference model of the circuit breaker: the contract's
-// state table written out under a mutex, with a clock that a test moves by hand.
+// Package model is the reference model of the circuit breaker: the contract's state table, written
+// out under a mutex, with a clock that a test moves by hand.
 //
-// It is an oracle. The lock-free breaker is tested against it, so it shares no
-// code with that breaker (a shared mistake would be invisible) and it prefers
-// the obvious to the fast everywhere. It has no jitter and no hooks: a
-// transition is put on a list, which the test takes away. Nor has it a classifier,
-// a slow threshold or a dry run: they decide which of its methods a call comes to.
+// It is a test oracle. The lock-free breaker is tested against it, so it shares no code with that
+// breaker, where a common bug would be invisible, and always prefers the obvious to the fast. It
+// has no jitter and no hooks: transitions go to a list that the test takes away. It has no
+// classifier, no slow threshold and no dry run either, because those only select which of its
+// methods a call reaches.
 package model
 
 import (
@@ -16,8 +16,8 @@ import (
 	"time"
 )
 
-// Model is a circuit breaker. Build one with New, At or AtCooling; it is safe for
-// concurrent use and must not be copied.
+// Model is a circuit breaker. Create one with New, At or AtCooling. It is safe for concurrent use
+// and must not be copied.
 type Model struct {
 	config Config // never changes
 
@@ -25,18 +25,18 @@ type Model struct {
 	state       State
 	transitions []Transition
 	timers      []*timer // pending, in the order they were armed
-	cooling     *timer   // the one that ends the latest cooling; nil before any
+	cooling     *timer   // ends the latest open period; nil: none yet
 }
 
-// New returns a closed breaker that has seen nothing.
+// New returns a closed breaker in its initial state.
 func New(c Config) *Model { return At(c, State{}) }
 
-// At returns a breaker that stands in s, with no timer pending. When s is cooling, the end of its
-// open period is unknown and counts as now: TripFor and FailureRetryAfter start a new period.
-// AtCooling says when the period ends.
+// At returns a breaker in state s, with no timer pending. If s is cooling, the end of its open
+// period is unknown and counts as now: TripFor and FailureRetryAfter start a new period. AtCooling
+// sets the end of the period.
 func At(c Config, s State) *Model { return &Model{config: c, state: s} }
 
-// AtCooling returns a cooling breaker that stands in s and becomes due once left has passed.
+// AtCooling returns a cooling breaker in state s that becomes due after left.
 func AtCooling(c Config, s State, left time.Duration) *Model {
 	if s.Phase != Cooling || left < 0 {
 		panic(fmt.Sprintf("model: %v left in phase %v: want cooling, and no less than 0", left, s.Phase))
@@ -46,15 +46,14 @@ func AtCooling(c Config, s State, left time.Duration) *Model {
 	return m
 }
 
-// State returns the state as it is now.
+// State returns the current state.
 func (m *Model) State() State {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.state
 }
 
-// Transitions returns the transitions made since the last call, in order; nil
-// when there are none.
+// Transitions returns the transitions made since the last call, in order, or nil if there are none.
 func (m *Model) Transitions() []Transition {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -63,9 +62,8 @@ func (m *Model) Transitions() []Transition {
 	return made
 }
 
-// Admit asks to be let through. The generation is that of the period the call
-// was admitted in, which may be the period that it began itself; 0 when it was
-// rejected.
+// Admit asks for admission. The generation is that of the period in which the call was admitted,
+// which may be one that it began itself. It is 0 if the call was rejected.
 func (m *Model) Admit() (generation uint32, v Verdict) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -81,7 +79,7 @@ func (m *Model) Admit() (generation uint32, v Verdict) {
 			return 0, RejectedProbes
 		}
 	default:
-		panic(fmt.Sprintf("model: %v is no phase", m.state.Phase))
+		panic(fmt.Sprintf("model: unknown phase %v", m.state.Phase))
 	}
 	m.state.Calls++
 	m.armProbe()
@@ -106,10 +104,10 @@ func (m *Model) Failure(gen uint32) {
 	}
 }
 
-// FailureRetryAfter reports a failure through a permit of that generation, with the sink's word on
-// how long to wait: d, greater than 0. In its own generation it opens a closed breaker, or a half-open
-// one with a probe in flight, for d and the slack of TripFor; it counts an attempt when it was a
-// probe's. An open breaker is extended as TripFor does, whatever the permit's generation.
+// FailureRetryAfter reports through a permit of that generation a failure with d > 0, the time that
+// the sink asks to wait. In its own generation it opens a closed breaker, or a half-open one with a
+// probe in flight, for d and the slack of TripFor; a probe's report counts an attempt. It extends
+// an open breaker as TripFor does, whatever the permit's generation.
 func (m *Model) FailureRetryAfter(gen uint32, d time.Duration) {
 	if d <= 0 {
 		panic(fmt.Sprintf("model: retry after %v: want more than 0", d))
@@ -133,7 +131,7 @@ func (m *Model) FailureRetryAfter(gen uint32, d time.Duration) {
 	}
 }
 
-// Cancel gives a permit of that generation back and decides nothing.
+// Cancel returns a permit of that generation without an outcome.
 func (m *Model) Cancel(gen uint32) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -142,31 +140,31 @@ func (m *Model) Cancel(gen uint32) {
 	}
 }
 
-// RecordSuccess reports a success of nobody in particular. In half-open it
-// counts as a probe's: the two cannot be told apart.
+// RecordSuccess reports an anonymous success. In half-open it counts as a probe's, because the two
+// cannot be distinguished.
 func (m *Model) RecordSuccess() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.success()
 }
 
-// RecordFailure reports a failure of nobody in particular.
+// RecordFailure reports an anonymous failure.
 func (m *Model) RecordFailure() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.failure()
 }
 
-// Elapsed posts a timer's event: the timer was armed in that generation, when
-// that many probes had succeeded. It is the event alone: it takes no pending timer's place, and it
-// does not start the stability timer again. Only a stability timer that fires in Advance starts again.
+// Elapsed posts the event of a timer that was armed in that generation, after that many successful
+// probes. It does not remove a pending timer and does not restart the stability timer; only a
+// stability timer that fires in Advance restarts.
 func (m *Model) Elapsed(gen uint32, successes int) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.elapsed(gen, successes)
 }
 
-// Everything below is called with the mutex held.
+// The methods below require the mutex.
 
 func (m *Model) success() {
 	switch m.state.Phase {
@@ -216,15 +214,15 @@ func (m *Model) elapsed(gen uint32, successes int) {
 	}
 	switch m.state.Phase {
 	case Closed:
-		// The sink was stable for a while, unless failures are counted right now.
+		// The sink was stable for a while, unless a failure is counted at this moment.
 		if m.state.Failures == 0 {
 			m.state.Attempt /= 2
 		}
 	case Cooling:
-		// Callers see open before and after, so nothing is published.
+		// The public state is open before and after, so nothing is published.
 		m.state.Phase = Due
 	case HalfOpen:
-		// A success since the timer was armed means that the probes do answer.
+		// A success since the timer was armed shows that probes do report.
 		if m.state.Calls == 0 || successes != m.state.Successes {
 			return
 		}
@@ -234,14 +232,14 @@ func (m *Model) elapsed(gen uint32, successes int) {
 	}
 }
 
-// recovered closes the breaker after enough probes have succeeded. That counts
-// as one more attempt, which only stability clears: a sink that takes one record
-// and fails again backs off like one that fails its probes.
+// recovered closes the breaker after enough probes have succeeded. Closing counts as one more
+// attempt, which only stability clears. A sink that takes one record and fails again therefore
+// backs off like one whose probes fail.
 func (m *Model) recovered() {
 	m.state.Failures = 0
 	m.countAttempt()
 	if m.config.RecoveryTimeout == 0 {
-		// No time at all is all the stability asked for.
+		// With a stability timeout of 0 the sink counts as stable at once.
 		m.state.Attempt = 0
 	}
 	m.change(Closed, causeProbeSucceeded)
@@ -264,9 +262,9 @@ func (m *Model) countAttempt() {
 	m.state.Attempt = min(m.state.Attempt+1, maxAttempt)
 }
 
-// change begins a new period and records it: every published transition takes
-// exactly one generation, and every period begins with no probe counted.
-// Failures and attempt are the caller's, to be set before.
+// change begins a new period and records the transition. Every published transition takes exactly
+// one generation (I2), and every period begins with no probe counted. The caller sets failures and
+// attempt before.
 func (m *Model) change(to Phase, cause string) {
 	from := m.state.Phase
 	m.state.Phase = to

@@ -11,7 +11,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/model"
 )
 
-// The shorter names keep the tables readable.
+// Short names keep the tables readable.
 type (
 	state      = model.State
 	transition = model.Transition
@@ -26,7 +26,7 @@ const (
 	forcedClosed = model.ForcedClosed
 )
 
-// usual has no value in common between two settings that could be mixed up.
+// usual uses a different value for each setting, so that a test notices a mix-up.
 func usual() model.Config {
 	return model.Config{
 		FailureThreshold: 3,
@@ -44,14 +44,14 @@ func weighted() model.Config {
 	return c
 }
 
-// atOnce has no recovery timeout, whatever the back-off says.
+// atOnce has no recovery timeout, whatever the back-off.
 func atOnce() model.Config {
 	c := usual()
 	c.RecoveryTimeout, c.BackoffMax = 0, time.Minute
 	return c
 }
 
-// A step is something done to a model.
+// A step is an operation on a model.
 type step func(*model.Model)
 
 func allow(m *model.Model) { m.Admit() }
@@ -70,9 +70,9 @@ func retryAfter(gen uint32, d time.Duration) step {
 	return func(m *model.Model) { m.FailureRetryAfter(gen, d) }
 }
 
-// A rule is one sentence: what is done to a breaker in from leaves it in to, and
-// publishes these transitions and no others. Run tries it on a breaker without
-// timers, so it is about the word alone.
+// A rule is one sentence of the contract: the step takes a breaker from the state from to the state
+// to, and publishes exactly these transitions. Run applies it to a breaker without timers, so a
+// rule is about the word alone.
 type rule struct {
 	sentence  string
 	config    model.Config
@@ -89,7 +89,7 @@ func run(t *testing.T, rules []rule) {
 	}
 }
 
-// runCooling tries each rule on a breaker that cools for so long yet.
+// runCooling applies each rule to a breaker that cools for left.
 func runCooling(t *testing.T, left time.Duration, rules []rule) {
 	t.Helper()
 	for _, r := range rules {
@@ -97,7 +97,7 @@ func runCooling(t *testing.T, left time.Duration, rules []rule) {
 	}
 }
 
-// hold asserts that m, which stands in from, follows the rule.
+// hold asserts that m, which is in state from, follows the rule.
 func (r *rule) hold(t *testing.T, m *model.Model) {
 	t.Helper()
 	r.do(m)
@@ -105,12 +105,12 @@ func (r *rule) hold(t *testing.T, m *model.Model) {
 	assert.Equal(t, r.published, m.Transitions())
 }
 
-// one is the list of a single transition.
+// one returns a list with a single transition.
 func one(from, to string, gen uint32, cause string, failures, attempt int) []transition {
 	return []transition{{From: from, To: to, Generation: gen, Cause: cause, Failures: failures, Attempt: attempt}}
 }
 
-// TestTable has every cell of the state table but the dashes.
+// TestTable covers every cell of the state table except the dashes.
 func TestTable(t *testing.T) {
 	recordSuccess := (*model.Model).RecordSuccess
 	recordFailure := (*model.Model).RecordFailure
@@ -158,7 +158,7 @@ func TestTable(t *testing.T) {
 			nil,
 		},
 		{
-			"closed/Elapsed halves an attempt of 1 to none", usual(),
+			"closed/Elapsed halves an attempt of 1 to 0", usual(),
 			state{closed, 6, 1, 0, 0, 0},
 			elapsed(6, 0),
 			state{closed, 6, 0, 0, 0, 0},
@@ -242,14 +242,14 @@ func TestTable(t *testing.T) {
 			one("half_open", "open", 7, "probe_timed_out", 3, 2),
 		},
 		{
-			"half-open/else Elapsed does nothing: other successes", usual(),
+			"half-open/otherwise Elapsed does nothing: other successes", usual(),
 			state{halfOpen, 6, 1, 3, 1, 2},
 			elapsed(6, 1),
 			state{halfOpen, 6, 1, 3, 1, 2},
 			nil,
 		},
 		{
-			"half-open/else Elapsed does nothing: no probe in flight", usual(),
+			"half-open/otherwise Elapsed does nothing: no probe in flight", usual(),
 			state{halfOpen, 6, 1, 3, 0, 2},
 			elapsed(6, 2),
 			state{halfOpen, 6, 1, 3, 0, 2},

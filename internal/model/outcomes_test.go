@@ -12,7 +12,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/model"
 )
 
-// TestAdmit has the answers that Allow gives, and the period of the permit.
+// TestAdmit covers the answers of Allow, and the period of the permit.
 func TestAdmit(t *testing.T) {
 	for _, r := range []struct {
 		sentence   string
@@ -36,7 +36,7 @@ func TestAdmit(t *testing.T) {
 	}
 }
 
-// TestDashes has the cells with a dash: nothing changes, nothing is published.
+// TestDashes covers the cells with a dash: nothing changes, nothing is published.
 func TestDashes(t *testing.T) {
 	events := map[string]step{
 		"success":   success(6),
@@ -117,7 +117,7 @@ func TestOutcomes(t *testing.T) {
 			(*model.Model).RecordFailure, idle, nil,
 		},
 		{
-			"a failure recorded while open neither restarts nor announces", usual(),
+			"a failure recorded while open neither restarts nor publishes", usual(),
 			state{cooling, 6, 0, 3, 0, 0},
 			func(m *model.Model) {
 				m.RecordFailure()
@@ -130,7 +130,7 @@ func TestOutcomes(t *testing.T) {
 	})
 }
 
-// TestRetryAfterReport has the report of a failure that says how long to wait.
+// TestRetryAfterReport covers the report of a failure with a time to wait.
 func TestRetryAfterReport(t *testing.T) {
 	const wait = 60 * second
 	run(t, []rule{
@@ -201,7 +201,7 @@ func TestRetryAfterReport(t *testing.T) {
 		case cooling, due: // above, and TestExtending
 		}
 	}
-	t.Run("it says how long: more than nothing", func(t *testing.T) {
+	t.Run("its time must be positive", func(t *testing.T) {
 		for _, d := range []time.Duration{0, -1} {
 			assert.Panics(t, func() { model.New(usual()).FailureRetryAfter(0, d) })
 		}
@@ -224,14 +224,14 @@ func TestCounts(t *testing.T) {
 			nil,
 		},
 		{
-			"a failure rate takes some away for a success", weighted(),
+			"a failure rate subtracts a weight for a success", weighted(),
 			state{closed, 6, 0, 9, 0, 0},
 			(*model.Model).RecordSuccess,
 			state{closed, 6, 0, 7, 0, 0},
 			nil,
 		},
 		{
-			"a failure rate takes nothing away below 0", weighted(),
+			"a failure rate subtracts nothing below 0", weighted(),
 			state{closed, 6, 0, 1, 0, 0},
 			(*model.Model).RecordSuccess,
 			state{closed, 6, 0, 0, 0, 0},

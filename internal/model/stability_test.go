@@ -21,7 +21,7 @@ func TestStabilityTimer(t *testing.T) {
 		assert.Equal(t, 5, m.State().Attempt)
 		m.Advance(tick)
 		assert.Equal(t, state{closed, 7, 2, 0, 0, 0}, m.State())
-		assert.Len(t, m.Transitions(), 1, "stability is not published")
+		assert.Len(t, m.Transitions(), 1, "stability was published")
 	})
 	t.Run("it starts again while attempts are left", func(t *testing.T) {
 		m := model.At(backsOff(), state{halfOpen, 6, 4, 3, 1, 3})
@@ -45,7 +45,7 @@ func TestStabilityTimer(t *testing.T) {
 		m.Advance(tick)
 		assert.Equal(t, 0, m.State().Attempt)
 	})
-	t.Run("failures that are counted hold it up, however long the clock runs", func(t *testing.T) {
+	t.Run("counted failures delay it, however long the clock runs", func(t *testing.T) {
 		m := model.At(backsOff(), state{halfOpen, 6, 4, 3, 1, 3})
 		m.Success(6)
 		m.RecordFailure()
@@ -67,7 +67,7 @@ func TestStabilityTimer(t *testing.T) {
 		m.Advance(tick)
 		assert.Equal(t, 0, m.State().Attempt)
 	})
-	t.Run("an event that is posted starts no timer, and takes none's place", func(t *testing.T) {
+	t.Run("a posted event starts no timer, and replaces none", func(t *testing.T) {
 		m := model.At(usual(), state{closed, 6, 5, 0, 0, 0})
 		m.Elapsed(6, 0)
 		m.Advance(time.Hour)
@@ -101,7 +101,7 @@ func TestStabilityTimer(t *testing.T) {
 			assert.Equal(t, want[1], m.State().Attempt, "at the time")
 		}
 	})
-	t.Run("Reset on a closed breaker leaves it nothing to do", func(t *testing.T) {
+	t.Run("after Reset on a closed breaker it has no effect", func(t *testing.T) {
 		m := model.At(usual(), closing)
 		m.Success(6)
 		m.Reset()

@@ -7,21 +7,20 @@ import (
 	"time"
 )
 
-// Config is what a breaker is built with. The model does not validate it: an
-// oracle is asked about configurations that the library has accepted.
+// Config is a breaker's configuration. The model does not validate it, because tests use only
+// configurations that the library has accepted.
 type Config struct {
 	// FailureThreshold is the number of failures that trips a closed breaker.
 	FailureThreshold int
 
-	// FailureWeight and SuccessWeight, both 0, mean consecutive counting: one
-	// success clears everything. Otherwise a failure adds FailureWeight, a
-	// success takes SuccessWeight away but not below 0, and the breaker trips at
-	// FailureThreshold*FailureWeight.
+	// FailureWeight and SuccessWeight are both 0 for consecutive counting, in which one success
+	// clears everything. Otherwise a failure adds FailureWeight, a success subtracts SuccessWeight
+	// but not below 0, and the breaker trips at FailureThreshold*FailureWeight.
 	FailureWeight, SuccessWeight int
 
 	RecoveryTimeout  time.Duration // 0: due at once
 	BackoffMax       time.Duration // 0: no back-off
-	ProbeTimeout     time.Duration // 0: probes may take for ever
+	ProbeTimeout     time.Duration // 0: probes never time out
 	HalfOpenMaxCalls int           // probes in flight at one time
 	SuccessThreshold int           // probes that must succeed to close
 }
@@ -37,8 +36,8 @@ func (c Config) tripsAt() int {
 	return c.FailureThreshold * c.FailureWeight
 }
 
-// failures turns weighted units into a number of failures, rounded up, so that
-// a count that is not zero never reads as no failure at all.
+// failures converts weighted units to a number of failures, rounded up, so that a nonzero count
+// never reads as 0 failures.
 func (c Config) failures(units int) int {
 	if c.consecutive() {
 		return units
@@ -46,8 +45,8 @@ func (c Config) failures(units int) int {
 	return (units + c.FailureWeight - 1) / c.FailureWeight
 }
 
-// Phase is what a breaker is. Callers see less: Cooling and Due are both open
-// to them, because a breaker leaves open when a caller asks, never by itself.
+// Phase is the internal state of a breaker. Callers see Cooling and Due as the same state, open,
+// because a breaker leaves open when a caller asks, never by itself.
 type Phase int
 
 // The phases.
@@ -60,7 +59,7 @@ const (
 	Cooling                   // open, the recovery timeout is running
 )
 
-// String names the phase, Cooling and Due apart.
+// String returns the phase's name, which distinguishes Cooling and Due.
 func (p Phase) String() string {
 	switch p {
 	case Closed:
@@ -80,7 +79,7 @@ func (p Phase) String() string {
 	}
 }
 
-// Public names the state that a caller of the breaker sees.
+// Public returns the name of the state that callers see.
 func (p Phase) Public() string {
 	if p == Cooling || p == Due {
 		return "open"
@@ -88,16 +87,16 @@ func (p Phase) Public() string {
 	return p.String()
 }
 
-// The fields of a state are bounded; what happens at the bound is part of the
-// contract, so the model has it too.
+// The fields of a state are bounded. The behavior at the bounds is part of the contract, so the
+// model has it too.
 const (
 	maxFailures = 65535   // saturates
 	maxAttempt  = 31      // saturates
 	generations = 1 << 24 // wraps: the generation after the last is 0
 )
 
-// State is everything that decides what a breaker does next, but for the
-// timers. States are comparable.
+// State is everything that determines what a breaker does next, except the timers. States are
+// comparable.
 type State struct {
 	Phase      Phase
 	Generation uint32 // of the period; wraps at 24 bits
@@ -107,8 +106,7 @@ type State struct {
 	Successes  int    // probes that succeeded in this half-open period
 }
 
-// Transition is one published change. Everything in it is as of the state
-// after the change.
+// Transition is one published change. Its fields hold the values after the change.
 type Transition struct {
 	From, To   string // public states
 	Generation uint32
@@ -129,17 +127,17 @@ const (
 	causeForced           = "forced"
 )
 
-// Verdict is the answer to a caller who asks to be let through.
+// Verdict is the answer to a request for admission.
 type Verdict int
 
-// What an admission can come to.
+// The verdicts.
 const (
 	Admitted       Verdict = iota
 	RejectedOpen           // cooling or forced-open
 	RejectedProbes         // half-open with every slot taken
 )
 
-// String names the verdict, for the messages of failing tests.
+// String describes the verdict in the messages of failing tests.
 func (v Verdict) String() string {
 	switch v {
 	case Admitted:

@@ -13,7 +13,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/model"
 )
 
-// logs is a breaker as a logger has it: five failures in a row, one probe, back-off up to an hour.
+// logs is a typical configuration for a logger: five failures in a row, one probe, back-off up to
+// an hour.
 func logs() model.Config {
 	return model.Config{
 		FailureThreshold: 5, RecoveryTimeout: second, BackoffMax: time.Hour, ProbeTimeout: 30 * second,
@@ -21,7 +22,7 @@ func logs() model.Config {
 	}
 }
 
-// call asks to be let through and reports what the sink does. It reports whether it was turned away.
+// call asks for admission and reports the sink's outcome. It returns whether the call was rejected.
 func call(m *model.Model, sinkFails bool) (rejected bool) {
 	generation, verdict := m.Admit()
 	switch {
@@ -43,7 +44,8 @@ func wait(t *testing.T, m *model.Model) {
 	require.Equal(t, due, m.State().Phase)
 }
 
-// fails opens the breaker and lets probes fail until so many attempts are counted; a probe is due then.
+// fails opens the breaker and lets probes fail until attempts are counted. A probe is due when it
+// returns.
 func fails(t *testing.T, m *model.Model, attempts int) {
 	t.Helper()
 	m.Trip()
@@ -88,7 +90,8 @@ func TestStory_ASinkThatFailsMeanwhileIsNotForgiven(t *testing.T) {
 	assert.Equal(t, time.Hour, m.RetryAfter())
 }
 
-// After a four-hour outage with a back-off up to an hour, the sink fails for one second every fifty minutes.
+// After a four-hour outage with a back-off up to an hour, the sink fails for one second every fifty
+// minutes.
 func TestStory_BlipsAfterALongOutage(t *testing.T) {
 	const (
 		step   = 100 * time.Millisecond
@@ -113,11 +116,11 @@ func TestStory_BlipsAfterALongOutage(t *testing.T) {
 		m.Advance(step)
 	}
 	assert.Less(t, float64(rejected)/float64(calls), 0.001)
-	assert.NotZero(t, rejected, "the blips do open it")
+	assert.NotZero(t, rejected, "the blips never opened the breaker")
 }
 
-// A sink of which three calls in ten fail, under a failure rate of one in five, opens the breaker slowly, minutes after
-// each recovery. It backs off all the same.
+// Three in ten calls of the sink fail. Under a failure rate of one in five the breaker opens
+// slowly, minutes after each recovery. It backs off all the same.
 func TestStory_ASlowTripBacksOff(t *testing.T) {
 	const repeats = 40
 	m := model.New(model.Config{
@@ -125,7 +128,7 @@ func TestStory_ASlowTripBacksOff(t *testing.T) {
 		ProbeTimeout: 30 * second, HalfOpenMaxCalls: 1, SuccessThreshold: 1,
 	})
 	r := rand.New(rand.NewPCG(9, 0))
-	open := make([]time.Duration, repeats) // how long it was open between two closed periods
+	open := make([]time.Duration, repeats) // the time between two closed periods
 	for i := range open {
 		for m.State().Phase == closed {
 			call(m, r.Float64() < 0.3)
@@ -172,7 +175,8 @@ func TestStory_TheLongerAnswerStays(t *testing.T) {
 	}
 }
 
-// Each of 64 calls in flight is answered 429 with the same 60 seconds, each a little later than the one before.
+// Each of 64 calls in flight is answered 429 with the same 60 seconds, each a little later than the
+// one before.
 func TestStory_AnswersInFlightAreOneTransition(t *testing.T) {
 	m := model.New(logs())
 	var permits []uint32
@@ -182,7 +186,7 @@ func TestStory_AnswersInFlightAreOneTransition(t *testing.T) {
 	}
 	for _, p := range permits {
 		m.FailureRetryAfter(p, 60*second)
-		assert.GreaterOrEqual(t, m.RetryAfter(), 60*second, "every answer is honored")
+		assert.GreaterOrEqual(t, m.RetryAfter(), 60*second, "an answer was not honored")
 		m.Advance(15 * time.Millisecond)
 	}
 	assert.Equal(t, one("closed", "open", 1, "tripped", 0, 0), m.Transitions())
@@ -191,7 +195,7 @@ func TestStory_AnswersInFlightAreOneTransition(t *testing.T) {
 	assert.Equal(t, one("open", "open", 2, "tripped", 0, 0), m.Transitions())
 }
 
-// The answer that says how long to wait arrives after another call's failure has opened the breaker.
+// The answer with the time to wait arrives after another call's failure has opened the breaker.
 func TestStory_AnAnswerAfterTheTripExtendsIt(t *testing.T) {
 	m := model.New(logs())
 	permit, _ := m.Admit()
@@ -212,7 +216,7 @@ func TestStory_ALateAnswerCannotOpenARecoveredBreaker(t *testing.T) {
 	probe, _ := m.Admit()
 	m.Transitions()
 	m.FailureRetryAfter(late, time.Hour)
-	assert.Equal(t, state{halfOpen, 2, 0, 0, 1, 0}, m.State(), "nor end its recovery")
+	assert.Equal(t, state{halfOpen, 2, 0, 0, 1, 0}, m.State(), "a late answer ended the recovery")
 	m.Success(probe)
 	m.Transitions()
 	m.FailureRetryAfter(late, time.Hour)
@@ -221,7 +225,7 @@ func TestStory_ALateAnswerCannotOpenARecoveredBreaker(t *testing.T) {
 	assert.Nil(t, m.Transitions())
 }
 
-// A probe whose answer says how long to wait has failed. The back-off continues from there.
+// A probe that is answered with a time to wait has failed. The back-off continues from there.
 func TestStory_AProbesAnswerIsAnAttempt(t *testing.T) {
 	m := model.New(logs())
 	m.Trip()

@@ -4,26 +4,25 @@ package model
 
 import "time"
 
-// timer is a pending one-shot timer. It holds the time left and not a point in
-// time, so that no duration, however long, can overflow the clock.
+// timer is a pending one-shot timer. It holds the time left instead of a deadline, so that no
+// duration, however long, overflows the clock.
 type timer struct {
 	left       time.Duration
-	generation uint32 // what it was armed with, and will post
+	generation uint32 // posted when it fires
 	successes  int
-	stability  bool // starts again by itself
+	stability  bool // restarts when it fires
 }
 
-// arm starts a timer that will post the present generation and successes.
-// Timers are never stopped: one that has outlived its period posts an event
-// that changes nothing.
+// arm starts a timer that will post the current generation and successes. Timers are never stopped:
+// a timer that outlives its period posts an event that changes nothing.
 func (m *Model) arm(d time.Duration) *timer {
 	t := &timer{left: d, generation: m.state.Generation, successes: m.state.Successes}
 	m.timers = append(m.timers, t)
 	return t
 }
 
-// armProbe starts the timer of the probe that has just been admitted. A pending
-// timer that would post the very same event is earlier, and serves both.
+// armProbe starts the timer of the probe that has just been admitted. A pending timer that will
+// post the same event fires earlier and serves both.
 func (m *Model) armProbe() {
 	if m.config.ProbeTimeout == 0 {
 		return
@@ -36,10 +35,10 @@ func (m *Model) armProbe() {
 	m.arm(m.config.ProbeTimeout)
 }
 
-// Advance moves the clock by d and fires the timers that become due, in order
-// of their time, those of one time in the order they were armed. While a timer
-// fires, the clock stands at its time: what it arms counts from there. The clock
-// is monotonic, so a negative d moves nothing.
+// Advance moves the clock by d and fires the timers that become due, in order of their deadlines
+// and, among equals, in the order in which they were armed. While a timer fires, the clock shows
+// its deadline, and timers that it arms count from there. The clock is monotonic: a negative d
+// moves nothing.
 func (m *Model) Advance(d time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -63,8 +62,8 @@ func (m *Model) Advance(d time.Duration) {
 	}
 }
 
-// earliest is the index of the timer that fires next, or -1. The timers stand
-// in arming order, so the first of equals is the one armed first.
+// earliest returns the index of the timer that fires next, or -1. The timers are in arming order,
+// so the first of equals is the one armed first.
 func (m *Model) earliest() int {
 	first := -1
 	for i, t := range m.timers {
@@ -75,15 +74,15 @@ func (m *Model) earliest() int {
 	return first
 }
 
-// pass lets d go by for every pending timer.
+// pass advances every pending timer by d.
 func (m *Model) pass(d time.Duration) {
 	for _, t := range m.timers {
 		t.left -= d
 	}
 }
 
-// RetryAfter is the time left until a probe may be admitted: 0 unless cooling,
-// and 0 for a model that was put into cooling by At, which has no timer.
+// RetryAfter returns the time left until a probe may be admitted. It is 0 unless the breaker is
+// cooling, and 0 for a model that At made cooling, which has no timer.
 func (m *Model) RetryAfter() time.Duration {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -98,9 +97,9 @@ func (m *Model) left() time.Duration {
 	return m.cooling.left
 }
 
-// RecoveryTimeout is how long a breaker cools at the given attempt: the
-// recovery timeout doubled that many times, up to the back-off's cap; without a
-// back-off the recovery timeout alone.
+// RecoveryTimeout returns how long a breaker cools at the given attempt: the recovery timeout
+// doubled that many times, up to the back-off's cap, or the plain recovery timeout without a
+// back-off.
 func (m *Model) RecoveryTimeout(attempt int) time.Duration {
 	d := m.config.RecoveryTimeout
 	limit := m.config.BackoffMax
@@ -108,7 +107,7 @@ func (m *Model) RecoveryTimeout(attempt int) time.Duration {
 		return d
 	}
 	for range attempt {
-		// Compared before doubling: the doubled value might not fit a Duration.
+		// The comparison comes before the doubling, which might overflow.
 		if d > limit/2 {
 			return limit
 		}

@@ -24,8 +24,8 @@ func backsOff() model.Config {
 	return c
 }
 
-// stays asserts that the breaker is in phase until just before d has gone by,
-// and in then at d.
+// stays asserts that the breaker stays in phase until just before d has passed, and is in then at
+// d.
 func stays(t *testing.T, m *model.Model, phase model.Phase, d time.Duration, then model.Phase) {
 	t.Helper()
 	m.Advance(d - tick)
@@ -54,12 +54,12 @@ func TestRecoveryTimer(t *testing.T) {
 			})
 		}
 	})
-	t.Run("a failed probe cools for the attempt it has become", func(t *testing.T) {
+	t.Run("a failed probe cools for the new attempt", func(t *testing.T) {
 		m := model.At(backsOff(), state{halfOpen, 6, 0, 3, 1, 0})
 		m.RecordFailure()
 		stays(t, m, cooling, 20*second, due)
 	})
-	t.Run("Trip cools for the attempt it found", func(t *testing.T) {
+	t.Run("Trip cools for the current attempt", func(t *testing.T) {
 		m := model.At(backsOff(), state{closed, 6, 1, 0, 0, 0})
 		m.Trip()
 		stays(t, m, cooling, 20*second, due)
@@ -97,7 +97,7 @@ func TestRecoveryTimer(t *testing.T) {
 		m.Advance(0)
 		assert.Equal(t, due, m.State().Phase)
 	})
-	t.Run("only a cooling breaker has time left, and no less than none", func(t *testing.T) {
+	t.Run("only a cooling breaker has time left, and never a negative one", func(t *testing.T) {
 		assert.Panics(t, func() { model.AtCooling(usual(), state{due, 6, 0, 3, 0, 0}, second) })
 		assert.Panics(t, func() { model.AtCooling(usual(), state{cooling, 6, 0, 3, 0, 0}, -1) })
 	})
@@ -141,7 +141,7 @@ func TestRecoveryTimeout(t *testing.T) {
 	longest := usual()
 	longest.BackoffMax = math.MaxInt64
 	capped := usual()
-	capped.BackoffMax = 5 * second // the library refuses it; the formula still holds
+	capped.BackoffMax = 5 * second // New rejects it; the formula still holds
 	flat := usual()
 	flat.BackoffMax = flat.RecoveryTimeout
 	for _, r := range []struct {
@@ -219,7 +219,7 @@ func TestProbeTimer(t *testing.T) {
 		}
 		assert.Equal(t, closed, m.State().Phase)
 	})
-	t.Run("a probe timeout of 0 is none", func(t *testing.T) {
+	t.Run("a probe timeout of 0 never fires", func(t *testing.T) {
 		c := usual()
 		c.ProbeTimeout = 0
 		m := model.At(c, state{due, 6, 0, 3, 0, 0})
@@ -236,8 +236,8 @@ func TestProbeTimer(t *testing.T) {
 }
 
 func TestAdvance(t *testing.T) {
-	t.Run("timers fire in the order of their time, the clock standing at it", func(t *testing.T) {
-		// At 7 s the probe times out; the recovery timeout counts from there.
+	t.Run("timers fire in the order of their deadlines, which the clock shows", func(t *testing.T) {
+		// At 7 s the probe times out, and the recovery timeout counts from there.
 		m := model.At(usual(), state{due, 6, 0, 3, 0, 0})
 		m.Admit()
 		m.Advance(10 * second)

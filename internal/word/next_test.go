@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 )
 
-// The events of the table below. Generation 7 is the one all its words start from.
+// These are the events of the table below. All its words start in generation 7.
 var (
 	allow        = Event{Kind: Allow}
 	success      = Event{Kind: Success}
@@ -24,14 +24,14 @@ var (
 	elapsedAfter = Event{Kind: Elapsed, Bound: true, Generation: 7, Successes: 1}
 )
 
-// bound is an event that comes through a permit, or from a timer, of generation g.
+// bound returns an event of a permit, or of a timer, of generation g.
 func bound(e Event, g uint32) Event {
 	e.Bound, e.Generation = true, g
 	return e
 }
 
-// TestNext is the table of transitions, sentence by sentence. Three failures open, two probes may be in flight, two
-// successes close.
+// TestNext is the table of transitions, sentence by sentence. Three failures open, two probes may
+// be in flight, two successes close.
 func TestNext(t *testing.T) {
 	p := Params{FailureLimit: 3, FailureWeight: 1, SuccessWeight: MaxFailures, MaxCalls: 2, SuccessThreshold: 2}
 	dueAtOnce, leaking := p, p
@@ -58,13 +58,13 @@ func TestNext(t *testing.T) {
 		{"closed: admits, no write", p, dirty, allow, dirty},
 		{"closed: a success clears the failures", p, dirty, success, Pack(Fields{Closed, 7, 2, 0, 0, 0})},
 		{"closed: a success of a healthy breaker writes nothing", p, closed, success, closed},
-		{"closed: a success takes its weight away", leaking, Pack(Fields{Closed, 7, 0, 5, 0, 0}), success, Pack(Fields{Closed, 7, 0, 4, 0, 0})},
-		{"closed: a success takes away no more than there is", leaking, closed, success, closed},
+		{"closed: a success subtracts its weight", leaking, Pack(Fields{Closed, 7, 0, 5, 0, 0}), success, Pack(Fields{Closed, 7, 0, 4, 0, 0})},
+		{"closed: a success subtracts nothing below 0", leaking, closed, success, closed},
 		{"closed: a failure is counted", p, closed, failure, Pack(Fields{Closed, 7, 0, 1, 0, 0})},
 		{"closed: a failure adds its weight", leaking, Pack(Fields{Closed, 7, 0, 4, 0, 0}), failure, Pack(Fields{Closed, 7, 0, 7, 0, 0})},
 		{"closed: one failure below the threshold stays closed", p, Pack(Fields{Closed, 7, 0, 1, 0, 0}), failure, Pack(Fields{Closed, 7, 0, 2, 0, 0})},
 		{"closed: the failure at the threshold opens and is kept", p, dirty, failure, Pack(Fields{Cooling, 8, 2, 3, 0, 0})},
-		{"closed: what tripped it is kept under weights", leaking, Pack(Fields{Closed, 7, 0, 7, 0, 0}), failure, Pack(Fields{Cooling, 8, 0, 10, 0, 0})},
+		{"closed: the weighted count that tripped it is kept", leaking, Pack(Fields{Closed, 7, 0, 7, 0, 0}), failure, Pack(Fields{Cooling, 8, 0, 10, 0, 0})},
 		{"closed: it is due at once without a recovery timeout", dueAtOnce, dirty, failure, Pack(Fields{Due, 8, 2, 3, 0, 0})},
 		{"closed: a cancel changes nothing", p, dirty, giveBack, dirty},
 		{"closed: stable, half of the attempts are forgiven", p, Pack(Fields{Closed, 7, 24, 0, 0, 0}), elapsed, Pack(Fields{Closed, 7, 12, 0, 0, 0})},

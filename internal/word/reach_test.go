@@ -15,7 +15,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/word"
 )
 
-// step is an event in both languages. Generations are relative to the word it meets.
+// step is an event for Next and for the model. Generations are relative to the word that it meets.
 type step struct {
 	name  string
 	kind  word.Kind
@@ -25,8 +25,9 @@ type step struct {
 	model func(m *model.Model, generation uint32)
 }
 
-// alphabet has every event: outcomes from nobody and through permits of three generations, timers of three generations
-// and every count of successes up to the threshold, and the operators'.
+// alphabet returns every event: anonymous outcomes, outcomes through permits of three generations,
+// timers of three generations with every count of successes up to the threshold, and the operators'
+// calls.
 func alphabet(successThreshold int) []step {
 	steps := []step{
 		{name: "allow", kind: word.Allow, model: func(m *model.Model, _ uint32) { m.Admit() }},
@@ -53,14 +54,14 @@ func alphabet(successThreshold int) []step {
 	return steps
 }
 
-// retryAfter is the event alone. A report that meets an open breaker goes on with a TripFor.
+// retryAfter is the event alone. A report that meets an open breaker also calls TripFor.
 func retryAfter(m *model.Model, generation uint32) {
 	if p := m.State().Phase; p != model.Cooling && p != model.Due {
 		m.FailureRetryAfter(generation, time.Second)
 	}
 }
 
-// state reads a word in the model's terms.
+// state converts a word to the model's state.
 func state(w word.Word) model.State {
 	return model.State{
 		Phase: model.Phase(w.Phase()), Generation: w.Generation(), Attempt: int(w.Attempt()),
@@ -68,9 +69,9 @@ func state(w word.Word) model.State {
 	}
 }
 
-// reach walks every word that can be reached from start and compares each step from each word with the model. To keep
-// the walk finite it stops where the generation is four ahead of start's; attempt it may not follow above 2, unless it
-// starts there.
+// reach visits every word that can be reached from start and compares each step from each word with
+// the model. To keep the walk finite, it stops where the generation is four ahead of that of start,
+// and does not follow attempt above 2 unless it starts there.
 func reach(t *testing.T, p *word.Params, c model.Config, start word.Word, edges *int) (words int) {
 	t.Helper()
 	steps := alphabet(c.SuccessThreshold)
@@ -112,8 +113,9 @@ func reach(t *testing.T, p *word.Params, c model.Config, start word.Word, edges 
 	return len(seen)
 }
 
-// TestReach_SameAsModel compares Next with the model in every word that thresholds 1..5 can reach, by every event, from
-// the first generation, an ordinary one and the last ones before the wrap.
+// TestReach_SameAsModel compares Next with the model in every word that thresholds 1..5 can reach,
+// for every event, from the first generation, an ordinary one and the last ones before the wrap. It
+// checks I2, I3 and I5.
 func TestReach_SameAsModel(t *testing.T) {
 	words, edges, configs := 0, 0, 0
 	walk := func(c model.Config, p *word.Params) {
@@ -158,7 +160,8 @@ func TestReach_SameAsModel(t *testing.T) {
 	assert.GreaterOrEqual(t, edges, 5_000_000, "edges compared")
 }
 
-// TestWidest_SameAsModel walks at random where the fields are full: the largest limits, from words near their ends.
+// TestWidest_SameAsModel walks at random where the fields are full: with the largest limits, from
+// words near them. It checks I4.
 func TestWidest_SameAsModel(t *testing.T) {
 	c := model.Config{
 		FailureThreshold: word.MaxFailures, HalfOpenMaxCalls: word.MaxCalls, SuccessThreshold: word.MaxSuccesses,
@@ -192,8 +195,9 @@ func TestWidest_SameAsModel(t *testing.T) {
 	assert.Len(t, phases, 6)
 }
 
-// TestTotal asks Next about words and parameters that no breaker has: no panic, no field that another's carry reached,
-// no generation but the same or the next, and Reset leads out of every one.
+// TestTotal calls Next with words and parameters that no breaker has. It checks that Next does not
+// panic, that no field carries into another (I4), that the generation stays or moves to the next
+// one, and that Reset leaves every state.
 func TestTotal(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	for range 500_000 {

@@ -13,7 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestLayout pins where each field lies. The widths are repeated by hand: a test that derived them would agree with any.
+// TestLayout pins the position of each field. It repeats the widths, because a test that derived
+// them would agree with any layout.
 func TestLayout(t *testing.T) {
 	var together Word
 	for _, field := range []struct {
@@ -36,7 +37,8 @@ func TestLayout(t *testing.T) {
 	assert.Equal(t, ^Word(0), together, "the fields cover the word")
 }
 
-// TestFields sets each field to each end in a word of zeros and in one of ones, and looks at all of them.
+// TestFields sets each field to both extremes in a word of zeros and in one of ones, and checks all
+// fields (I4).
 func TestFields(t *testing.T) {
 	type fields [6]uint32
 	read := func(w Word) fields {
@@ -69,7 +71,8 @@ func TestFields(t *testing.T) {
 	assert.Zero(t, Word(0).withGeneration(MaxGeneration+1), "the generation wraps")
 }
 
-// TestQuestions asks the words of every phase, clean and with every other bit set, what the hot path asks.
+// TestQuestions checks the predicates of the hot path on words of every phase, clean and with every
+// other bit set.
 func TestQuestions(t *testing.T) {
 	for p := range Phase(8) {
 		for _, w := range []Word{Word(0).withPhase(p), (^Word(0)).withPhase(p)} {
@@ -81,7 +84,7 @@ func TestQuestions(t *testing.T) {
 	}
 }
 
-// TestGoldenWords reads words that were written down once: the layout cannot drift without the file saying so.
+// TestGoldenWords reads words that were recorded once, so that the layout cannot change unnoticed.
 func TestGoldenWords(t *testing.T) {
 	file, err := os.ReadFile("../../testdata/words.golden")
 	require.NoError(t, err)
