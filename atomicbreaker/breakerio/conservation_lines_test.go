@@ -14,19 +14,19 @@ import (
 )
 
 // guardedLines is a Writer of lines.
-func guardedLines(parts conservation.LineParts, primary io.Writer, opts ...breakerio.Option) conservation.LineRig {
+func guardedLines(parts conservation.LineParts, primary io.Writer, opts ...breakerio.Option) conservation.LineFixture {
 	w := breakerio.NewWriter(parts.Breaker, primary, parts.Fallback, append(parts.Options(), opts...)...)
-	return conservation.LineRig{
+	return conservation.LineFixture{
 		Offer: func(text string) { _, _ = parts.Witness(w).Write([]byte(text)) },
 		Stats: w.Stats, Sync: w.Sync, Shutdown: w.Shutdown,
 	}
 }
 
 // batched is a Writer of lines under a Batcher that is small enough to overflow.
-func batched(parts conservation.LineParts, primary io.Writer, opts ...breakerio.Option) conservation.LineRig {
+func batched(parts conservation.LineParts, primary io.Writer, opts ...breakerio.Option) conservation.LineFixture {
 	w := breakerio.NewWriter(parts.Breaker, primary, parts.Fallback, append(parts.Options(), opts...)...)
 	b := breakerio.NewBatcher(w, breakerio.WithBatchBytes(120), breakerio.WithMaxBytes(500))
-	return conservation.LineRig{
+	return conservation.LineFixture{
 		Offer: func(text string) { _, _ = parts.Witness(b).Write([]byte(text)) },
 		Stats: w.Stats, Sync: b.Sync, Shutdown: b.Shutdown, Batcher: true,
 	}
@@ -54,7 +54,7 @@ func TestWriter_ConservationOfLines(t *testing.T) {
 	dialed := func(p parts) *breakerio.Lane {
 		return breakerio.NewLane(reopener(p), conservation.LaneTimeout, breakerio.WithCloseOnHang())
 	}
-	type rig = conservation.LineRig
+	type rig = conservation.LineFixture
 	laned := func(r rig) rig { r.Lane = true; return r }
 	probed := func(r rig) rig { r.Lane, r.Async = true, true; return r }
 	reopened := func(r rig) rig { r.Reopener = true; return r }

@@ -10,9 +10,9 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/conservation"
 )
 
-func guarded(parts conservation.Parts, primary io.Writer) conservation.Rig {
+func guarded(parts conservation.Parts, primary io.Writer) conservation.Fixture {
 	w := breakerio.NewWriter(parts.Breaker, primary, parts.Fallback, parts.Options()...)
-	return conservation.Rig{
+	return conservation.Fixture{
 		Offer: func(record string) error {
 			_, err := parts.Witness(w).Write([]byte(record))
 			return err
@@ -22,13 +22,13 @@ func guarded(parts conservation.Parts, primary io.Writer) conservation.Rig {
 }
 
 func TestWriter_Conservation(t *testing.T) {
-	conservation.Check(t, func(parts conservation.Parts) conservation.Rig {
+	conservation.Check(t, func(parts conservation.Parts) conservation.Fixture {
 		return guarded(parts, parts.Primary)
 	})
 }
 
 func TestLane_Conservation(t *testing.T) {
-	conservation.Check(t, func(parts conservation.Parts) conservation.Rig {
+	conservation.Check(t, func(parts conservation.Parts) conservation.Fixture {
 		lane := breakerio.NewLane(parts.Primary, conservation.LaneTimeout)
 		rig := guarded(parts, lane)
 		rig.Late = lane.Late

@@ -40,7 +40,7 @@ func (f face) Handle(_ context.Context, r slog.Record) error {
 const attributes = 6
 
 func TestHandler_Conservation(t *testing.T) {
-	conservation.Check(t, func(parts conservation.Parts) conservation.Rig {
+	conservation.Check(t, func(parts conservation.Parts) conservation.Fixture {
 		parts.Primary.Honest, parts.Fallback.Honest = true, true
 		opts := []breakerslog.Option{
 			breakerslog.WithRecordErrors(parts.IsRecordError),
@@ -57,7 +57,7 @@ func TestHandler_Conservation(t *testing.T) {
 			h.WithGroup("g").WithAttrs([]slog.Attr{slog.Int("k", 1)}),
 		}
 		var turn atomic.Uint64
-		return conservation.Rig{
+		return conservation.Fixture{
 			Offer: func(record string) error {
 				r := slog.NewRecord(time.Time{}, slog.LevelInfo, record, 0)
 				for i := range attributes {
@@ -72,9 +72,9 @@ func TestHandler_Conservation(t *testing.T) {
 
 // A breakerio.Writer below slog's JSON handler, which makes one line of each record.
 func TestWriterBelowAHandler_ConservationOfLines(t *testing.T) {
-	conservation.CheckLines(t, func(parts conservation.LineParts) conservation.LineRig {
+	conservation.CheckLines(t, func(parts conservation.LineParts) conservation.LineFixture {
 		w := breakerio.NewWriter(parts.Breaker, parts.Primary, parts.Fallback, parts.Options()...)
-		return conservation.LineRig{
+		return conservation.LineFixture{
 			Offer:  func(record string) { slog.New(slog.NewJSONHandler(parts.Witness(w), nil)).Info(record) },
 			Logger: true, Stats: w.Stats, Sync: w.Sync, Shutdown: w.Shutdown,
 		}

@@ -17,9 +17,9 @@ import (
 var quiet = zap.ErrorOutput(zapcore.AddSync(io.Discard))
 
 func TestWriteSyncer_Conservation(t *testing.T) {
-	conservation.Check(t, func(parts conservation.Parts) conservation.Rig {
+	conservation.Check(t, func(parts conservation.Parts) conservation.Fixture {
 		w := breakerzap.NewWriteSyncer(parts.Breaker, parts.Primary, parts.Fallback, parts.Options()...)
-		return conservation.Rig{
+		return conservation.Fixture{
 			Offer: func(record string) error {
 				seen := parts.Witness(w)
 				zap.New(zapcore.NewCore(encoder(), zapcore.AddSync(seen), zap.InfoLevel), quiet).Info(record)
@@ -31,9 +31,9 @@ func TestWriteSyncer_Conservation(t *testing.T) {
 }
 
 func TestWriteSyncer_ConservationOfLines(t *testing.T) {
-	conservation.CheckLines(t, func(parts conservation.LineParts) conservation.LineRig {
+	conservation.CheckLines(t, func(parts conservation.LineParts) conservation.LineFixture {
 		w := breakerzap.NewWriteSyncer(parts.Breaker, parts.Primary, parts.Fallback, parts.Options()...)
-		return conservation.LineRig{
+		return conservation.LineFixture{
 			Offer: func(record string) {
 				seen := zapcore.AddSync(parts.Witness(w))
 				zap.New(zapcore.NewCore(encoder(), seen, zap.InfoLevel), quiet).Info(record)
@@ -62,7 +62,7 @@ func (s seen) Write(e zapcore.Entry, fields []zapcore.Field) error {
 }
 
 func TestCore_Conservation(t *testing.T) {
-	conservation.Check(t, func(parts conservation.Parts) conservation.Rig {
+	conservation.Check(t, func(parts conservation.Parts) conservation.Fixture {
 		parts.Primary.Honest, parts.Fallback.Honest = true, true // zap's own core does not look at what was written
 		opts := []breakerzap.CoreOption{
 			breakerzap.WithRecordErrors(parts.IsRecordError),
@@ -76,7 +76,7 @@ func TestCore_Conservation(t *testing.T) {
 		core := breakerzap.NewCore(parts.Breaker, zapcore.NewCore(encoder(), parts.Primary, zap.InfoLevel),
 			zapcore.NewCore(encoder(), parts.Fallback, zap.InfoLevel), opts...)
 		derived := core.With([]zapcore.Field{zap.Int("k", 1)})
-		return conservation.Rig{
+		return conservation.Fixture{
 			Offer: func(record string) error {
 				var err error
 				for _, c := range map[bool]zapcore.Core{true: core, false: derived} { // one of the two

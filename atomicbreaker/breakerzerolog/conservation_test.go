@@ -34,10 +34,10 @@ func TestLevelWriter_Conservation(t *testing.T) {
 		"leveled": func(s *conservation.Sink) io.Writer { return withLevel{s} },
 	} {
 		t.Run(name, func(t *testing.T) {
-			conservation.Check(t, func(parts conservation.Parts) conservation.Rig {
+			conservation.Check(t, func(parts conservation.Parts) conservation.Fixture {
 				w := breakerzerolog.NewLevelWriter(parts.Breaker, wrap(parts.Primary), parts.Fallback, parts.Options()...)
 				var turn atomic.Int64
-				return conservation.Rig{
+				return conservation.Fixture{
 					Offer: func(record string) error {
 						s := seen{parts.Witness(w), w}
 						level := zerolog.Level(turn.Add(1)%9) + zerolog.TraceLevel
@@ -57,9 +57,9 @@ func TestLevelWriter_Conservation(t *testing.T) {
 }
 
 func TestLevelWriter_ConservationOfLines(t *testing.T) {
-	conservation.CheckLines(t, func(parts conservation.LineParts) conservation.LineRig {
+	conservation.CheckLines(t, func(parts conservation.LineParts) conservation.LineFixture {
 		w := breakerzerolog.NewLevelWriter(parts.Breaker, parts.Primary, parts.Fallback, parts.Options()...)
-		return conservation.LineRig{
+		return conservation.LineFixture{
 			Offer: func(record string) {
 				logger := zerolog.New(seen{parts.Witness(w), w})
 				logger.Info().Msg(record)

@@ -13,10 +13,10 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 )
 
-// good is an adapter that is right, to be made wrong.
-func good(parts Parts) (Rig, *breakerio.Writer) {
+// good is a correct adapter, for the tests to break.
+func good(parts Parts) (Fixture, *breakerio.Writer) {
 	w := breakerio.NewWriter(parts.Breaker, parts.Primary, parts.Fallback, parts.Options()...)
-	return Rig{
+	return Fixture{
 		Offer: func(record string) error {
 			_, err := parts.Witness(w).Write([]byte(record))
 			return err
@@ -25,7 +25,7 @@ func good(parts Parts) (Rig, *breakerio.Writer) {
 	}, w
 }
 
-// outage is a plan in which everything happens once, on one goroutine.
+// outage is a plan with one of everything, on one goroutine.
 func outage() plan {
 	return plan{
 		primary: []step{
@@ -34,7 +34,7 @@ func outage() plan {
 			{act: short},
 			{act: tears},
 			{act: tooLarge},
-			{act: cancelled},
+			{act: canceled},
 			{act: panics},
 			{act: exits},
 			{act: fails, hangs: true},
@@ -44,132 +44,132 @@ func outage() plan {
 	}
 }
 
-// Each of these adapters does one thing wrong, and the property says which.
-func TestCheck_RefusesWhatIsWrong(t *testing.T) {
+// Each of these adapters has one bug, and the property must name it.
+func TestCheck_RejectsBrokenAdapters(t *testing.T) {
 	for name, c := range map[string]struct {
 		adapter Adapter
 		plan    func(*plan)
 		says    string
 	}{
-		"loses the record that fails": {func(parts Parts) Rig {
-			rig, _ := good(parts)
-			offer := rig.Offer
-			rig.Offer = func(record string) error {
+		"loses the record that fails": {func(parts Parts) Fixture {
+			fixture, _ := good(parts)
+			offer := fixture.Offer
+			fixture.Offer = func(record string) error {
 				if record == "@0.4@" {
 					return nil
 				}
 				return offer(record)
 			}
-			return rig
+			return fixture
 		}, nil, "@0.4@: 0 times in the primary, 0 in the fallback, 0 lost"},
-		"writes to both": {func(parts Parts) Rig {
-			rig, w := good(parts)
-			rig.Offer = func(record string) error {
+		"writes to both": {func(parts Parts) Fixture {
+			fixture, w := good(parts)
+			fixture.Offer = func(record string) error {
 				_, _ = parts.Fallback.Write([]byte(record))
 				_, err := w.Write([]byte(record))
 				return err
 			}
-			return rig
+			return fixture
 		}, nil, "1 times in the primary, 1 in the fallback"},
-		"reports what is not lost": {func(parts Parts) Rig {
-			rig, _ := good(parts)
-			offer := rig.Offer
-			rig.Offer = func(record string) error {
+		"reports a record lost that is not": {func(parts Parts) Fixture {
+			fixture, _ := good(parts)
+			offer := fixture.Offer
+			fixture.Offer = func(record string) error {
 				parts.OnLost(record, nil)
 				return offer(record)
 			}
-			return rig
+			return fixture
 		}, nil, "lost without an error"},
-		"says nothing of what is lost": {func(parts Parts) Rig {
-			rig, _ := good(parts)
-			offer := rig.Offer
-			rig.Offer = func(record string) error { _ = offer(record); return nil }
-			return rig
-		}, nil, "its caller was told that it is not"},
-		"refuses what is not lost": {func(parts Parts) Rig {
-			rig, _ := good(parts)
-			offer := rig.Offer
-			rig.Offer = func(record string) error { _ = offer(record); return errDown }
-			return rig
-		}, nil, "its caller was told that it is"},
-		"counts no torn records": {func(parts Parts) Rig {
-			rig, w := good(parts)
-			rig.Stats = func() breakerio.Stats { s := w.Stats(); s.Torn = 0; return s }
-			return rig
-		}, nil, "the primary has parts of 2 records, counted are 0"},
-		"counts no diverted records": {func(parts Parts) Rig {
-			rig, w := good(parts)
-			rig.Stats = func() breakerio.Stats { s := w.Stats(); s.Fallback, s.Lost, s.Outages = 0, 0, 0; return s }
-			return rig
-		}, nil, "counted are 0"},
-		"reports no outage": {func(parts Parts) Rig {
+		"returns no error for a lost record": {func(parts Parts) Fixture {
+			fixture, _ := good(parts)
+			offer := fixture.Offer
+			fixture.Offer = func(record string) error { _ = offer(record); return nil }
+			return fixture
+		}, nil, "is lost, but its caller got no error"},
+		"returns an error for a record that is not lost": {func(parts Parts) Fixture {
+			fixture, _ := good(parts)
+			offer := fixture.Offer
+			fixture.Offer = func(record string) error { _ = offer(record); return errDown }
+			return fixture
+		}, nil, "is not lost, but its caller got an error"},
+		"counts no torn records": {func(parts Parts) Fixture {
+			fixture, w := good(parts)
+			fixture.Stats = func() breakerio.Stats { s := w.Stats(); s.Torn = 0; return s }
+			return fixture
+		}, nil, "the primary has parts of 2 records, Stats counts 0"},
+		"counts no diverted records": {func(parts Parts) Fixture {
+			fixture, w := good(parts)
+			fixture.Stats = func() breakerio.Stats { s := w.Stats(); s.Fallback, s.Lost, s.Outages = 0, 0, 0; return s }
+			return fixture
+		}, nil, "Stats counts 0"},
+		"reports no outage": {func(parts Parts) Fixture {
 			w := breakerio.NewWriter(parts.Breaker, parts.Primary, parts.Fallback, parts.Options()[:2]...)
-			rig, _ := good(parts)
-			rig.Offer = func(record string) error { _, err := w.Write([]byte(record)); return err }
-			rig.Stats = w.Stats
-			return rig
-		}, nil, "0 outages were told"},
-		"reports a record too few": {func(parts Parts) Rig {
+			fixture, _ := good(parts)
+			fixture.Offer = func(record string) error { _, err := w.Write([]byte(record)); return err }
+			fixture.Stats = w.Stats
+			return fixture
+		}, nil, "0 outages were reported"},
+		"reports an outage with one record missing": {func(parts Parts) Fixture {
 			w := breakerio.NewWriter(parts.Breaker, parts.Primary, parts.Fallback, append(parts.Options(),
 				breakerio.WithOnOutage(func(o breakerio.Outage) { o.Fallback--; parts.OnOutage(o) }))...)
-			rig, _ := good(parts)
-			rig.Offer = func(record string) error { _, err := w.Write([]byte(record)); return err }
-			rig.Stats = w.Stats
-			return rig
+			fixture, _ := good(parts)
+			fixture.Offer = func(record string) error { _, err := w.Write([]byte(record)); return err }
+			fixture.Stats = w.Stats
+			return fixture
 		}, nil, "the outages were"},
-		"reports a record of the storm too few": {func(parts Parts) Rig {
+		"reports a storm with one record missing": {func(parts Parts) Fixture {
 			w := breakerio.NewWriter(parts.Breaker, parts.Primary, parts.Fallback, append(parts.Options(),
 				breakerio.WithOnOutage(func(o breakerio.Outage) { o.Fallback--; parts.OnOutage(o) }))...)
-			rig, _ := good(parts)
-			rig.Offer = func(record string) error { _, err := w.Write([]byte(record)); return err }
-			rig.Stats = w.Stats
-			return rig
+			fixture, _ := good(parts)
+			fixture.Offer = func(record string) error { _, err := w.Write([]byte(record)); return err }
+			fixture.Stats = w.Stats
+			return fixture
 		}, func(p *plan) {
 			*p = plan{
 				primary: []step{{}, {act: fails}}, goroutines: 4, records: 4, threshold: 1, recovery: time.Second, storm: true,
 			}
 		}, "the storm was [{15 0}]"},
-		"lets a panic through": {func(parts Parts) Rig {
-			rig, _ := good(parts)
-			rig.Offer = func(record string) error { return parts.Primary.Take(record) }
-			return rig
-		}, nil, "the panic the sink broke came through"},
-		"takes permits and keeps them": {func(parts Parts) Rig {
-			rig, _ := good(parts)
-			offer := rig.Offer
-			rig.Offer = func(record string) error {
+		"lets a panic through": {func(parts Parts) Fixture {
+			fixture, _ := good(parts)
+			fixture.Offer = func(record string) error { return parts.Primary.Take(record) }
+			return fixture
+		}, nil, "the panic the sink broke reached the caller"},
+		"does not settle permits": {func(parts Parts) Fixture {
+			fixture, _ := good(parts)
+			offer := fixture.Offer
+			fixture.Offer = func(record string) error {
 				parts.Breaker.Trip()
 				parts.Breaker.TryAcquire()
 				return offer(record)
 			}
-			return rig
+			return fixture
 		}, func(p *plan) { p.recovery = 0 }, "a permit was not settled"},
-		"changes the record": {func(parts Parts) Rig {
-			rig, w := good(parts)
-			rig.Offer = func(record string) error {
+		"changes the record": {func(parts Parts) Fixture {
+			fixture, w := good(parts)
+			fixture.Offer = func(record string) error {
 				_, err := parts.Witness(writerFunc(func(p []byte) (int, error) {
 					defer func() { p[0] = 'x' }()
 					return w.Write(p)
 				})).Write([]byte(record))
 				return err
 			}
-			return rig
+			return fixture
 		}, nil, `"@0.0@" became "x0.0@"`},
-		"returns a wrong number": {func(parts Parts) Rig {
-			rig, w := good(parts)
-			rig.Offer = func(record string) error {
+		"returns a wrong number": {func(parts Parts) Fixture {
+			fixture, w := good(parts)
+			fixture.Offer = func(record string) error {
 				_, err := parts.Witness(writerFunc(func(p []byte) (int, error) {
 					n, err := w.Write(p)
 					return n - 1, err
 				})).Write([]byte(record))
 				return err
 			}
-			return rig
+			return fixture
 		}, nil, "a write of 5 bytes returned 4"},
-		"keeps the record": {func(parts Parts) Rig {
-			rig, w := good(parts)
+		"keeps the record": {func(parts Parts) Fixture {
+			fixture, w := good(parts)
 			var kept []byte
-			rig.Offer = func(record string) error {
+			fixture.Offer = func(record string) error {
 				_, err := parts.Witness(writerFunc(func(p []byte) (int, error) {
 					if kept != nil {
 						_, _ = parts.Fallback.Write(kept)
@@ -179,17 +179,17 @@ func TestCheck_RefusesWhatIsWrong(t *testing.T) {
 				})).Write([]byte(record))
 				return err
 			}
-			return rig
-		}, nil, "nobody offered xxxxx"},
-		"counts nothing late": {func(parts Parts) Rig {
+			return fixture
+		}, nil, "xxxxx was never offered"},
+		"counts nothing late": {func(parts Parts) Fixture {
 			lane := breakerio.NewLane(parts.Primary, LaneTimeout)
 			w := breakerio.NewWriter(parts.Breaker, lane, parts.Fallback, parts.Options()...)
-			rig, _ := good(parts)
-			rig.Offer = func(record string) error { _, err := w.Write([]byte(record)); return err }
-			rig.Stats, rig.Close = w.Stats, w.Close
-			rig.Late = func() uint64 { return 0 }
-			return rig
-		}, func(p *plan) { p.primary = []step{{hangs: true}} }, "1 writes hung, counted as late are 0"},
+			fixture, _ := good(parts)
+			fixture.Offer = func(record string) error { _, err := w.Write([]byte(record)); return err }
+			fixture.Stats, fixture.Close = w.Stats, w.Close
+			fixture.Late = func() uint64 { return 0 }
+			return fixture
+		}, func(p *plan) { p.primary = []step{{hangs: true}} }, "1 writes hung, Stats.Late is 0"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := outage()
@@ -197,7 +197,7 @@ func TestCheck_RefusesWhatIsWrong(t *testing.T) {
 				c.plan(&p)
 			}
 			synctest.Test(t, func(t *testing.T) {
-				require.NoError(t, p.check(func(parts Parts) Rig { rig, _ := good(parts); return rig }))
+				require.NoError(t, p.check(func(parts Parts) Fixture { fixture, _ := good(parts); return fixture }))
 			})
 			synctest.Test(t, func(t *testing.T) { require.ErrorContains(t, p.check(c.adapter), c.says) })
 		})

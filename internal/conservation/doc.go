@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package conservation is the property that every adapter must have: a record that is offered ends in exactly one of
-// primary, fallback, lost.
+// Package conservation checks the property that every adapter must have: each offered record ends
+// in exactly one of primary, fallback, lost.
 //
-// [Check] draws two sinks that do everything sinks do (fail, take a part, panic, end the goroutine, hang and come back), and
-// up to 16 goroutines that offer numbered records, puts an adapter between them and looks afterwards into the sinks, record
-// by record. What the adapter counts and reports must be what is found there. All of it runs on virtual time.
+// [Check] draws two sinks that do everything sinks do (fail, take part of a record, panic, end the
+// goroutine, hang and come back), and up to 16 goroutines that offer numbered records. It puts an
+// adapter between them and afterward inspects the sinks, record by record. What the adapter counts
+// and reports must match what the sinks hold. All of it runs on virtual time.
 //
-// [CheckLines] does that for adapters of lines. Its sinks are files that cut writes anywhere, and it reads them line by line.
+// [CheckLines] does the same for adapters of lines. Its sinks are files that cut writes anywhere,
+// and it reads them line by line.
 //
-// It is for tests only. Adapters are tested by what they do, so it knows nothing of how they are made.
+// The package is for tests only. It checks an adapter's behavior and knows nothing of its
+// implementation.
 package conservation
 
 import (
@@ -22,10 +25,10 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 )
 
-// Adapter puts what is to be checked between the parts.
-type Adapter func(Parts) Rig
+// Adapter connects the adapter under test to the parts.
+type Adapter func(Parts) Fixture
 
-// Parts are what an adapter is made of. It must use them all, as far as it has the options.
+// Parts are the components of an adapter. It must use all those for which it has an option.
 type Parts struct {
 	Breaker           *atomicbreaker.Breaker
 	Primary, Fallback *Sink
@@ -34,20 +37,20 @@ type Parts struct {
 	run *run
 }
 
-// Rig is an adapter that is ready to be offered records.
-type Rig struct {
-	// Offer offers one record and returns the adapter's error, if the caller gets to see it.
+// Fixture is an adapter under test.
+type Fixture struct {
+	// Offer offers one record. It returns the adapter's error if the caller can see it.
 	Offer func(record string) error
 	Stats func() breakerio.Stats
 
-	Sync, Close func() error  // nil where the adapter has none
-	Late        func() uint64 // not nil: there is a lane before the primary
+	Sync, Close func() error  // nil if the adapter has none
+	Late        func() uint64 // not nil if a lane is before the primary
 
-	CountsTorn bool // the adapter sees how much the primary took
-	Silent     bool // has no function for lost records or outages: its error is all that tells
+	CountsTorn bool // the adapter learns how much the primary took
+	Silent     bool // reports losses by its error alone, without functions for lost records and outages
 }
 
-// Options are the parts' as options of package breakerio.
+// Options returns the parts as options of package breakerio.
 func (p Parts) Options() []breakerio.Option {
 	opts := []breakerio.Option{
 		breakerio.WithRecordErrors(p.IsRecordError),
@@ -61,16 +64,16 @@ func (p Parts) Options() []breakerio.Option {
 	return opts
 }
 
-// IsRecordError is for the option of that name.
+// IsRecordError is the function for WithRecordErrors.
 func (p Parts) IsRecordError(err error) bool { return errors.Is(err, errTooLarge) }
 
-// OnLost is for the option of that name.
+// OnLost is the function for WithOnLost.
 func (p Parts) OnLost(record string, err error) { p.run.onLost(record, err) }
 
-// OnOutage is for the option of that name.
+// OnOutage is the function for WithOnOutage.
 func (p Parts) OnOutage(o breakerio.Outage) { p.run.onOutage(o) }
 
-// OnDiverted is for the option of that name.
+// OnDiverted is the function for WithOnDiverted.
 func (p Parts) OnDiverted(d breakerio.Diversion) { p.run.onDiverted(d) }
 
 // Check checks the property.

@@ -17,21 +17,21 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 )
 
-// bad is in each record that makes every file panic.
+// bad marks a record that makes every file panic.
 const bad = "!"
 
-// File is a sink of lines. It does with each write what its script says, takes everything once that
-// is over, and remembers every call. It is one file, or all connections that were opened to one
-// peer.
+// File is a sink of lines. Each write takes the next step of its script, and succeeds once the
+// script is over. The file remembers every call. It stands for one file, or for all connections to
+// one peer.
 type File struct {
 	tick func() int64
 
 	mu          sync.Mutex
 	script      []fileStep
 	dials       []fileStep
-	calls       []*call // in the order in which they ended
-	connections int     // opened so far
-	open        int     // of them
+	calls       []*call // in the order of their ends
+	connections int     // number opened so far
+	open        int     // number of open ones
 	dialsHung   int
 	closed      bool
 	closes      int
@@ -43,18 +43,18 @@ type File struct {
 // call is one call of Write.
 type call struct {
 	connection int
-	text       string // what came, without the newline before it
-	repairs    bool   // there was one
-	kept       int    // bytes that are in the file now, that newline included
+	text       string // without a newline before it
+	repairs    bool   // there was a newline before it
+	kept       int    // bytes that are in the file, that newline included
 	whole      bool   // returned len(p) and no error
-	lied       bool   // returned something that no io.Writer returns
+	lied       bool   // returned a result that violates io.Writer
 	hung       bool
 	began      time.Time
 	until      time.Time
 	ended      int64
 }
 
-// beside says whether two calls were under way at one instant of virtual time.
+// beside reports whether two calls overlapped, at one instant of virtual time included.
 func (c *call) beside(other *call) bool {
 	return !c.began.After(other.until) && !other.began.After(c.until)
 }
@@ -67,10 +67,10 @@ func (c *call) stored() string {
 	return c.text[:c.kept]
 }
 
-// torn says whether the file returned that it took a part of the text.
+// torn reports whether the file returned that it took part of the text.
 func (c *call) torn() bool { return !c.whole && !c.lied && c.stored() != "" }
 
-// raw returns what is in the file.
+// raw returns the bytes that are in the file.
 func (c *call) raw() string {
 	if c.repairs {
 		return ("\n" + c.text)[:c.kept]
@@ -78,10 +78,10 @@ func (c *call) raw() string {
 	return c.text[:c.kept]
 }
 
-// Write makes the file an io.Writer.
+// Write implements [io.Writer].
 func (f *File) Write(p []byte) (int, error) { return f.write(0, nil, p) }
 
-func (f *File) write(connection int, gone <-chan struct{}, p []byte) (n int, err error) {
+func (f *File) write(connection int, closed <-chan struct{}, p []byte) (n int, err error) {
 	before := bytes.Clone(p)
 	defer func() {
 		if !bytes.Equal(before, p) {
@@ -93,13 +93,13 @@ func (f *File) write(connection int, gone <-chan struct{}, p []byte) (n int, err
 	do := f.next(&f.script)
 	if do.hangs {
 		c.hung = true
-		hang(gone)
+		hang(closed)
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	c.ended, c.until = f.tick(), time.Now()
 	f.calls = append(f.calls, c)
-	if f.closed || ended(gone) {
+	if f.closed || ended(closed) {
 		return 0, fs.ErrClosed
 	}
 	n, err = do.perform(c, len(p))
@@ -107,7 +107,7 @@ func (f *File) write(connection int, gone <-chan struct{}, p []byte) (n int, err
 	return n, err
 }
 
-// perform does the step and notes what the file keeps.
+// perform executes the step and records what the file keeps.
 func (do fileStep) perform(c *call, size int) (int, error) {
 	if strings.Contains(c.text, bad) {
 		panic(broken)
@@ -134,7 +134,7 @@ func (do fileStep) perform(c *call, size int) (int, error) {
 		return 0, errTooLarge
 	case busy:
 		return 0, fmt.Errorf("no time: %w", breakerio.ErrBusy)
-	case cancelled:
+	case canceled:
 		return 0, fmt.Errorf("gave up: %w", context.Canceled)
 	case panics:
 		panic(broken)
@@ -145,26 +145,26 @@ func (do fileStep) perform(c *call, size int) (int, error) {
 	return 0, errDown
 }
 
-// hang waits for a long time, or until the connection is gone.
-func hang(gone <-chan struct{}) {
+// hang waits for a long time, or until the connection is closed.
+func hang(closed <-chan struct{}) {
 	late := time.NewTimer(hangTime)
 	defer late.Stop()
 	select {
-	case <-gone:
+	case <-closed:
 	case <-late.C:
 	}
 }
 
-func ended(gone <-chan struct{}) bool {
+func ended(closed <-chan struct{}) bool {
 	select {
-	case <-gone:
+	case <-closed:
 		return true
 	default:
 		return false
 	}
 }
 
-// next reads a script.
+// next returns the next step of a script.
 func (f *File) next(script *[]fileStep) (do fileStep) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -174,10 +174,10 @@ func (f *File) next(script *[]fileStep) (do fileStep) {
 	return do
 }
 
-// Sync fails as a terminal's does.
+// Sync fails, as it does for a terminal.
 func (f *File) Sync() error { return errDown }
 
-// Close closes the file: it takes nothing from now on.
+// Close closes the file, which takes nothing after that.
 func (f *File) Close() error {
 	if f.closeHangs {
 		hang(nil)
@@ -192,13 +192,13 @@ func (f *File) Close() error {
 
 // connection is one connection to a file.
 type connection struct {
-	file *File
-	id   int
-	once sync.Once
-	gone chan struct{}
+	file   *File
+	id     int
+	once   sync.Once
+	closed chan struct{}
 }
 
-// dial opens a connection. A dial that hangs fails in the end, because nobody answers.
+// dial opens a connection. A dial that hangs fails in the end, because the peer does not answer.
 func (f *File) dial(ctx context.Context) (io.WriteCloser, error) {
 	do := f.next(&f.dials)
 	switch {
@@ -217,16 +217,16 @@ func (f *File) dial(ctx context.Context) (io.WriteCloser, error) {
 	defer f.mu.Unlock()
 	f.connections++
 	f.open++
-	return &connection{file: f, id: f.connections, gone: make(chan struct{})}, nil
+	return &connection{file: f, id: f.connections, closed: make(chan struct{})}, nil
 }
 
-func (c *connection) Write(p []byte) (int, error) { return c.file.write(c.id, c.gone, p) }
+func (c *connection) Write(p []byte) (int, error) { return c.file.write(c.id, c.closed, p) }
 
 func (c *connection) Close() error {
 	err := fs.ErrClosed
 	c.once.Do(func() {
 		err = nil
-		close(c.gone)
+		close(c.closed)
 		c.file.mu.Lock()
 		defer c.file.mu.Unlock()
 		c.file.open--
@@ -234,14 +234,14 @@ func (c *connection) Close() error {
 	return err
 }
 
-// mend lets the file take everything.
+// mend makes all further writes succeed.
 func (f *File) mend() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.script, f.dials = nil, nil
 }
 
-// hung returns how many writes hung, those of a connection that was being opened included.
+// hung returns the number of writes that hung, including those whose connection was being opened.
 func (f *File) hung() (n uint64) {
 	for _, c := range f.calls {
 		if c.hung {
@@ -251,7 +251,7 @@ func (f *File) hung() (n uint64) {
 	return n + uint64(f.dialsHung)
 }
 
-// count returns how many calls are as which says.
+// count returns the number of calls for which which returns true.
 func (f *File) count(which func(*call) bool) (n uint64) {
 	for _, c := range f.calls {
 		if which(c) {
@@ -261,9 +261,9 @@ func (f *File) count(which func(*call) bool) (n uint64) {
 	return n
 }
 
-// read returns what is in the file, connection by connection. glued says whether the second of two
-// writes may begin on the line that the first has cut: then the text has a newline there that is
-// not in the file.
+// read returns the contents of the file, connection by connection. glued reports whether the second
+// of two writes may begin on the line that the first has cut; read then adds a newline there that
+// is not in the file.
 func (f *File) read(glued func(cut, next *call) bool) (texts []string) {
 	var text strings.Builder
 	ordered := slices.Clone(f.calls)

@@ -16,9 +16,9 @@ import (
 )
 
 // LineAdapter puts the adapter under test between two files.
-type LineAdapter func(LineParts) LineRig
+type LineAdapter func(LineParts) LineFixture
 
-// LineParts are what an adapter of lines is made of.
+// LineParts are the components of an adapter of lines.
 type LineParts struct {
 	Breaker           *atomicbreaker.Breaker
 	Primary, Fallback *File
@@ -26,8 +26,8 @@ type LineParts struct {
 	run *lineRun
 }
 
-// LineRig is an adapter that is ready to be offered lines.
-type LineRig struct {
+// LineFixture is an adapter of lines under test.
+type LineFixture struct {
 	// Offer offers lines, each with its newline, in one write through a [Witness]. With Logger it
 	// offers one record that has no newline yet.
 	Offer  func(text string)
@@ -44,8 +44,8 @@ type LineRig struct {
 	Reopener bool // the primary is written through Dial
 }
 
-// Options returns the options of package breakerio that the plan asks for. All of the user's
-// functions among them panic now and then.
+// Options returns the options of package breakerio that the plan selects. All user functions among
+// them panic now and then.
 func (p LineParts) Options() []breakerio.Option {
 	r := p.run
 	opts := []breakerio.Option{
@@ -81,18 +81,18 @@ func (p LineParts) Options() []breakerio.Option {
 // Witness returns a witness of w. It is for one write.
 func (p LineParts) Witness(w io.Writer) *Witness { return &Witness{w: w, watcher: p.run} }
 
-// Dial opens a connection to the primary. It fails or hangs where the plan says so.
+// Dial opens a connection to the primary. It fails or hangs if the plan says so.
 func (p LineParts) Dial(ctx context.Context) (io.WriteCloser, error) { return p.Primary.dial(ctx) }
 
-// CheckLines checks the property for records that are lines, alone and in batches, where both sides
+// CheckLines checks the property for records that are lines, alone and in batches, where both sinks
 // cut writes anywhere. It reads the files as a user does, line by line:
 //
 //   - A line is a whole record, or the beginning of one whose write was cut. No record is glued to
-//     another, except where nothing above the adapter keeps writes apart, and one runs beside the
-//     write that is cut.
-//   - Each record that was offered is once in what the primary acknowledged, what the fallback
-//     acknowledged, and what was reported lost.
-//   - What is in a file without having been acknowledged is counted as torn or late.
+//     another, except where nothing above the adapter serializes writes and one overlaps the write
+//     that is cut.
+//   - Each offered record occurs once among the records that the primary acknowledged, those that
+//     the fallback acknowledged, and those reported lost.
+//   - Whatever is in a file without an acknowledgment is counted as torn or late.
 func CheckLines(t *testing.T, adapter LineAdapter) {
 	t.Helper()
 	rapid.Check(t, func(t *rapid.T) {
@@ -111,10 +111,10 @@ type linePlan struct {
 	dials             []fileStep
 
 	goroutines, writes int  // writes of each goroutine
-	locked             bool // one write at a time, as under a logger's lock
+	locked             bool // writes are serialized, as by a logger's lock
 	pause              time.Duration
-	batches            []int // how many lines the writes have, in turn
-	padding            []int // how much longer than its name a line is, in turn
+	batches            []int // the numbers of lines of the writes, in turn
+	padding            []int // the padding of the lines, in turn
 	bad                int   // each bad-th write makes both sides panic; 0: none
 
 	threshold int
@@ -128,18 +128,18 @@ type linePlan struct {
 	closeHangs   bool // the primary's Close hangs
 }
 
-// fileStep is one act of a file.
+// fileStep is one step of a file's script.
 type fileStep struct {
 	act   act
 	at    int // where the write is cut, modulo its length
 	hangs bool
 }
 
-// lineDisturbance is what an operator does in the middle.
+// lineDisturbance is an operator's call during the run.
 type lineDisturbance struct {
 	after    time.Duration
 	does     disturbing
-	patience time.Duration // of Shutdown's context; 0: it has ended, negative: it does not end
+	patience time.Duration // of Shutdown's context; 0: already canceled, negative: unlimited
 }
 
 type disturbing int
@@ -186,7 +186,7 @@ func drawLines(t *rapid.T) linePlan {
 		}), 0, 3).Draw(t, "disturbances"),
 		closeHangs: often("close hangs", 1) > 0,
 	}
-	if often("healthy", 1) == 1 { // what the primary does then does not vote
+	if often("healthy", 1) == 1 { // no failure of the primary votes
 		p.panicky = 0
 		for i, s := range p.primary {
 			p.primary[i] = fileStep{act: [...]act{takes, tooLarge, busy}[s.at%3]}
@@ -200,7 +200,7 @@ func fileSteps(t *rapid.T, label string, most int) []fileStep {
 	return rapid.SliceOfN(rapid.Custom(func(t *rapid.T) fileStep {
 		return fileStep{
 			act: rapid.SampledFrom([]act{
-				takes, takes, fails, tears, tears, short, tooLarge, busy, cancelled, panics, exits, lies,
+				takes, takes, fails, tears, tears, short, tooLarge, busy, canceled, panics, exits, lies,
 			}).Draw(t, "act"),
 			at:    rapid.IntRange(0, 60).Draw(t, "at"),
 			hangs: rapid.IntRange(0, 8).Draw(t, "hangs") == 8,

@@ -13,7 +13,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 )
 
-// judge compares the files with what was offered, and with what the adapter counted.
+// judge compares the files with the offered lines and with the adapter's counts.
 func (r *lineRun) judge(stats breakerio.Stats, idle atomicbreaker.Snapshot) error {
 	j := lineJudge{lineRun: r, stats: stats}
 	for _, breach := range slices.Concat(r.breaches, r.primary.breaches, r.fallback.breaches) {
@@ -26,7 +26,7 @@ func (r *lineRun) judge(stats breakerio.Stats, idle atomicbreaker.Snapshot) erro
 	j.judgeCounts()
 	j.judgeVotes()
 	j.judgeEnd()
-	if !r.rig.Async && !r.rig.Batcher { // of these a probe may be under way
+	if !r.fixture.Async && !r.fixture.Batcher { // with these a probe may still be running
 		j.demand(idle.HalfOpenCalls == 0, "a permit was not settled: %+v", idle)
 	}
 	return errors.Join(j.wrong...)
@@ -36,7 +36,7 @@ type lineJudge struct {
 	*lineRun
 
 	stats breakerio.Stats
-	twice uint64 // writes that the primary acknowledged, to a caller that was gone, or that was not there
+	twice uint64 // writes that the primary acknowledged, to a caller that had given up, or to none
 	wrong []error
 }
 
@@ -46,7 +46,7 @@ func (j *lineJudge) demand(ok bool, format string, args ...any) {
 	}
 }
 
-// acknowledged returns the lines that a file has taken with a call, as its caller knows.
+// acknowledged returns the lines that a file has taken with a call, as far as its caller knows.
 func (j *lineJudge) acknowledged(c *call) []string {
 	switch {
 	case c.lied:
@@ -59,15 +59,15 @@ func (j *lineJudge) acknowledged(c *call) []string {
 	return wholeLines(c.stored())
 }
 
-// late says whether nobody waited for the end of a call of the primary any more.
-func (j *lineJudge) late(c *call) bool { return c.hung && j.rig.Lane }
+// late reports whether the caller of a call of the primary gave up before its end.
+func (j *lineJudge) late(c *call) bool { return c.hung && j.fixture.Lane }
 
 // wholeLines returns the lines of a text that have their newline.
 func wholeLines(text string) []string {
 	return slices.Collect(strings.Lines(text[:strings.LastIndexByte(text, '\n')+1]))
 }
 
-// read reads a file line by line, and demands that each line can be read that the file stored.
+// read reads a file line by line, and requires that each line that the file stored is readable.
 func (j *lineJudge) read(name string, f *File) {
 	records := make([]string, 0, len(j.of)) // sorted, without their newline
 	for line := range j.of {
@@ -87,9 +87,9 @@ func (j *lineJudge) read(name string, f *File) {
 		} else {
 			cuts++
 		}
-		if !j.apart() { // of writes beside each other all repair
+		if !j.apart() { // overlapping writes all repair the line
 			empty += j.plan.goroutines
-		} else if j.rig.Reopener { // the newline begins another connection
+		} else if j.fixture.Reopener { // the newline starts another connection
 			empty++
 		}
 	}
@@ -105,35 +105,35 @@ func (j *lineJudge) read(name string, f *File) {
 			case i < len(records) && strings.HasPrefix(records[i], line):
 				cuts--
 			default:
-				j.demand(false, "%s: %q is no record", name, line)
+				j.demand(false, "%s: %q is not a record", name, line)
 			}
 		}
 	}
-	j.demand(cuts == 0, "%s has %d cut lines too few", name, cuts)
+	j.demand(cuts == 0, "%s: %d cut lines are missing", name, cuts)
 	for line, n := range stored {
-		j.demand(have[line] == n, "%s took %q %d times, and it can be read %d times", name, line, n, have[line])
+		j.demand(have[line] == n, "%s took %q %d times, but has it %d times", name, line, n, have[line])
 	}
-	unsure := f.hung() + f.count(func(c *call) bool { return c.lied }) // after these nobody knows how the file ends
+	unsure := f.hung() + f.count(func(c *call) bool { return c.lied }) // the end of the file is unknown after these
 	first := len(f.read(j.mayGlue))                                    // an empty file reads as one empty line
 	j.demand(-empty <= int(unsure)+first, "%s has %d empty lines: %q", name, -empty, f.read(j.mayGlue))
 }
 
-// apart says whether the writes came one after the other.
-func (j *lineJudge) apart() bool { return j.plan.locked || j.rig.Batcher }
+// apart reports whether writes never overlap.
+func (j *lineJudge) apart() bool { return j.plan.locked || j.fixture.Batcher }
 
-// mayGlue says whether a write may begin on a line that another has cut: they ran beside each
-// other. Writes do so in a file below a wide lane, and elsewhere if nothing above the adapter keeps
-// them apart. A wide lane takes a line for repaired as soon as the repair is under way.
+// mayGlue reports whether a write may begin on a line that another has cut: the two overlap. That
+// can happen in a file below a wide lane, and elsewhere if nothing above the adapter serializes
+// writes. A wide lane considers a line repaired as soon as the repair has started.
 func (j *lineJudge) mayGlue(cut, next *call) bool {
 	repairs := func(c *call) bool { return c.repairs && c.ended > cut.ended && next.beside(c) }
-	if j.rig.Wide && (next.beside(cut) || slices.ContainsFunc(j.primary.calls, repairs)) {
+	if j.fixture.Wide && (next.beside(cut) || slices.ContainsFunc(j.primary.calls, repairs)) {
 		return true
 	}
 	a, b := j.of[firstLine(cut.text)], j.of[firstLine(next.text)]
 	return !j.apart() && a != nil && b != nil && b.began < a.ended
 }
 
-// judgeLines demands that each line was taken once, or lost.
+// judgeLines requires that each line was taken once, or lost.
 func (j *lineJudge) judgeLines() {
 	primary, fallback := map[string][]*call{}, map[string]int{}
 	for _, c := range j.primary.calls {
@@ -158,10 +158,10 @@ func (j *lineJudge) judgeLines() {
 		}
 		if len(taken) == 1 && spare+lost == 1 && want == 1 {
 			c := taken[0]
-			if torn := c.torn() && j.rig.Async; torn { // a probe's
+			if torn := c.torn() && j.fixture.Async; torn { // torn by a probe
 				continue
 			}
-			if j.rig.Async || j.rig.Batcher {
+			if j.fixture.Async || j.fixture.Batcher {
 				twice[c] = true
 				continue
 			}
@@ -170,80 +170,80 @@ func (j *lineJudge) judgeLines() {
 			line, len(taken), spare, lost)
 	}
 	for line := range j.lost {
-		j.demand(j.of[line] != nil, "%q is lost, and nobody offered it", line)
+		j.demand(j.of[line] != nil, "%q is lost, but was never offered", line)
 	}
 	j.twice = uint64(len(twice))
 }
 
-// judgeResults demands that what a write returned is true.
+// judgeResults requires that the results of the writes are true.
 func (j *lineJudge) judgeResults() {
 	want := j.plan.goroutines*j.plan.writes + 3
-	j.demand(len(j.writes) == want, "%d writes were seen, and %d offered", len(j.writes), want)
+	j.demand(len(j.writes) == want, "%d writes were seen, but %d were offered", len(j.writes), want)
 	for _, w := range j.writes {
 		at := 0
 		for line := range strings.Lines(w.text) {
 			lost := j.lost[line] > 0
 			switch {
 			case w.how == accepted && lost:
-				j.demand(j.plan.lossAsSuccess || j.rig.Batcher, "%q is lost, and its caller was told that it is not", line)
+				j.demand(j.plan.lossAsSuccess || j.fixture.Batcher, "%q is lost, but its caller got no error", line)
 			case w.how == refused:
-				j.demand(lost == (at >= w.n), "%q: lost %v, and %d of %q were acknowledged", line, lost, w.n, w.text)
+				j.demand(lost == (at >= w.n), "%q: lost %v, but %d bytes of %q were acknowledged", line, lost, w.n, w.text)
 			}
 			at += len(line)
 		}
 	}
 }
 
-// judgeCounts demands that Stats say what the files say.
+// judgeCounts requires that Stats matches the files.
 func (j *lineJudge) judgeCounts() {
 	s := j.stats
 	torn := j.primary.count(func(c *call) bool { return c.torn() && !j.late(c) })
-	j.demand(s.Torn == torn, "the primary has parts of %d writes, counted are %d", torn, s.Torn)
+	j.demand(s.Torn == torn, "the primary has parts of %d writes, Stats counts %d", torn, s.Torn)
 	spareTorn := j.fallback.count((*call).torn)
-	j.demand(s.FallbackTorn == spareTorn, "the fallback has parts of %d writes, counted are %d", spareTorn, s.FallbackTorn)
+	j.demand(s.FallbackTorn == spareTorn, "the fallback has parts of %d writes, Stats counts %d", spareTorn, s.FallbackTorn)
 
 	taken := j.fallback.count(func(c *call) bool { return c.whole })
 	failed := uint64(len(j.fallback.calls)) - taken
-	j.demand(j.losses == s.Lost, "%d losses were reported, counted are %d", j.losses, s.Lost)
-	j.demand(s.Lost == failed, "the fallback refused %d writes, counted as lost are %d", failed, s.Lost)
-	j.demand(taken == s.Fallback, "the fallback took %d writes, counted are %d", taken, s.Fallback)
-	j.demand(j.diversion == s.Fallback, "%d writes were diverted, reported are %d", s.Fallback, j.diversion)
+	j.demand(j.losses == s.Lost, "%d losses were reported, Stats counts %d", j.losses, s.Lost)
+	j.demand(s.Lost == failed, "the fallback failed %d writes, Stats.Lost is %d", failed, s.Lost)
+	j.demand(taken == s.Fallback, "the fallback took %d writes, Stats counts %d", taken, s.Fallback)
+	j.demand(j.diversion == s.Fallback, "%d writes were diverted, %d were reported", s.Fallback, j.diversion)
 	j.demand(s.Rejected+s.Failed+s.Panicked+s.Busy+s.RecordErrors == s.Fallback+s.Lost,
-		"the counts by reason are not those by place: %+v", s)
+		"the counts by reason do not add up to those by place: %+v", s)
 
 	var hung, atEnd uint64
-	if j.rig.Lane {
+	if j.fixture.Lane {
 		hung = j.primary.hung()
 	}
-	if j.rig.Batcher { // a batch that Shutdown has brought to the fallback, and the primary never took
+	if j.fixture.Batcher { // Shutdown wrote the batch to the fallback, and the primary never took it
 		atEnd = 1
 	}
 	j.demand(hung+j.twice <= s.Late && s.Late <= hung+j.twice+atEnd,
-		"%d writes hung and %d are twice there, counted as late are %d", hung, j.twice, s.Late)
-	if j.plan.slow && !j.rig.Lane && !j.rig.Reopener { // a write that waits for another's connection is slow, too
+		"%d writes hung and %d are in two places, Stats.Late is %d", hung, j.twice, s.Late)
+	if j.plan.slow && !j.fixture.Lane && !j.fixture.Reopener { // a write that waits for another's connection is also slow
 		slow := j.primary.count(func(c *call) bool { return c.whole && c.hung })
-		j.demand(s.Slow == slow || s.Slow < slow && j.closedEarly(), "%d writes were slow, counted are %d", slow, s.Slow)
+		j.demand(s.Slow == slow || s.Slow < slow && j.closedEarly(), "%d writes were slow, Stats counts %d", slow, s.Slow)
 	}
-	j.demand(s.Outages == j.outages.Load(), "%d outages are over, reported are %d", s.Outages, j.outages.Load())
+	j.demand(s.Outages == j.outages.Load(), "%d outages are over, %d were reported", s.Outages, j.outages.Load())
 }
 
-// closedEarly says whether there was a Shutdown before the last one.
+// closedEarly reports whether there was a Shutdown before the last one.
 func (j *lineJudge) closedEarly() bool {
 	return slices.ContainsFunc(j.plan.disturbances, func(d lineDisturbance) bool { return d.does == shuttingDown })
 }
 
-// judgeVotes demands that a sink whose failures do not vote stays in use.
+// judgeVotes requires that a sink whose failures do not vote stays in use.
 func (j *lineJudge) judgeVotes() {
 	votes := func(s fileStep) bool { return s.hangs || s.act != takes && s.act != tooLarge && s.act != busy }
 	trips := func(d lineDisturbance) bool { return d.does == tripping }
-	if j.plan.panicky == 0 && !slices.ContainsFunc(j.plan.disturbances, trips) && !slices.ContainsFunc(j.plan.primary, votes) && (!j.rig.Reopener || len(j.plan.dials) == 0) {
-		j.demand(j.stats.Rejected == 0, "the primary never failed, and the breaker opened")
+	if j.plan.panicky == 0 && !slices.ContainsFunc(j.plan.disturbances, trips) && !slices.ContainsFunc(j.plan.primary, votes) && (!j.fixture.Reopener || len(j.plan.dials) == 0) {
+		j.demand(j.stats.Rejected == 0, "the primary never failed, but the breaker opened")
 	}
 }
 
-// judgeEnd demands that both files are closed, the fallback last.
+// judgeEnd requires that both files are closed, the fallback last.
 func (j *lineJudge) judgeEnd() {
-	if !j.rig.Reopener {
+	if !j.fixture.Reopener {
 		j.demand(j.primary.closes == 1, "the primary was closed %d times", j.primary.closes)
 	}
 	j.demand(j.primary.open == 0, "%d connections are open", j.primary.open)

@@ -18,13 +18,13 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 )
 
-// hookBroke is what a user's function panics with.
+// hookBroke is the panic value of a user function.
 const hookBroke = "the hook broke"
 
-// closePatience is how long a Close waits.
+// closePatience is how long a Close may wait.
 const closePatience = 5 * time.Second
 
-// lineWrite is one write that was offered.
+// lineWrite is one offered write.
 type lineWrite struct {
 	text         string
 	how          ending
@@ -32,15 +32,15 @@ type lineWrite struct {
 	began, ended int64
 }
 
-// lineRun is a plan under way.
+// lineRun is a running plan.
 type lineRun struct {
 	plan              linePlan
 	breaker           *atomicbreaker.Breaker
 	primary, fallback *File
-	rig               LineRig
-	turn              chan struct{} // held by a write, where the plan wants one at a time
+	fixture           LineFixture
+	turn              chan struct{} // held by a write if the plan serializes writes
 
-	clock                 atomic.Int64 // counts what begins and ends
+	clock                 atomic.Int64 // counts starts and ends
 	hooks                 atomic.Int64 // calls of the user's functions
 	outages               atomic.Uint64
 	closeBegan, closeDone atomic.Bool
@@ -54,8 +54,7 @@ type lineRun struct {
 	breaches  []string
 }
 
-// check runs the plan and returns what is wrong with the adapter. It must be called in a synctest
-// bubble.
+// check runs the plan and returns what is wrong with the adapter. Call it in a synctest bubble.
 func (p linePlan) check(adapter LineAdapter) error {
 	r := &lineRun{plan: p, turn: make(chan struct{}, 1), of: map[string]*lineWrite{}, lost: map[string]int{}}
 	tick := func() int64 { return r.clock.Add(1) }
@@ -71,7 +70,7 @@ func (p linePlan) check(adapter LineAdapter) error {
 		opts = append(opts, atomicbreaker.WithSlowThreshold(time.Second))
 	}
 	r.breaker = atomicbreaker.MustNew("sink", opts...)
-	r.rig = adapter(LineParts{r.breaker, r.primary, r.fallback, r})
+	r.fixture = adapter(LineParts{r.breaker, r.primary, r.fallback, r})
 	var wg sync.WaitGroup
 	for g := range p.goroutines {
 		wg.Go(func() {
@@ -86,12 +85,12 @@ func (p linePlan) check(adapter LineAdapter) error {
 	idle := r.breaker.Snapshot()
 	r.recover()
 	r.shutDown(-1)
-	time.Sleep(time.Minute) // until what hangs has come back
+	time.Sleep(time.Minute) // until hanging calls have returned
 	synctest.Wait()
-	return r.judge(r.rig.Stats(), idle)
+	return r.judge(r.fixture.Stats(), idle)
 }
 
-// recover lets the primary take everything, and offers writes until the breaker must be closed.
+// recover makes the primary take everything, and offers writes until the breaker must be closed.
 func (r *lineRun) recover() {
 	time.Sleep(time.Minute)
 	r.primary.mend()
@@ -101,16 +100,17 @@ func (r *lineRun) recover() {
 		time.Sleep(5 * time.Second)
 	}
 	if s := r.breaker.State(); s != atomicbreaker.Closed && !r.closeBegan.Load() {
-		r.breach("the primary works, and the breaker is %v", s)
+		r.breach("the primary works, but the breaker is %v", s)
 	}
 }
 
-// offer makes one write on a goroutine of its own, because a file may end that, and waits for it.
+// offer makes one write on a goroutine of its own, because a file may end the goroutine, and waits
+// for it.
 func (r *lineRun) offer(goroutine, i int) {
 	p := r.plan
 	k := goroutine*p.writes + i
 	count := 1
-	if !r.rig.Logger {
+	if !r.fixture.Logger {
 		count += p.batches[k%len(p.batches)]
 	}
 	lines := make([]string, count)
@@ -121,7 +121,7 @@ func (r *lineRun) offer(goroutine, i int) {
 		lines[0] += bad
 	}
 	text := strings.Join(lines, "\n")
-	if !r.rig.Logger {
+	if !r.fixture.Logger {
 		text += "\n"
 	}
 	if p.locked {
@@ -133,10 +133,10 @@ func (r *lineRun) offer(goroutine, i int) {
 		defer close(done)
 		defer func() {
 			if v := recover(); v != nil && (!p.repanic || v != broken && v != hookBroke) {
-				r.breach("%q: the panic %v came through", text, v)
+				r.breach("%q: the panic %v reached the caller", text, v)
 			}
 		}()
-		r.rig.Offer(text)
+		r.fixture.Offer(text)
 	}()
 	<-done
 	r.mu.Lock()
@@ -148,7 +148,7 @@ func (r *lineRun) offer(goroutine, i int) {
 	}
 }
 
-// begin notes a write.
+// begin records the start of a write.
 func (r *lineRun) begin(text string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -162,13 +162,13 @@ func (r *lineRun) begin(text string) {
 	}
 }
 
-// end notes what a write returned.
+// end records the result of a write.
 func (r *lineRun) end(text string, n int, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	w := r.of[firstLine(text)]
 	if w.how == closed && !errors.Is(err, fs.ErrClosed) {
-		r.breaches = append(r.breaches, fmt.Sprintf("%q: written after Close, and the error is %v", text, err))
+		r.breaches = append(r.breaches, fmt.Sprintf("%q: written after Close, but the error is %v", text, err))
 	}
 	w.n, w.how = n, refused
 	if err == nil {
@@ -196,7 +196,7 @@ func (r *lineRun) disturb() {
 		time.Sleep(d.after)
 		switch d.does {
 		case syncing:
-			_ = r.rig.Sync()
+			_ = r.fixture.Sync()
 		case tripping:
 			r.breaker.Trip()
 		case resetting:
@@ -207,7 +207,7 @@ func (r *lineRun) disturb() {
 	}
 }
 
-// shutDown shuts the adapter down, and checks that it takes no longer than it may.
+// shutDown shuts the adapter down, and checks that it respects its deadline.
 func (r *lineRun) shutDown(patience time.Duration) {
 	ctx, limit := context.Background(), closePatience
 	if patience >= 0 {
@@ -215,21 +215,21 @@ func (r *lineRun) shutDown(patience time.Duration) {
 		ctx, cancel = context.WithTimeout(ctx, patience)
 		defer cancel()
 		limit = patience
-	} else if r.rig.Batcher { // waits as long as it may
+	} else if r.fixture.Batcher { // may use its whole limit
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, closePatience)
 		defer cancel()
 	}
 	began := time.Now()
 	r.closeBegan.Store(true)
-	_ = r.rig.Shutdown(ctx)
+	_ = r.fixture.Shutdown(ctx)
 	r.closeDone.Store(true)
 	if took := time.Since(began); took > limit+time.Second && patience >= 0 {
-		r.breach("Shutdown took %v, and had %v", took, limit)
+		r.breach("Shutdown took %v, limit %v", took, limit)
 	}
 }
 
-// hook is a part of each of the user's functions.
+// hook is called by each of the user functions.
 func (r *lineRun) hook() {
 	if n := r.hooks.Add(1); r.plan.panicky > 0 && n%int64(r.plan.panicky) == 0 {
 		panic(hookBroke)
@@ -250,7 +250,7 @@ func (r *lineRun) onLost(text string, err error) {
 
 func (r *lineRun) onDiverted(d breakerio.Diversion) {
 	if rejected := d.Reason == breakerio.Rejected; rejected != errors.Is(d.Err, atomicbreaker.ErrRejected) || d.Err == nil {
-		r.breach("diverted as %v, with the error %v", d.Reason, d.Err)
+		r.breach("diverted as %v with the error %v", d.Reason, d.Err)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

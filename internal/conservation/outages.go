@@ -9,12 +9,13 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 )
 
-// tally is how many records an outage cost.
+// tally is the cost of an outage, in records.
 type tally struct{ fallback, lost uint64 }
 
-// ledger tells what outages must be reported where records are offered one after the other, by the definition: an outage
-// is the time from the first record that the primary did not take to the next one that it took with the breaker closed
-// again; if that did not open meanwhile, it was none.
+// ledger computes the outages that must be reported when records are offered one after the other.
+// By definition, an outage lasts from the first record that the primary did not take to the next
+// one that it took with the breaker closed again. If the breaker did not open in between, there was
+// no outage.
 type ledger struct {
 	over   []tally
 	now    tally
@@ -22,7 +23,8 @@ type ledger struct {
 	inside bool
 }
 
-// follow takes in a record that has just been offered; before is the breaker then.
+// follow accounts for a record that has just been offered. before is the breaker's snapshot from
+// before the offer.
 func (l *ledger) follow(r *run, record string, before atomicbreaker.Snapshot) {
 	after := r.breaker.Snapshot()
 	lost := r.reported(record)
@@ -38,13 +40,13 @@ func (l *ledger) follow(r *run, record string, before atomicbreaker.Snapshot) {
 	}
 	if !l.inside {
 		did := r.primary.did(record)
-		lane := r.rig.Late != nil // a lane makes an error of what hangs, and of an end of its goroutine
+		lane := r.fixture.Late != nil // a lane turns a hang, or the end of its goroutine, into an error
 		heard := !did.hangs || !lane
 		if heard && did.act == tooLarge {
-			return // that says nothing about the primary
+			return // the outcome says nothing about the primary
 		}
 		if heard && (!lane || did.act == panics) && unwinds(did.act, r) && unwinds(r.fall.did(record).act, r) {
-			return // nor does a record that makes both sides panic
+			return // neither does a record that makes both sides panic
 		}
 		l.inside, l.began = true, before.Generation
 	}
@@ -55,31 +57,32 @@ func (l *ledger) follow(r *run, record string, before atomicbreaker.Snapshot) {
 	}
 }
 
-// unwinds says whether the adapter takes what a sink did for a panic.
+// unwinds reports whether the adapter passes on what the sink did as a panic.
 func unwinds(d act, r *run) bool { return d == panics || d == exits && r.plan.repanic }
 
-// judgeOutages compares the outages that were told with those there were, as far as that is known: exactly if one goroutine
-// offered all, and in a storm. Otherwise which failures are one outage depends on who came first.
+// judgeOutages compares the reported outages with the actual ones, as far as these are known:
+// exactly if one goroutine offered all records, and in a storm. Otherwise the order of concurrent
+// calls decides which failures belong to one outage.
 func (r *run) judgeOutages(stats breakerio.Stats, add func(bool, string, ...any)) {
-	add(uint64(len(r.told)) == stats.Outages, "%d outages were told, counted are %d", len(r.told), stats.Outages)
-	var told []tally
+	add(uint64(len(r.outagesReported)) == stats.Outages, "%d outages were reported, Stats counts %d", len(r.outagesReported), stats.Outages)
+	var reported []tally
 	var sum uint64
-	for _, o := range r.told {
+	for _, o := range r.outagesReported {
 		add(o.Name == "sink", "an outage of %q", o.Name)
-		add(o.Fallback+o.Lost > 0, "an outage of no record")
-		told = append(told, tally{o.Fallback, o.Lost})
+		add(o.Fallback+o.Lost > 0, "an outage without a record")
+		reported = append(reported, tally{o.Fallback, o.Lost})
 		sum += o.Fallback + o.Lost
 	}
 	diverted := stats.Fallback + stats.Lost
-	add(sum <= diverted, "the outages took %d records, and %d are missing from the primary", sum, diverted)
+	add(sum <= diverted, "the outages took %d records, but only %d are missing from the primary", sum, diverted)
 	if r.plan.goroutines == 1 && !r.closeBegan.Load() {
-		add(slices.Equal(told, r.outages.over), "the outages were %v, told were %v", r.outages.over, told)
+		add(slices.Equal(reported, r.outages.over), "the outages were %v, reported were %v", r.outages.over, reported)
 	}
 	if r.plan.storm {
 		var want []tally
 		if diverted > 0 {
 			want = []tally{{stats.Fallback, stats.Lost}}
 		}
-		add(slices.Equal(told, want), "the storm was %v, told were %v", want, told)
+		add(slices.Equal(reported, want), "the storm was %v, reported was %v", want, reported)
 	}
 }

@@ -8,10 +8,10 @@ import (
 	"pgregory.net/rapid"
 )
 
-// LaneTimeout is the patience of a lane before the primary.
+// LaneTimeout is the timeout of a lane before the primary.
 const LaneTimeout = 100 * time.Millisecond
 
-// probeTimeout is shorter than a sink hangs, so that probes are given up.
+// probeTimeout is shorter than hangTime, so that probes time out.
 const probeTimeout = 2 * time.Second
 
 // plan is one run.
@@ -25,12 +25,12 @@ type plan struct {
 	repanic           bool
 	disturbances      []disturbance
 
-	// storm says that the primary fails for good, each failure opens the breaker, and nothing takes time: then every record
-	// that is diverted is of one outage.
+	// storm is set if the primary fails until the end, each failure opens the breaker, and nothing
+	// takes time. Then all diverted records belong to one outage.
 	storm bool
 }
 
-// disturbance is a Sync or a Close in the middle.
+// disturbance is a Sync or a Close during the run.
 type disturbance struct {
 	after time.Duration
 	close bool
@@ -70,7 +70,8 @@ func draw(t *rapid.T) plan {
 	return p
 }
 
-// steps draws a script. Hanging is rare: most of what is to be seen happens while the sink does not hang.
+// steps draws a script. Hanging is rare, because most behavior shows only while the sink does not
+// hang.
 func steps(t *rapid.T, label string) []step {
 	return rapid.SliceOfN(rapid.Custom(func(t *rapid.T) step {
 		return step{

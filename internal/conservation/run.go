@@ -16,37 +16,37 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 )
 
-// ending is how the call ended that offered a record.
+// ending is how the call that offered a record ended.
 type ending int
 
 const (
 	unwound  ending = iota // by a panic or runtime.Goexit
 	accepted               // with no error
-	refused                // with one
+	refused                // with an error
 	closed                 // with fs.ErrClosed, after Close was called
 )
 
-// run is a plan under way.
+// run is a running plan.
 type run struct {
 	plan    plan
 	breaker *atomicbreaker.Breaker
 	primary *Sink
 	fall    *Sink
-	rig     Rig
+	fixture Fixture
 	outages ledger
 
 	closeBegan, closeDone atomic.Bool
 
-	mu       sync.Mutex
-	offered  []string
-	endings  map[string]ending
-	lost     map[string]int
-	told     []breakerio.Outage
-	diverted map[breakerio.Reason]uint64
-	breaches []string
+	mu              sync.Mutex
+	offered         []string
+	endings         map[string]ending
+	lost            map[string]int
+	outagesReported []breakerio.Outage
+	diverted        map[breakerio.Reason]uint64
+	breaches        []string
 }
 
-// check runs the plan and returns what is wrong with the adapter. It must be called in a synctest bubble.
+// check runs the plan and returns what is wrong with the adapter. Call it in a synctest bubble.
 func (p plan) check(adapter Adapter) error {
 	r := &run{
 		plan: p, primary: newSink(slices.Clone(p.primary)), fall: newSink(slices.Clone(p.fallback)),
@@ -55,7 +55,7 @@ func (p plan) check(adapter Adapter) error {
 			atomicbreaker.WithRecoveryTimeout(p.recovery), atomicbreaker.WithProbeTimeout(probeTimeout)),
 	}
 	r.primary.stuck = p.storm
-	r.rig = adapter(Parts{r.breaker, r.primary, r.fall, p.repanic, r})
+	r.fixture = adapter(Parts{r.breaker, r.primary, r.fall, p.repanic, r})
 	var wg sync.WaitGroup
 	for g := range p.goroutines {
 		wg.Go(func() {
@@ -68,17 +68,18 @@ func (p plan) check(adapter Adapter) error {
 	wg.Go(r.disturb)
 	wg.Wait()
 	idle := r.breaker.Snapshot()
-	time.Sleep(time.Minute) // until what hangs has come back
+	time.Sleep(time.Minute) // until hanging calls have returned
 	r.recover()
-	stats := r.rig.Stats()
-	if r.rig.Close != nil {
-		_ = r.rig.Close()
+	stats := r.fixture.Stats()
+	if r.fixture.Close != nil {
+		_ = r.fixture.Close()
 	}
 	synctest.Wait()
 	return r.judge(stats, idle)
 }
 
-// offer offers a record on a goroutine of its own, because the sink may end that, and waits for it.
+// offer offers a record on a goroutine of its own, because the sink may end the goroutine, and
+// waits for it.
 func (r *run) offer(record string) {
 	before := r.breaker.Snapshot()
 	done := make(chan struct{})
@@ -88,7 +89,7 @@ func (r *run) offer(record string) {
 		defer func() {
 			if how == unwound {
 				if v := recover(); v != nil && (v != broken || !r.plan.repanic) {
-					r.breach("%s: the panic %v came through", record, v)
+					r.breach("%s: the panic %v reached the caller", record, v)
 				}
 			}
 			r.mu.Lock()
@@ -97,9 +98,9 @@ func (r *run) offer(record string) {
 			r.endings[record] = how
 		}()
 		late := r.closeDone.Load()
-		err := r.rig.Offer(record)
+		err := r.fixture.Offer(record)
 		if late && !errors.Is(err, fs.ErrClosed) {
-			r.breach("%s: offered after Close, and the error is %v", record, err)
+			r.breach("%s: offered after Close, but the error is %v", record, err)
 		}
 		switch {
 		case err == nil:
@@ -128,18 +129,18 @@ func (r *run) disturb() {
 	for _, d := range r.plan.disturbances {
 		time.Sleep(d.after)
 		switch {
-		case d.close && r.rig.Close != nil:
+		case d.close && r.fixture.Close != nil:
 			r.closeBegan.Store(true)
-			_ = r.rig.Close()
+			_ = r.fixture.Close()
 			r.closeDone.Store(true)
-		case r.rig.Sync != nil:
-			_ = r.rig.Sync()
+		case r.fixture.Sync != nil:
+			_ = r.fixture.Sync()
 		}
 	}
 }
 
-// recover lets the primary take what comes until the breaker is closed, so that the last outage is over. A primary that has
-// been closed takes nothing, and what is offered to it is diverted.
+// recover lets the primary take records until the breaker is closed, so that the last outage is
+// over. A closed primary takes nothing, and records offered to it are diverted.
 func (r *run) recover() {
 	r.primary.mend()
 	for i := range 3 {
@@ -160,12 +161,12 @@ func (r *run) onLost(line string, err error) {
 func (r *run) onOutage(o breakerio.Outage) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.told = append(r.told, o)
+	r.outagesReported = append(r.outagesReported, o)
 }
 
 func (r *run) onDiverted(d breakerio.Diversion) {
 	if rejected := d.Reason == breakerio.Rejected; rejected != errors.Is(d.Err, atomicbreaker.ErrRejected) || d.Err == nil {
-		r.breach("diverted as %v, with the error %v", d.Reason, d.Err)
+		r.breach("diverted as %v with the error %v", d.Reason, d.Err)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -178,7 +179,7 @@ func (r *run) breach(format string, args ...any) {
 	r.breaches = append(r.breaches, fmt.Sprintf(format, args...))
 }
 
-// reported says whether a record was reported lost.
+// reported reports whether a record was reported lost.
 func (r *run) reported(record string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -19,11 +19,11 @@ var (
 	errTooLarge = errors.New("record too large")
 )
 
-// broken is what a sink panics with.
+// broken is the panic value of a sink.
 const broken = "the sink broke"
 
-// hangTime is how long a sink hangs: longer than the lane's patience, the recovery and the probe timeout, and no multiple of
-// any, so that no two things happen at one instant by mere arithmetic.
+// hangTime is how long a sink hangs. It is longer than the lane's timeout, the recovery timeout and
+// the probe timeout, and no multiple of any, so that no two events coincide by accident.
 const hangTime = 3*time.Second + 7*time.Microsecond
 
 // act is what a sink does with a record.
@@ -32,39 +32,40 @@ type act int
 const (
 	takes act = iota
 	fails
-	short     // takes a part and says nothing
-	tears     // takes a part and fails
-	tooLarge  // fails, and it is the record's fault
-	cancelled // fails, and it is the caller's doing
+	short    // takes part of it without an error
+	tears    // takes part of it and fails
+	tooLarge // fails because of the record
+	canceled // fails because the caller gave up
 	panics
 	exits // runtime.Goexit
 
-	// Only a File does these.
-	busy // fails, and says nothing of the sink
-	lies // fails, and returns what no io.Writer returns
+	// The acts below are for a File only.
+	busy // fails with ErrBusy, which does not vote
+	lies // returns a result that violates io.Writer
 )
 
-// step is one act, done after a long time if the sink hangs.
+// step is one act, which takes hangTime if the sink hangs.
 type step struct {
 	act   act
 	hangs bool
 }
 
-// Sink does with each record what its script says, and takes everything once that is over. It keeps what it took, and
-// looks how it is called.
+// Sink handles each record with the next step of its script, and takes everything once that is
+// over. It keeps what it took, and checks how it is called.
 type Sink struct {
-	// Honest says that it never takes a part without an error, because the adapter could not see it.
+	// Honest sinks never take part of a record without an error, which the adapter could not
+	// detect.
 	Honest bool
 
 	mu       sync.Mutex
 	script   []step
-	stuck    bool // does the script's last step for ever
+	stuck    bool // repeats the script's last step forever
 	closed   bool
-	last     map[string]step // what it did last with a record
-	taken    map[string]int  // records that it took whole
-	lateness map[string]int  // those of them for which it hung first
-	parts    int             // how often it took a part of one
-	lateTear int             // those of them for which it hung first
+	last     map[string]step // the last step for each record
+	taken    map[string]int  // how often it took each record whole
+	lateness map[string]int  // those that it took after a hang
+	parts    int             // how often it took part of a record
+	lateTear int             // those that it took after a hang
 	hung     uint64
 	breaches []string
 }
@@ -73,7 +74,7 @@ func newSink(script []step) *Sink {
 	return &Sink{script: script, last: map[string]step{}, taken: map[string]int{}, lateness: map[string]int{}}
 }
 
-// next reads the script.
+// next returns the next step of the script.
 func (s *Sink) next(record string) step {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -94,7 +95,7 @@ func (s *Sink) next(record string) step {
 	return do
 }
 
-// Write makes the sink an io.Writer. The record is what stands between the first two @ of p.
+// Write implements [io.Writer]. The record is the text between the first two @ of p.
 func (s *Sink) Write(p []byte) (int, error) {
 	before := bytes.Clone(p)
 	defer func() {
@@ -105,7 +106,7 @@ func (s *Sink) Write(p []byte) (int, error) {
 	return s.perform(recordIn(string(p)), len(p))
 }
 
-// Take makes the sink anything else.
+// Take handles a record for sinks that are not writers.
 func (s *Sink) Take(record string) error {
 	_, err := s.perform(record, len(record))
 	return err
@@ -127,7 +128,7 @@ func (s *Sink) perform(record string, size int) (int, error) {
 		return s.tear(size, do.hangs), errDown
 	case tooLarge:
 		return 0, errTooLarge
-	case cancelled:
+	case canceled:
 		return 0, fmt.Errorf("gave up: %w", context.Canceled)
 	case panics:
 		panic(broken)
@@ -135,7 +136,7 @@ func (s *Sink) perform(record string, size int) (int, error) {
 		runtime.Goexit()
 	case busy, lies:
 	}
-	return 0, errDown // no sink gets here
+	return 0, errDown // unreachable
 }
 
 func (s *Sink) take(record string, size int, late bool) (int, error) {
@@ -161,10 +162,10 @@ func (s *Sink) tear(size int, late bool) int {
 	return size / 2
 }
 
-// Sync fails as a terminal's does.
+// Sync fails, as it does for a terminal.
 func (s *Sink) Sync() error { return errDown }
 
-// Close closes the sink: it takes nothing from now on.
+// Close closes the sink, which takes nothing after that.
 func (s *Sink) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -172,21 +173,21 @@ func (s *Sink) Close() error {
 	return nil
 }
 
-// mend lets the sink take everything.
+// mend makes the sink take everything.
 func (s *Sink) mend() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.script = nil
 }
 
-// shut says whether the sink has been closed.
+// shut reports whether the sink has been closed.
 func (s *Sink) shut() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.closed
 }
 
-// did returns what the sink did last with a record.
+// did returns the sink's last step for a record.
 func (s *Sink) did(record string) step {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -206,7 +207,7 @@ func (s *Sink) breach(format string, args ...any) {
 	s.breaches = append(s.breaches, fmt.Sprintf(format, args...))
 }
 
-// recordIn returns the record in what a logger made of it.
+// recordIn extracts the record from a logger's output.
 func recordIn(line string) string {
 	if _, rest, ok := strings.Cut(line, "@"); ok {
 		if record, _, ok := strings.Cut(rest, "@"); ok {

@@ -7,15 +7,16 @@ import (
 	"io"
 )
 
-// Witness stands between a logger and an adapter that is an io.Writer: it keeps the error, which loggers drop, and sees
-// whether the adapter keeps to io.Writer's contract. It is for one record.
+// Witness stands between a logger and an adapter that is an io.Writer. It keeps the error, which
+// loggers drop, and checks that the adapter respects the contract of io.Writer. It is for one
+// record.
 type Witness struct {
 	w       io.Writer
 	watcher watcher
 	err     error
 }
 
-// watcher hears of a write before and after it.
+// watcher is called before and after a write.
 type watcher interface {
 	begin(text string)
 	end(text string, n int, err error)
@@ -28,7 +29,7 @@ func (p Parts) Witness(w io.Writer) *Witness { return &Witness{w: w, watcher: p.
 // Write writes p.
 func (w *Witness) Write(p []byte) (int, error) { return w.Watch(p, w.w.Write) }
 
-// Watch has p written by the given method.
+// Watch writes p with the given method.
 func (w *Witness) Watch(p []byte, write func([]byte) (int, error)) (int, error) {
 	before := bytes.Clone(p)
 	w.watcher.begin(string(before))
@@ -38,7 +39,7 @@ func (w *Witness) Watch(p []byte, write func([]byte) (int, error)) (int, error) 
 	}
 	w.watcher.end(string(before), n, err)
 	w.err = err
-	copy(p, bytes.Repeat([]byte("x"), len(p))) // whoever kept it has something else now
+	copy(p, bytes.Repeat([]byte("x"), len(p))) // an adapter that keeps p sees another text from now on
 	return n, err
 }
 
