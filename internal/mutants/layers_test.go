@@ -36,25 +36,26 @@ var (
 	narrow   = &variant{name: "narrow", pkg: "atomicbreaker", env: []string{"GOOS=linux", "GOARCH=386", "CGO_ENABLED=0"}}
 )
 
-// layer is a part of the test suite that finds mistakes in a way of its own.
+// layer is a part of the test suite with its own way to find bugs.
 type layer struct {
 	name      string
 	variant   *variant
 	run, skip string
-	checks    int // of rapid, where it is used: as many as find what must be found, several times over
+	checks    int // of rapid: several times as many as the mutants need
 
-	// inTree: the tests read files of the module, and so run in their package's directory. All others run in an empty
-	// one, where they can leave what they like.
+	// inTree is set if the tests read files of the module, and so run in their package's directory.
+	// All others run in an empty directory, where they may leave files.
 	inTree bool
 
-	// alone: the tests need both cores, and nothing else of ours runs meanwhile.
+	// alone is set if the tests need both cores. No other layer runs at the same time.
 	alone bool
 
-	// proof is what a failure must say to count: such tests also fail when the machine is too busy for them. nil: any.
+	// proof must match the output of a failure for it to count, because these tests also fail on a
+	// busy machine. With nil every failure counts.
 	proof *regexp.Regexp
 }
 
-// The layers in the order of what they cost.
+// layers are in the order of their cost.
 var layers = []layer{
 	{name: "table", variant: machine, run: "^Test(Next|Layout|Fields|Questions|GoldenWords)$", inTree: true},
 	{name: "judge", variant: breaker, run: "^TestHistories", inTree: true},
@@ -85,7 +86,7 @@ func layerOf(name string) *layer {
 	return &layers[i]
 }
 
-// possible reports whether this host can run the layer. Not every one can run 386 programs.
+// possible reports whether this host can run the layer. Not every host runs 386 programs.
 func (l *layer) possible() bool { return l.variant != narrow || runs386() }
 
 // runs386 reports whether a 386 program runs here.
@@ -96,17 +97,17 @@ var runs386 = sync.OnceValue(func() bool {
 	return program.Run() == nil
 })
 
-// bench builds and runs the tests with some files replaced, and leaves the tree alone.
+// bench builds and runs the tests with some files replaced, without changing the tree.
 type bench struct {
-	dir      string // of its own
+	dir      string // a directory of its own
 	overlay  string
 	binaries map[*variant]string
 }
 
-// errBuild says that the tests with a mutant did not compile: that kills nothing.
+// errBuild reports that the tests do not compile with a mutant, which does not count as a kill.
 var errBuild = errors.New("does not compile")
 
-// newBench prepares a bench in dir on which the given files are replaced.
+// newBench prepares a bench in dir that replaces the given files.
 func newBench(dir string, files map[string]string) (*bench, error) {
 	b := &bench{dir: dir, overlay: filepath.Join(dir, "overlay.json"), binaries: make(map[*variant]string)}
 	replace := make(map[string]string)
@@ -148,10 +149,10 @@ func (b *bench) build(v *variant) (string, error) {
 	return binary, nil
 }
 
-// verdict is what a layer says.
+// verdict is the result of a layer.
 type verdict struct {
 	killed bool
-	by     string // the test that failed, or how else it ended
+	by     string // the test that failed, or another reason
 	took   time.Duration
 	said   string
 }
@@ -160,7 +161,7 @@ var failed = regexp.MustCompile(`--- FAIL: (\S+)`)
 
 var turns sync.RWMutex
 
-// turn waits until the layer may run, and returns what ends its turn.
+// turn waits until the layer may run, and returns the function that ends its turn.
 func (l *layer) turn() (end func()) {
 	if l.alone {
 		turns.Lock()
@@ -170,7 +171,7 @@ func (l *layer) turn() (end func()) {
 	return turns.RUnlock
 }
 
-// run builds and runs a layer. Its error is that of the build, or of a layer that has no tests.
+// run builds and runs a layer. It returns an error if the build fails or the layer has no tests.
 func (b *bench) run(l *layer) (verdict, error) {
 	start := time.Now()
 	binary, err := b.build(l.variant)
@@ -178,7 +179,7 @@ func (b *bench) run(l *layer) (verdict, error) {
 		return verdict{}, err
 	}
 	limit := "-test.timeout=60s"
-	if l.variant == explored { // takes half a minute on an idle machine
+	if l.variant == explored { // half a minute on an idle machine
 		limit = "-test.timeout=5m"
 	}
 	args := []string{limit, "-test.failfast", "-test.run=" + l.run, "-test.skip=" + l.skip}
@@ -186,7 +187,7 @@ func (b *bench) run(l *layer) (verdict, error) {
 		args = append(args, "-rapid.nofailfile", "-rapid.seed=1", "-rapid.shrinktime=1ms")
 	}
 	tests := exec.Command(binary, args...)
-	// What the tests themselves build is to have the mutant as well.
+	// Programs that the tests build must have the mutant as well.
 	tests.Env = append(os.Environ(), fmt.Sprintf("RAPID_CHECKS=%d", max(1, l.checks)), "EXPLORE_DRAWN=300000",
 		"GOFLAGS="+strings.TrimSpace(os.Getenv("GOFLAGS")+" -overlay="+b.overlay))
 	tests.Dir = filepath.Join(root, l.variant.pkg)
@@ -206,7 +207,7 @@ func (b *bench) run(l *layer) (verdict, error) {
 	case err != nil && l.proof != nil && !l.proof.Match(said):
 		v.killed, v.by = false, "the machine is too busy for these tests"
 	case strings.Contains(v.said, "test timed out"):
-		v.by = "it hangs"
+		v.by = "a timeout"
 	case found != nil:
 		v.by = string(found[1])
 	case strings.Contains(v.said, "DATA RACE"):

@@ -19,13 +19,13 @@ import (
 	"go.uber.org/atomic"
 )
 
-// What may be asked for by the environment, as regular expressions: which mutants, and which layers are to say of every
-// mutant whether they would have noticed as well (all of them: MATRIX=., a quarter of an hour).
+// The environment selects, by regular expressions, the mutants to run and the layers to try on
+// every mutant (MATRIX=. tries all of them, in a quarter of an hour).
 var wanted, matrix *regexp.Regexp
 
-// TestMutants breaks the library in one way after the other, and fails if the layer that must notice does not, or if
-// one notices of which the table says that it cannot. First the library as it is passes every layer, so that a test
-// that fails anyway kills nothing.
+// TestMutants breaks the library in one way after another. It fails if the layer that must notice
+// does not, or if a layer notices that, by the table, cannot. First the unbroken library must pass
+// every layer, so that a test that fails anyway kills nothing.
 func TestMutants(t *testing.T) {
 	start := time.Now()
 	var err error
@@ -64,13 +64,13 @@ func TestMutants(t *testing.T) {
 			}
 		}
 	})
-	fmt.Printf("%d of %d that one layer alone must kill are killed by that one alone\n", held.Load(), claims.Load())
+	fmt.Printf("%d of %d mutants that only one layer may kill are killed by that layer alone\n", held.Load(), claims.Load())
 	fmt.Printf("%d mutants, %d killed, in %v\n", len(chosen), killed.Load(), time.Since(start).Round(time.Second))
 	require.EqualValues(t, len(chosen), killed.Load(), "mutants survive")
-	require.EqualValues(t, claims.Load(), held.Load(), "other layers kill as well")
+	require.EqualValues(t, claims.Load(), held.Load(), "other layers kill them as well")
 }
 
-// inPairs does n things, two at a time.
+// inPairs calls do for 0..n-1, two at a time.
 func inPairs(n int, do func(i int)) {
 	var next atomic.Int32
 	var workers sync.WaitGroup
@@ -84,14 +84,14 @@ func inPairs(n int, do func(i int)) {
 	workers.Wait()
 }
 
-// unbroken demands that the layers that have a say pass when nothing is broken.
+// unbroken requires that the relevant layers pass on the unbroken library.
 func unbroken(t *testing.T, chosen []mutant) {
 	t.Helper()
 	b, err := newBench(t.TempDir(), nil)
 	require.NoError(t, err)
 	for i := range layers {
 		l := &layers[i]
-		if slices.ContainsFunc(chosen, func(m mutant) bool { return m.layer == l.name || m.asks(l) }) {
+		if slices.ContainsFunc(chosen, func(m mutant) bool { return m.layer == l.name || m.runs(l) }) {
 			v, err := b.run(l)
 			require.NoError(t, err)
 			require.False(t, v.killed, "%s fails without any mutant\n%s", l.name, v.said)
@@ -100,7 +100,7 @@ func unbroken(t *testing.T, chosen []mutant) {
 	}
 }
 
-// compile builds the tests of m's layer, which cannot run here.
+// compile builds the tests of m's layer if this host cannot run them.
 func (m *mutant) compile(t *testing.T) {
 	t.Helper()
 	files, err := m.apply(readFile)
@@ -112,12 +112,13 @@ func (m *mutant) compile(t *testing.T) {
 	fmt.Printf("compiled   %-46s the %s layer cannot run here\n", m.name, m.layer)
 }
 
-// fate runs the layers that have a say on m: does the one that must notice notice, and it alone?
+// fate runs the relevant layers on m. dead reports whether the layer that must notice does, and
+// alone whether no other layer does.
 func (m *mutant) fate(t *testing.T) (dead, alone bool) {
 	t.Helper()
 	files, err := m.apply(readFile)
 	if err != nil {
-		t.Errorf("%s does not fit the code any more: %v", m.name, err)
+		t.Errorf("%s no longer applies: %v", m.name, err)
 		return false, false
 	}
 	dir, err := os.MkdirTemp("", "mutant-")
@@ -145,18 +146,18 @@ func (m *mutant) fate(t *testing.T) (dead, alone bool) {
 	return dead, ok
 }
 
-// asks reports whether l, which need not notice, is asked whether it does.
-func (m *mutant) asks(l *layer) bool {
+// runs reports whether to run l on m, although l need not notice.
+func (m *mutant) runs(l *layer) bool {
 	return l.name != m.layer && l.possible() && (m.only || matrix.MatchString(l.name))
 }
 
-// others asks the other layers, if it matters, and tells whether none of them notices.
+// others runs the other layers if that matters, and reports whether none of them notices.
 func (m *mutant) others(t *testing.T, b *bench) (said string, none bool) {
 	t.Helper()
 	var also []string
 	for i := range layers {
 		l := &layers[i]
-		if !m.asks(l) {
+		if !m.runs(l) {
 			continue
 		}
 		v, err := b.run(l)
@@ -170,7 +171,7 @@ func (m *mutant) others(t *testing.T, b *bench) (said string, none bool) {
 	}
 	if len(also) == 0 {
 		if m.only {
-			said = ", and by no other layer"
+			said = ", by no other layer"
 		}
 		return said, true
 	}

@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package mutants shows that the tests have teeth: it breaks the library in one place at a time, and demands that the
-// tests which are there for that break notice.
+// Package mutants tests the tests: it breaks the library in one place at a time, and requires that
+// the tests responsible for that place fail.
 //
-// The breaks are in testdata/mutants, in a form that reads like a diff:
+// The mutants are in testdata/mutants, in a form that reads like a diff:
 //
 //	mutant NAME
-//	kind   what sort of mistake it is
+//	kind   the kind of mistake
 //	layer  the layer that must notice
-//	only                               (may be left out: no other layer notices)
+//	only                               (optional: no other layer notices)
 //	@ FILE                             (one part; there may be several, also of the same file)
 //	 a line that stays
 //	-a line that goes
 //	+a line that comes
 //
-// A blank line ends a mutant; the lines of a part follow each other in the file. The layers are in layers_test.go.
+// A blank line ends a mutant. The lines of a part are consecutive in the file. The layers are in
+// layers_test.go.
 package mutants
 
 import (
@@ -29,17 +30,17 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// root is where the module is, from here.
+// root is the path of the module, relative to this package.
 const root = "../.."
 
-// mutant is one break.
+// mutant is one break of the library.
 type mutant struct {
 	name, kind, layer string
 	only              bool
 	parts             []part
 }
 
-// part replaces the lines old of a file, which stand there once, by the lines new.
+// part replaces the lines old, which occur once in file, by the lines new.
 type part struct{ file, old, new string }
 
 // table reads all mutants.
@@ -82,7 +83,7 @@ func parse(text string) ([]mutant, error) {
 		case first == "@":
 			m.parts = append(m.parts, part{file: rest})
 		case len(m.parts) == 0 || !strings.ContainsAny(line[:1], " -+"):
-			return nil, fmt.Errorf("line %d: %q: what is it?", n+1, line)
+			return nil, fmt.Errorf("line %d: %q: unexpected line", n+1, line)
 		default:
 			p := &m.parts[len(m.parts)-1]
 			if line[0] != '+' {
@@ -96,7 +97,7 @@ func parse(text string) ([]mutant, error) {
 	return all, nil
 }
 
-// apply returns the files that m changes, as they are with it.
+// apply returns the changed files of m.
 func (m *mutant) apply(read func(file string) (string, error)) (map[string]string, error) {
 	changed := make(map[string]string)
 	for _, p := range m.parts {
@@ -106,7 +107,7 @@ func (m *mutant) apply(read func(file string) (string, error)) (map[string]strin
 			if err != nil {
 				return nil, err
 			}
-			text = "\n" + whole // so that every line begins after an end of line
+			text = "\n" + whole // so that a newline precedes every line
 		}
 		if n := strings.Count(text, "\n"+p.old); n != 1 {
 			return nil, fmt.Errorf("%s has these lines %d times, want once:\n%s", p.file, n, p.old)
@@ -124,7 +125,7 @@ func readFile(file string) (string, error) {
 	return string(text), err
 }
 
-// kinds are the mistakes of which there is at least one mutant each.
+// kinds are the kinds of mistakes, each of which has at least one mutant.
 var kinds = []string{
 	"load-then-store for the swap",
 	"store in Reset/Trip/Force",
@@ -158,15 +159,15 @@ var kinds = []string{
 	"plain (non-atomic) word",
 }
 
-// TestTable: every mutant still fits the code, and every kind has one. It runs none of them; that takes the build tag
-// mutants.
+// TestTable requires that every mutant applies to the current code, and that every kind has one. It
+// runs no mutant; that takes the build tag mutants.
 func TestTable(t *testing.T) {
 	all := table(t)
 	assert.GreaterOrEqual(t, len(all), 40)
 	seen := make(map[string]bool)
 	ofKind := make(map[string]int)
 	for _, m := range all {
-		assert.False(t, seen[m.name], "%s: the name is taken", m.name)
+		assert.False(t, seen[m.name], "%s: duplicate name", m.name)
 		seen[m.name] = true
 		ofKind[m.kind]++
 		assert.NotEmpty(t, m.layer, m.name)
@@ -184,7 +185,7 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// TestContract: CONCURRENCY.md names mutants and tests that are there.
+// TestContract requires that the mutants and tests that CONCURRENCY.md names exist.
 func TestContract(t *testing.T) {
 	contract, err := readFile("CONCURRENCY.md")
 	require.NoError(t, err)
@@ -213,11 +214,11 @@ func TestContract(t *testing.T) {
 	named = regexp.MustCompile("`(Test\\w+)").FindAllStringSubmatch(contract, -1)
 	assert.Greater(t, len(named), 20)
 	for _, name := range named {
-		assert.Contains(t, tests.String(), "\nfunc "+name[1], "no test has that name")
+		assert.Contains(t, tests.String(), "\nfunc "+name[1], "no test has this name")
 	}
 }
 
-// TestParse: a table that is not read as it was meant must not pass for one.
+// TestParse requires that the parser rejects a malformed table.
 func TestParse(t *testing.T) {
 	all, err := parse("# why\n\nmutant one\nkind a b\nlayer x\nonly\n@ f\n stays\n-goes\n+comes\n\nmutant two\n@ f\n-\tgoes\n")
 	require.NoError(t, err)
@@ -231,7 +232,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// TestApply: a mutant that has lost its place in the code is refused, and so is one that has two.
+// TestApply requires that a mutant applies in exactly one place.
 func TestApply(t *testing.T) {
 	read := func(string) (string, error) { return "a\nb\na\nb\nc\n", nil }
 	m := mutant{parts: []part{{"f", "b\nc\n", "d\n"}, {"f", "d\n", "e\n"}}}
