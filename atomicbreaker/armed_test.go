@@ -14,9 +14,11 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/word"
 )
 
-// A timer too many does nothing that could be seen, for its event comes to nothing. It costs, and so the cost tells.
+// A superfluous timer has no visible effect, because its event changes nothing. It does cost an
+// allocation, and that is what these tests measure.
 
-// An opening arms one timer. What it allocates is compared with that of an opening that arms none.
+// Opening arms one timer. The test compares its allocations with those of an opening that arms
+// none.
 func TestCost_OneTimerForAnOpening(t *testing.T) {
 	skipUnderRace(t)
 	opening := func(recovery time.Duration) float64 {
@@ -24,11 +26,11 @@ func TestCost_OneTimerForAnOpening(t *testing.T) {
 		return testing.AllocsPerRun(200, func() { b.Trip(); b.Reset() })
 	}
 	assert.Zero(t, opening(0))
-	// The breaker's timer, the runtime's, and the function that it calls with what that function holds.
+	// These are the breaker's timer, the runtime's, and the callback with its captured variables.
 	assert.LessOrEqual(t, opening(24*time.Hour), 4.0)
 }
 
-// The stability timer is armed when the breaker closes, not with every call that is counted until it fires.
+// Closing arms the stability timer. Failures that are counted until it fires arm no other.
 func TestCost_NoTimerForACountedFailure(t *testing.T) {
 	skipUnderRace(t)
 	b := atomicbreaker.MustNew("sink", atomicbreaker.WithRecoveryTimeout(24*time.Hour))
@@ -36,8 +38,8 @@ func TestCost_NoTimerForACountedFailure(t *testing.T) {
 	assert.Zero(t, testing.AllocsPerRun(200, func() { b.RecordFailure(); b.RecordSuccess() }))
 }
 
-// The timer is armed before the transition is published: a hook may ask how long the breaker stays open, and one that ends
-// the goroutine cannot keep it open.
+// The timer is armed before the transition is published (I6): a hook may call RetryAfter, and a
+// hook that ends its goroutine must not leave the breaker open forever.
 func TestHook_ComesAfterTheTimer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b *atomicbreaker.Breaker
@@ -58,14 +60,14 @@ func TestHook_ComesAfterTheTimer(t *testing.T) {
 	})
 }
 
-// A timer may be late, and then there is no time left, not less.
+// A timer may fire late. RetryAfter is then 0, not negative.
 func TestRetryAfter_IsNeverNegative(t *testing.T) {
 	b := atomicbreaker.MustNew("sink")
 	b.StartCooling(word.Pack(word.Fields{Phase: word.Cooling, Generation: 1}), -time.Second)
 	assert.Zero(t, b.RetryAfter())
 }
 
-// The timeout doubles as long as the doubled one is no longer than the cap, to the nanosecond.
+// The timeout doubles while the result does not exceed the cap, exact to the nanosecond.
 func TestBackoff_MeetsItsCapExactly(t *testing.T) {
 	for _, tt := range []struct {
 		maximum time.Duration

@@ -27,7 +27,7 @@ func (f *flaky) Write(record []byte) (int, error) {
 	return f.file.Write(record)
 }
 
-// file is a buffer that may be read while it is written.
+// file is a buffer that is safe to read during a write.
 type file struct {
 	mu sync.Mutex
 	bytes.Buffer
@@ -45,8 +45,9 @@ func (f *file) String() string {
 	return f.Buffer.String()
 }
 
-// slog's handlers hold a mutex while they write, and the breaker opens within that write: a hook that logs through the same
-// handler on the same goroutine would wait for itself. An asynchronous one may do so, and its record arrives.
+// The handlers of slog hold a mutex during a write, and the breaker opens inside that write. A
+// synchronous hook that logs through the same handler would deadlock. An asynchronous one may log,
+// and its record arrives.
 func TestFault_AsyncHookMayLogThroughTheGuardedLogger(t *testing.T) {
 	var sink flaky
 	var fallback file

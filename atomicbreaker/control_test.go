@@ -41,7 +41,7 @@ func TestControl_ForcedStatesHold(t *testing.T) {
 				require.Len(t, l.all(), made)
 			}
 		}
-		b.ForceOpen() // from the one to the other and back
+		b.ForceOpen() // between the forced states and back
 		require.Equal(t, atomicbreaker.ForcedOpen, b.State())
 		b.Reset()
 		require.Equal(t, atomicbreaker.Snapshot{Generation: 4}, b.Snapshot())
@@ -56,7 +56,7 @@ func TestControl_ResetClosesFromAnyPhase(t *testing.T) {
 			b.Reset()
 			if phase == word.Closed {
 				require.Equal(t, atomicbreaker.Snapshot{Generation: generation}, b.Snapshot(), "counts cleared")
-				require.Empty(t, l.all(), "a closed breaker makes no transition")
+				require.Empty(t, l.all(), "Reset of a closed breaker made a transition")
 				continue
 			}
 			require.Equal(t, atomicbreaker.Snapshot{Generation: (generation + 1) & word.MaxGeneration}, b.Snapshot())
@@ -66,7 +66,8 @@ func TestControl_ResetClosesFromAnyPhase(t *testing.T) {
 	}
 }
 
-// No history of calls leads to the last two phases. Should one come about, it lets nobody through until Reset.
+// No sequence of calls reaches the two unused phase values. A breaker in one of them rejects every
+// call until Reset.
 func TestControl_ImpossiblePhasesAdmitNobody(t *testing.T) {
 	for phase := word.Phase(6); phase < 8; phase++ {
 		b, _ := kept(t)
@@ -85,12 +86,12 @@ func TestControl_Trip(t *testing.T) {
 		b, l := kept(t, atomicbreaker.WithRecoveryTimeout(10*time.Second))
 		b.Trip()
 		pass(6 * time.Second)
-		b.Trip() // open already: neither restarts nor announces anything
+		b.Trip() // already open: restarts and publishes nothing
 		require.Equal(t, 4*time.Second, b.RetryAfter())
 		pass(4 * time.Second)
 		b.Trip() // due
 		require.True(t, b.Allow())
-		b.Trip() // half-open: the probe in flight decides no more
+		b.Trip() // half-open: voids the probe in flight
 		b.RecordSuccess()
 		require.Equal(t, atomicbreaker.Snapshot{State: atomicbreaker.Open, Generation: 3}, b.Snapshot())
 		require.Equal(t, 10*time.Second, b.RetryAfter())
@@ -105,7 +106,7 @@ func TestControl_TripFor(t *testing.T) {
 		b.TripFor(90 * time.Second)
 		require.Equal(t, 91*time.Second, b.RetryAfter(), "without jitter, with a slack of 1 s")
 		pass(time.Minute)
-		b.TripFor(31 * time.Second) // no longer than what is left
+		b.TripFor(31 * time.Second) // no longer than the time left
 		require.Equal(t, 31*time.Second, b.RetryAfter())
 		require.Len(t, l.all(), 1)
 		b.TripFor(31*time.Second + 1)
@@ -121,7 +122,7 @@ func TestControl_TripFor(t *testing.T) {
 	})
 }
 
-// Without a time to wait TripFor is Trip.
+// TripFor with no time to wait is Trip.
 func TestControl_TripForNothingIsTrip(t *testing.T) {
 	for _, d := range []time.Duration{0, -1, -time.Hour} {
 		synctest.Test(t, func(t *testing.T) {
@@ -151,11 +152,11 @@ func TestControl_RetryAfter(t *testing.T) {
 		b.RecordFailure()
 		require.Equal(t, 10*time.Second, b.RetryAfter())
 		b.Reset()
-		require.Zero(t, b.RetryAfter(), "closed again, with the old deadline still to come")
+		require.Zero(t, b.RetryAfter(), "a closed breaker has time left")
 	})
 }
 
-// However it is misused, a breaker stays a breaker: outcomes that nobody was admitted for, in every phase.
+// Misuse leaves the breaker valid: the test reports outcomes without an admission in every phase.
 func TestControl_OutcomesWithoutAdmissionAreBounded(t *testing.T) {
 	for phase := word.Closed; phase <= word.Cooling; phase++ {
 		for sequence := range 1 << 8 {
@@ -176,7 +177,7 @@ func TestControl_OutcomesWithoutAdmissionAreBounded(t *testing.T) {
 			if phase == word.Closed {
 				require.LessOrEqual(t, len(l.all()), 1)
 			} else {
-				require.Equal(t, word.Pack(word.Fields{Phase: phase, Generation: word.MaxGeneration, Attempt: 31, Failures: 2}), b.Word(), "nothing was decided")
+				require.Equal(t, word.Pack(word.Fields{Phase: phase, Generation: word.MaxGeneration, Attempt: 31, Failures: 2}), b.Word(), "the outcomes changed the state")
 			}
 			b.Reset()
 			require.True(t, b.Allow())

@@ -25,19 +25,20 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/word"
 )
 
-// skipUnderRace skips a test of cost where it would measure the race detector.
+// skipUnderRace skips a cost test under the race detector, whose own cost it would measure.
 func skipUnderRace(t *testing.T) {
 	t.Helper()
 	info, ok := debug.ReadBuildInfo()
 	require.True(t, ok)
 	for _, setting := range info.Settings {
 		if setting.Key == "-race" && setting.Value == "true" {
-			t.Skip("the race detector's instrumentation is not the library's cost")
+			t.Skip("the race detector adds costs of its own")
 		}
 	}
 }
 
-// The compiler says what it inlines. Permit.Success exceeds its budget by a little, and is one short call.
+// The compiler reports what it inlines. Permit.Success slightly exceeds the inlining budget and is
+// one short call.
 func TestCost_FastHalvesInline(t *testing.T) {
 	skipUnderRace(t)
 	if bits.UintSize < 64 {
@@ -62,8 +63,9 @@ func TestCost_FastHalvesInline(t *testing.T) {
 	}
 }
 
-// free lists everything a breaker does but for publishing a transition and starting a timer. Each entry prepares a breaker
-// and returns what must not allocate; no timer of it fires during the test.
+// free lists everything a breaker does except publishing a transition and starting a timer. Each
+// entry prepares a breaker and returns a function that must not allocate. No timer of the breaker
+// fires during the test.
 var free = map[string]func(*atomicbreaker.Breaker) func(){
 	"healthy Allow": func(b *atomicbreaker.Breaker) func() {
 		return func() { _ = b.Allow(); b.RecordSuccess() }
@@ -119,7 +121,7 @@ var free = map[string]func(*atomicbreaker.Breaker) func(){
 			p, _ = b.TryAcquire()
 		}
 	},
-	"probe cancelled in Do": func(b *atomicbreaker.Breaker) func() {
+	"probe canceled in Do": func(b *atomicbreaker.Breaker) func() {
 		p := halfOpen(b)
 		p.Cancel()
 		return func() { _ = b.Do(cancelled) }
@@ -165,7 +167,7 @@ func rejected(b *atomicbreaker.Breaker) func() {
 	}
 }
 
-// halfOpen leads b there and returns its only probe.
+// halfOpen makes b half-open and returns the permit of its only probe.
 func halfOpen(b *atomicbreaker.Breaker) atomicbreaker.Permit {
 	b.Trip()
 	b.Elapsed(b.Snapshot().Generation, 0)
@@ -176,8 +178,8 @@ func halfOpen(b *atomicbreaker.Breaker) atomicbreaker.Permit {
 	return p
 }
 
-// late reports as permits of the period before the present one do. The calls are written out: through a function value the
-// permit would escape.
+// late returns a function that reports through permits of the previous period. It spells out the
+// calls, because a permit passed through a function value would escape.
 func late(b *atomicbreaker.Breaker) func() {
 	generation := (b.Snapshot().Generation - 1) & word.MaxGeneration
 	return func() {
@@ -206,14 +208,14 @@ func TestCost_NothingAllocates(t *testing.T) {
 				f := prepare(b)
 				before := b.Snapshot().Generation
 				require.Zero(t, testing.AllocsPerRun(200, f))
-				require.Equal(t, before, b.Snapshot().Generation, "the path publishes nothing")
+				require.Equal(t, before, b.Snapshot().Generation, "the path published a transition")
 			})
 		}
 	}
 }
 
-// With a recovery timeout of 0 there is no back-off and so nothing to wait for: a dead sink is probed by each call, and
-// each of these outages and recoveries would otherwise start a timer.
+// A recovery timeout of 0 has no back-off and needs no timer: each call probes a dead sink.
+// Otherwise each of these outages and recoveries would start a timer.
 func TestCost_NoTimerWithoutATimeout(t *testing.T) {
 	skipUnderRace(t)
 	b := atomicbreaker.MustNew("sink", atomicbreaker.WithRecoveryTimeout(0), atomicbreaker.WithProbeTimeout(0))
@@ -226,7 +228,7 @@ func TestCost_NoTimerWithoutATimeout(t *testing.T) {
 	require.Equal(t, before+201*3, b.Snapshot().Generation, "open, half-open, closed, and one run to warm up")
 }
 
-// A breaker without subscriptions pays nothing for them, even if it has had one.
+// A breaker without subscriptions pays nothing for them, even if it once had one.
 func TestCost_NothingForASubscriptionThatIsOver(t *testing.T) {
 	skipUnderRace(t)
 	b := atomicbreaker.MustNew("sink", atomicbreaker.WithRecoveryTimeout(0), atomicbreaker.WithProbeTimeout(0))
@@ -255,9 +257,10 @@ func TestCost_TheWordIsFirstAndAligned(t *testing.T) {
 	}
 }
 
-// The architecture, in the files that are built: breaker.go alone touches the word and has one
-// compare-and-swap of it, nothing takes a lock, and only an asynchronous hook has a goroutine. The
-// other compare-and-swaps are of pointers, in the files that keep a timer or a list of subscriptions.
+// The test checks the architecture in the files that are built. Only breaker.go accesses the word,
+// with a single compare-and-swap (I1). Nothing takes a lock, and only asynchronous hooks have a
+// goroutine. The other compare-and-swaps are of pointers, in the files that keep a timer or a list
+// of subscriptions.
 func TestCost_OneSwapNoLockNoGoroutine(t *testing.T) {
 	pkg, err := build.ImportDir(".", 0)
 	require.NoError(t, err)
@@ -291,7 +294,7 @@ func TestCost_OneSwapNoLockNoGoroutine(t *testing.T) {
 	require.Positive(t, loads)
 	require.Equal(t, map[string]int{
 		"breaker.go: the word": loads + 1, "breaker.go: Load": loads, "breaker.go: CompareAndSwap": 1,
-	}, accesses, "an access in another file, or one that is neither a load nor the compare-and-swap")
+	}, accesses, "the word is accessed in another file, or other than by a load or the compare-and-swap")
 	require.Equal(t, map[string]int{
 		"breaker.go: b.word": 1, "timer.go: b.timer": 2, "hook.go: b.subscriptions": 2,
 	}, swaps)

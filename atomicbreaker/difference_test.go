@@ -14,18 +14,18 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 )
 
-// What fapilog's circuit breaker does and this one does not, one test each.
+// Each of these tests shows one difference from fapilog's circuit breaker.
 
 var errDown = errors.New("sink is down")
 
-// pass lets d go by, and everything that is due with it.
+// pass advances the clock by d and runs everything that is due by then.
 func pass(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
 }
 
-// There, a failure while open moves the start of the recovery timeout and is announced as another opening: the retries of
-// one call that had been admitted kept a sink cut off for as long as they went on.
+// In fapilog, a failure while open restarts the recovery timeout and is announced as another
+// opening. The retries of one admitted call kept a sink cut off for as long as they continued.
 func TestDifference_FailureWhileOpenChangesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, l := kept(t, atomicbreaker.WithFailureThreshold(2), atomicbreaker.WithRecoveryTimeout(10*time.Second))
@@ -50,7 +50,7 @@ func TestDifference_FailureWhileOpenChangesNothing(t *testing.T) {
 	})
 }
 
-// There, a probe that is never answered for keeps its place for good, and the sink never returns.
+// In fapilog, a probe that never reports keeps its place forever, and the sink never returns.
 func TestDifference_SilentProbesReopen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, l := kept(t, atomicbreaker.WithRecoveryTimeout(time.Second), atomicbreaker.WithProbeTimeout(5*time.Second),
@@ -77,7 +77,7 @@ func TestDifference_SilentProbesReopen(t *testing.T) {
 	})
 }
 
-// A probe timeout of 0 is the old behaviour, for who wants it.
+// A probe timeout of 0 restores the behavior of fapilog.
 func TestDifference_SilentProbesMayBeWaitedFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, _ := kept(t, atomicbreaker.WithRecoveryTimeout(0), atomicbreaker.WithProbeTimeout(0))
@@ -88,8 +88,8 @@ func TestDifference_SilentProbesMayBeWaitedFor(t *testing.T) {
 	})
 }
 
-// There, an outcome carries no sign of the call it belongs to: a success from before the outage closes the circuit with the
-// probe still in flight, a failure reopens it.
+// In fapilog, an outcome does not identify its call. A success from before the outage closes the
+// circuit while the probe is in flight, and a failure reopens it.
 func TestDifference_LateOutcomeIsNotTheProbes(t *testing.T) {
 	b, l := kept(t, atomicbreaker.WithRecoveryTimeout(0))
 	before := acquired(t, b)
@@ -110,7 +110,8 @@ func TestDifference_LateOutcomeIsNotTheProbes(t *testing.T) {
 	require.Len(t, l.all(), 3)
 }
 
-// There, a probe that is still in flight when another one fails keeps its place in the next half-open period.
+// In fapilog, a probe that is in flight when another one fails keeps its place in the next
+// half-open period.
 func TestDifference_EveryHalfOpenPeriodStartsEmpty(t *testing.T) {
 	b, _ := kept(t, atomicbreaker.WithRecoveryTimeout(0), atomicbreaker.WithHalfOpenMaxCalls(3),
 		atomicbreaker.WithSuccessThreshold(3))
@@ -125,7 +126,7 @@ func TestDifference_EveryHalfOpenPeriodStartsEmpty(t *testing.T) {
 		require.Equal(t, atomicbreaker.Open, b.State())
 
 		next := acquired(t, b)
-		second.Cancel() // of the period before: gives no place back in this one
+		second.Cancel() // of the previous period: frees no place in this one
 		s := b.Snapshot()
 		require.Equal(t, 1, s.HalfOpenCalls)
 		require.Equal(t, 0, s.HalfOpenSuccesses)
@@ -133,8 +134,8 @@ func TestDifference_EveryHalfOpenPeriodStartsEmpty(t *testing.T) {
 	}
 }
 
-// There, half-open is never announced while each failed probe announces an opening, so that who counts openings and
-// closings ends up wrong.
+// In fapilog, half-open is never announced, but each failed probe announces an opening. A caller
+// that counts openings and closings gets wrong totals.
 func TestDifference_HalfOpenIsAnnounced(t *testing.T) {
 	b, l := kept(t, atomicbreaker.WithFailureThreshold(2), atomicbreaker.WithRecoveryTimeout(0))
 	b.RecordFailure()
@@ -159,14 +160,15 @@ func TestDifference_HalfOpenIsAnnounced(t *testing.T) {
 	}, undated(l.all()...))
 }
 
-// There, the callback runs under the breaker's lock, which is not reentrant: one that asks the breaker anything hangs.
+// In fapilog, the callback runs under the breaker's lock, which is not reentrant. A callback that
+// calls the breaker hangs.
 func TestDifference_HookMayCallTheBreaker(t *testing.T) {
 	within(t, func() {
 		var b *atomicbreaker.Breaker
-		var heard []atomicbreaker.State
+		var received []atomicbreaker.State
 		b = atomicbreaker.MustNew("sink", atomicbreaker.WithFailureThreshold(1),
 			atomicbreaker.WithRecoveryTimeout(0), atomicbreaker.WithOnTransition(func(tr atomicbreaker.Transition) {
-				heard = append(heard, tr.To)
+				received = append(received, tr.To)
 				_, _, _, _ = b.State(), b.Snapshot(), b.RetryAfter(), b.Name()
 				switch tr.To {
 				case atomicbreaker.Open:
@@ -185,11 +187,11 @@ func TestDifference_HookMayCallTheBreaker(t *testing.T) {
 		assert.Equal(t, []atomicbreaker.State{
 			atomicbreaker.Open, atomicbreaker.HalfOpen, atomicbreaker.Closed, atomicbreaker.ForcedOpen,
 			atomicbreaker.ForcedClosed,
-		}, heard)
+		}, received)
 	})
 }
 
-// acquired returns a permit that must be had.
+// acquired returns a permit and fails the test if b rejects the call.
 func acquired(t *testing.T, b *atomicbreaker.Breaker) atomicbreaker.Permit {
 	t.Helper()
 	p, ok := b.TryAcquire()

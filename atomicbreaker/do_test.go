@@ -13,7 +13,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 )
 
-// doers are Do, and Call used as Do.
+// doers are Do, and Call in the form of Do.
 var doers = map[string]func(*atomicbreaker.Breaker, func() error) error{
 	"Do": (*atomicbreaker.Breaker).Do,
 	"Call": func(b *atomicbreaker.Breaker, fn func() error) error {
@@ -57,7 +57,7 @@ func TestDo_RejectionsNameTheBreaker(t *testing.T) {
 				require.ErrorIs(t, err, atomicbreaker.ErrRejected)
 				require.NotErrorIs(t, err, isNot)
 				require.ErrorContains(t, err, `"loki-7"`)
-				require.Same(t, err, do(b, never), "it is built once")
+				require.Same(t, err, do(b, never), "the error is built once")
 			}
 			b.Trip()
 			require.True(t, b.Allow())
@@ -80,10 +80,10 @@ func TestDo_PanicsAndExitsCountAsFailures(t *testing.T) {
 			require.Equal(t, 1, b.Snapshot().Failures)
 			aside(func() {
 				_ = do(b, func() error { runtime.Goexit(); return nil })
-				t.Error("the exit did not go on")
+				t.Error("Goexit was swallowed")
 			})
 			require.Equal(t, 2, b.Snapshot().Failures)
-			func() { // a panic of nil is one too
+			func() { // panic(nil) is a panic too
 				defer func() { _ = recover() }()
 				_ = do(b, func() error { panic(nil) }) //nolint:govet // on purpose
 			}()
@@ -103,7 +103,7 @@ func TestDo_MayBeNested(t *testing.T) {
 	require.Equal(t, atomicbreaker.Closed, b.State())
 }
 
-// An outcome of a call that the breaker's state has overtaken is that of another period.
+// The outcome of a call that outlives its period changes nothing in a later one (I3).
 func TestDo_LateOutcomeDecidesNothing(t *testing.T) {
 	b, l := kept(t, atomicbreaker.WithRecoveryTimeout(0))
 	require.NoError(t, b.Do(func() error {
@@ -122,7 +122,7 @@ func TestCall_Value(t *testing.T) {
 	require.Equal(t, 42, n)
 	n, err = atomicbreaker.Call(b, func() (int, error) { return 7, errDown })
 	require.ErrorIs(t, err, errDown)
-	require.Equal(t, 7, n, "fn's value comes with its error")
+	require.Equal(t, 7, n, "fn's value was not returned with its error")
 	b.ForceOpen()
 	n, err = atomicbreaker.Call(b, func() (int, error) { return 9, nil })
 	require.ErrorIs(t, err, atomicbreaker.ErrOpen)
@@ -158,11 +158,12 @@ func TestClassifier_Outcomes(t *testing.T) {
 			return outcome
 		}))
 		b.RecordFailure()
-		require.ErrorIs(t, b.Do(func() error { return errDown }), errDown, "whatever it counts as")
+		require.ErrorIs(t, b.Do(func() error { return errDown }), errDown, "fn's error was not returned")
 		require.Equal(t, want, b.Snapshot().Failures)
 		require.Equal(t, []error{errDown}, asked)
 
-		// nil is a success, a spent permit has nothing to report, and a rejection is no call
+		// None of these reaches the classifier: nil is a success, a spent permit reports nothing,
+		// and a rejected call did not run.
 		require.NoError(t, b.Do(func() error { return nil }))
 		p := acquired(t, b)
 		p.Report(nil)
@@ -173,7 +174,8 @@ func TestClassifier_Outcomes(t *testing.T) {
 	}
 }
 
-// A classifier that does not return has settled nothing; the call counts as a failure, and no place is lost.
+// A classifier that panics or exits decides nothing. The call counts as a failure, and its place is
+// free again.
 func TestClassifier_PanicSettlesThePermit(t *testing.T) {
 	b, l := kept(t, atomicbreaker.WithRecoveryTimeout(0), atomicbreaker.WithFailureThreshold(2),
 		atomicbreaker.WithClassifier(func(error) atomicbreaker.Outcome { panic("classifier") }))

@@ -12,7 +12,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 )
 
-// requireGranted demands that nobody is turned away, and that what they report counts nowhere.
+// requireGranted requires that b admits every call and counts none of their outcomes.
 func requireGranted(t *testing.T, b *atomicbreaker.Breaker) {
 	t.Helper()
 	before := b.Word()
@@ -47,7 +47,7 @@ func TestDryRun_TurnsNobodyAway(t *testing.T) {
 
 		probe := acquired(t, b)
 		require.Equal(t, atomicbreaker.HalfOpen, b.State())
-		require.Equal(t, uint32(2), probe.Generation(), "the probe's permit counts")
+		require.Equal(t, uint32(2), probe.Generation(), "the probe's permit belongs to another period")
 		requireGranted(t, b) // no place free
 		probe.Failure()
 		require.Equal(t, 1, b.Snapshot().Attempt)
@@ -65,7 +65,8 @@ func TestDryRun_TurnsNobodyAway(t *testing.T) {
 	})
 }
 
-// An error that names a time opens a dry breaker too, and a slow call under a spent permit counts nowhere.
+// An error with a retry-after time opens a dry breaker too. A slow call that reports through a
+// spent permit is not counted.
 func TestDryRun_WithTheOtherOptions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, l := kept(t, atomicbreaker.WithDryRun(), atomicbreaker.WithSlowThreshold(time.Second),
@@ -80,12 +81,13 @@ func TestDryRun_WithTheOtherOptions(t *testing.T) {
 	})
 }
 
-// Allow gives no permit, so the outcome of a caller who would have been refused can count as the probe's.
+// Allow returns no permit. The outcome of a caller that would have been rejected can therefore
+// count as the probe's.
 func TestDryRun_OutcomesWithoutAPermitCount(t *testing.T) {
 	b, _ := kept(t, atomicbreaker.WithDryRun(), atomicbreaker.WithRecoveryTimeout(0))
 	b.Trip()
 	require.True(t, b.Allow())
-	require.True(t, b.Allow(), "refused, were it not a dry run")
+	require.True(t, b.Allow(), "a dry run rejected a call")
 	b.RecordFailure()
 	require.Equal(t, atomicbreaker.Snapshot{State: atomicbreaker.Open, ProbeDue: true, Generation: 3, Attempt: 1}, b.Snapshot())
 }

@@ -9,11 +9,11 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 )
 
-// producer works like a Kafka client: Produce only queues a record, and the delivery report comes
+// producer works like a Kafka client: Produce only queues a record. The delivery report comes
 // later, on a goroutine of the producer.
 type producer struct {
 	queue   []message
-	reports []error // what the brokers answer, one per record
+	reports []error // the brokers' answers, one per record
 }
 
 type message struct {
@@ -44,10 +44,9 @@ func (p *producer) Flush() {
 	<-done
 }
 
-// A producer returns before the brokers have answered, so its return value says nothing about them.
-// The permit goes to the delivery report instead, and is settled there. Set the producer's delivery
-// timeout below [atomicbreaker.WithProbeTimeout]: otherwise a probe is given up before its report
-// comes.
+// A producer returns before the brokers answer, so its return value says nothing about them. The
+// permit travels to the delivery report and is settled there. Set the producer's delivery timeout
+// below [atomicbreaker.WithProbeTimeout]; otherwise a probe times out before its report arrives.
 func ExamplePermit_deliveryReport() {
 	down := errors.New("brokers down")
 	kafka := &producer{reports: []error{nil, down, down, down}}
@@ -67,7 +66,7 @@ func ExamplePermit_deliveryReport() {
 			}
 		})
 		if err != nil {
-			permit.Cancel() // a full queue is no answer of the brokers
+			permit.Cancel() // a full queue says nothing about the brokers
 			fallback(record, err)
 		}
 	}

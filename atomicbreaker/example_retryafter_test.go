@@ -14,7 +14,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 )
 
-// statusError is a response that is no success. It carries the header, so that retryAfter can read
+// statusError is an unsuccessful response. It carries the header, so that retryAfter can read
 // Retry-After.
 type statusError struct {
 	status int
@@ -36,9 +36,9 @@ func push(client *http.Client, url, batch string) error {
 	return nil
 }
 
-// retryAfter reads the header of a 429 or 503: a number of seconds, or a date.
+// retryAfter reads the Retry-After header of a 429 or 503, a number of seconds or a date.
 func retryAfter(err error) (time.Duration, bool) {
-	const longest = time.Hour // whatever the sink asks for
+	const longest = time.Hour // the limit for the sink's answer
 	var e *statusError
 	if !errors.As(err, &e) {
 		return 0, false
@@ -61,8 +61,8 @@ func retryAfter(err error) (time.Duration, bool) {
 	return min(at.Sub(now), longest), true
 }
 
-// An HTTP sink refuses a batch and says how long to leave it alone. One such answer opens the
-// breaker for that long, whatever the failure threshold.
+// An HTTP sink rejects a batch and says how long to wait. One such answer opens the breaker for
+// that long, whatever the failure threshold.
 func ExampleWithRetryAfter() {
 	sink := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/seconds" {

@@ -12,8 +12,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 )
 
-// A sink that is down is left alone after three failures in a row, and no record is lost: what it does not take goes to
-// the fallback.
+// After three consecutive failures the breaker stops calling the sink. No record is lost: the
+// fallback gets what the sink does not take.
 func Example() {
 	push := func(string) error { return errors.New("connection refused") }
 	fallback := func(record string) { fmt.Println("to the file:", record) }
@@ -23,7 +23,7 @@ func Example() {
 	for _, record := range []string{"one", "two", "three", "four"} {
 		err := breaker.Do(func() error { return push(record) })
 		if err != nil {
-			fallback(record) // turned away, or it failed
+			fallback(record) // rejected, or it failed
 		}
 		if errors.Is(err, atomicbreaker.ErrRejected) {
 			fmt.Println("not pushed:", err)
@@ -48,14 +48,15 @@ func ExampleCall() {
 	// Output: 18 <nil>
 }
 
-// Who comes from fapilog finds should_allow, record_success and record_failure under these names.
+// Allow, RecordSuccess and RecordFailure correspond to fapilog's should_allow, record_success and
+// record_failure.
 func ExampleBreaker_Allow() {
 	breaker := atomicbreaker.MustNew("loki", atomicbreaker.WithFailureThreshold(2))
 	push := func(string) bool { return false }
 
 	for range 3 {
 		if !breaker.Allow() {
-			fmt.Println("turned away")
+			fmt.Println("rejected")
 			continue
 		}
 		if push("record") {
@@ -68,15 +69,15 @@ func ExampleBreaker_Allow() {
 	// Output:
 	// failures: 1
 	// failures: 2
-	// turned away
+	// rejected
 }
 
-// A hook is told of every transition, in order. One that logs through the logger that the breaker guards must be given
-// with WithAsyncOnTransition instead.
+// A hook receives every transition in order. Use WithAsyncOnTransition for a hook that logs through
+// the logger that the breaker guards.
 func ExampleWithOnTransition() {
 	breaker, err := atomicbreaker.New("loki",
 		atomicbreaker.WithFailureThreshold(2),
-		atomicbreaker.WithRecoveryTimeout(0),  // test the sink with the very next record
+		atomicbreaker.WithRecoveryTimeout(0),  // probe the sink with the next record
 		atomicbreaker.WithHalfOpenMaxCalls(3), // with at most three records at once
 		atomicbreaker.WithProbeTimeout(5*time.Second),
 		atomicbreaker.WithOnTransition(func(t atomicbreaker.Transition) {
@@ -84,7 +85,7 @@ func ExampleWithOnTransition() {
 		}),
 	)
 	if err != nil {
-		fmt.Println(err) // names every bad option
+		fmt.Println(err) // reports every invalid option
 		return
 	}
 
@@ -97,7 +98,7 @@ func ExampleWithOnTransition() {
 	// loki: half_open -> closed (probe_succeeded)
 }
 
-// A sink that fails now and then never fails five times in a row. A failure rate detects it, and
+// A sink that fails occasionally may never fail five times in a row. A failure rate detects it, and
 // tolerates the few failures of a healthy sink.
 func ExampleWithFailureRate() {
 	breaker := atomicbreaker.MustNew("loki", atomicbreaker.WithFailureRate(0.1)) // the threshold is 100
@@ -121,8 +122,8 @@ func ExampleWithFailureRate() {
 	// one in three fails: open after 384 calls
 }
 
-// A status page follows breakers that it did not make. It runs on a goroutine of its own, so the
-// calls of the breaker do not wait for it.
+// A status page subscribes to breakers that other code created. Its function runs on a separate
+// goroutine, so the breaker's callers do not wait for it.
 func ExampleBreaker_Subscribe() {
 	breaker := atomicbreaker.MustNew("loki")
 
@@ -141,7 +142,7 @@ func ExampleBreaker_Subscribe() {
 	// closed
 }
 
-// An HTTP sink that answers 429 says how long to leave it alone.
+// An HTTP sink that answers 429 says how long to wait.
 func ExampleBreaker_TripFor() {
 	breaker := atomicbreaker.MustNew("loki")
 	push := func() *http.Response {
@@ -161,7 +162,7 @@ func ExampleBreaker_TripFor() {
 	// Retry-After: 2m0s
 }
 
-// Every bad option is named, with its value and range.
+// New reports every invalid option, with its value and range.
 func ExampleNew() {
 	_, err := atomicbreaker.New("loki", atomicbreaker.WithFailureThreshold(0), atomicbreaker.WithHalfOpenMaxCalls(300))
 	fmt.Println(errors.Is(err, atomicbreaker.ErrConfig))

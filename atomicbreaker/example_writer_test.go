@@ -12,7 +12,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 )
 
-// guard is an io.Writer between a logger and its sink. What the sink does not take goes to the fallback, in the same call.
+// guard is an io.Writer between a logger and its sink. The fallback gets, in the same call, what
+// the sink does not take.
 type guard struct {
 	breaker        *atomicbreaker.Breaker
 	sink, fallback io.Writer
@@ -20,7 +21,7 @@ type guard struct {
 
 func (g *guard) Write(record []byte) (int, error) {
 	if permit, ok := g.breaker.TryAcquire(); ok {
-		defer permit.Failure() // a panic counts as one; after a report it does nothing
+		defer permit.Failure() // counts a panic as a failure; does nothing after a report
 		n, err := g.sink.Write(record)
 		permit.Report(err)
 		if err == nil {
@@ -30,7 +31,7 @@ func (g *guard) Write(record []byte) (int, error) {
 	return g.fallback.Write(record)
 }
 
-// A permit says the same as Do where the outcome is known some lines later, without a closure.
+// A permit does what Do does, without a closure, when the outcome is known a few lines later.
 func ExampleBreaker_TryAcquire() {
 	var fallback strings.Builder
 	broken, closed := io.Pipe()

@@ -21,37 +21,39 @@ type operation struct {
 	call func(x *caller)
 }
 
-// caller is a thread's hand on the breaker, and what it was told.
+// caller is one thread's view of the breaker: its calls and the answers it received.
 type caller struct {
 	b      *Breaker
 	th     *explore.Thread
 	events []event
 }
 
-// event is one linearization point (Do has two): what the model does there, what the breaker answered, and when.
+// event is one linearization point (Do has two): the model's step, the breaker's answer, and the
+// interval.
 type event struct {
 	model       judged
 	answer      answer
 	first, last int
 
-	// either marks an event that may also change nothing while the model is cooling: whether a TripFor
-	// extends an open period depends on a deadline, which is not in the state that the judge searches.
+	// either marks an event that may also change nothing while the model is cooling: whether a
+	// TripFor extends an open period depends on a deadline, which is not part of the searched
+	// state.
 	either bool
 	until  time.Time // an open breaker must not be due before; zero: any time
 }
 
-// judged lets the model do what an operation did, and tells its answer. seat is where an admission leaves its
-// generation for the report that follows it in the same Do.
+// judged applies an operation to the model and returns the model's answer. An admission stores its
+// generation in seat, for the report that follows it in the same Do.
 type judged func(m *model.Model, seat *uint32) answer
 
-// answer is all that a call can answer.
+// answer holds everything that a call can return.
 type answer struct {
 	verdict    model.Verdict
 	generation uint32
 	snapshot   Snapshot
 }
 
-func (x *caller) told(a answer, m judged) { x.add(event{model: m, answer: a}) }
+func (x *caller) answered(a answer, m judged) { x.add(event{model: m, answer: a}) }
 
 func (x *caller) add(e event) {
 	e.first, e.last = x.th.First, x.th.Last
@@ -59,8 +61,8 @@ func (x *caller) add(e event) {
 	x.th.Returned()
 }
 
-// alphabet is the whole public API, with permits and timers of the generation base, in which a run starts, of the one
-// before and of the one after it. Elapsed comes with a success more, too.
+// alphabet is the whole public API. Its permits and timers are of the generation base, in which a
+// run starts, of the one before and of the one after. Elapsed also comes with one more success.
 func alphabet(base uint32) []operation {
 	ops := []operation{
 		{"Allow", callAllow},
@@ -98,9 +100,9 @@ var errFailed = errors.New("failed")
 func callAllow(x *caller) {
 	a := answer{}
 	if !x.b.Allow() {
-		a.verdict = model.RejectedOpen // it does not say why
+		a.verdict = model.RejectedOpen // Allow gives no reason
 	}
-	x.told(a, func(m *model.Model, _ *uint32) answer {
+	x.answered(a, func(m *model.Model, _ *uint32) answer {
 		if _, v := m.Admit(); v != model.Admitted {
 			return answer{verdict: model.RejectedOpen}
 		}
@@ -114,7 +116,7 @@ func callTryAcquire(x *caller) {
 	if !ok {
 		a.verdict = model.RejectedOpen
 	}
-	x.told(a, func(m *model.Model, _ *uint32) answer {
+	x.answered(a, func(m *model.Model, _ *uint32) answer {
 		g, v := m.Admit()
 		if v != model.Admitted {
 			return answer{verdict: model.RejectedOpen}
@@ -124,7 +126,7 @@ func callTryAcquire(x *caller) {
 }
 
 func callSnapshot(x *caller) {
-	x.told(answer{snapshot: x.b.Snapshot()}, func(m *model.Model, _ *uint32) answer {
+	x.answered(answer{snapshot: x.b.Snapshot()}, func(m *model.Model, _ *uint32) answer {
 		s := m.State()
 		return answer{snapshot: Snapshot{
 			State: states[s.Phase], ProbeDue: s.Phase == model.Due, Generation: s.Generation, Attempt: s.Attempt,
@@ -133,7 +135,7 @@ func callSnapshot(x *caller) {
 	})
 }
 
-// simple is an operation that answers nothing.
+// simple is an operation without an answer.
 func simple(name string, call func(*Breaker), m func(*model.Model)) operation {
 	j := func(x *model.Model, _ *uint32) answer {
 		m(x)
@@ -141,7 +143,7 @@ func simple(name string, call func(*Breaker), m func(*model.Model)) operation {
 	}
 	return operation{name, func(x *caller) {
 		call(x.b)
-		x.told(answer{}, j)
+		x.answered(answer{}, j)
 	}}
 }
 
@@ -153,7 +155,7 @@ func report(name string, generation uint32, call func(*Permit), m func(*model.Mo
 	return operation{name, func(x *caller) {
 		p := x.b.PermitOf(generation)
 		call(&p)
-		x.told(answer{}, j)
+		x.answered(answer{}, j)
 	}}
 }
 
@@ -164,7 +166,7 @@ func tripFor(name string, d time.Duration) operation {
 	return extending(name, func(b *Breaker) { b.TripFor(d) }, func(m *model.Model) { m.TripFor(d) }, d)
 }
 
-// retryAfter reports through a permit that the sink asks to be left alone for d.
+// retryAfter reports through a permit a failure that asks for a wait of d.
 func retryAfter(name string, generation uint32, d time.Duration) operation {
 	return extending(name, func(b *Breaker) {
 		p := b.PermitOf(generation)
@@ -172,7 +174,8 @@ func retryAfter(name string, generation uint32, d time.Duration) operation {
 	}, func(m *model.Model) { m.FailureRetryAfter(generation, d) }, 0)
 }
 
-// extending is an operation that may extend an open period. An open breaker must stay open for d.
+// extending is an operation that may extend an open period. A breaker that is open afterward must
+// stay open for at least d.
 func extending(name string, call func(*Breaker), m func(*model.Model), d time.Duration) operation {
 	j := func(x *model.Model, _ *uint32) answer {
 		m(x)
@@ -196,7 +199,7 @@ func elapsedAt(name string, generation uint32, successes int) operation {
 	)
 }
 
-// do is two linearization points: the admission, which says why it turns away, and the report m.
+// do has two linearization points: the admission, with the reason of a rejection, and the report m.
 func do(name string, f func() error, m func(*model.Model, uint32)) operation {
 	admit := func(x *model.Model, seat *uint32) answer {
 		g, v := x.Admit()
@@ -211,20 +214,20 @@ func do(name string, f func() error, m func(*model.Model, uint32)) operation {
 		ran := false
 		defer func() {
 			if _ = recover(); ran {
-				x.told(answer{}, report)
+				x.answered(answer{}, report)
 			}
 		}()
 		err := x.b.Do(func() error {
 			ran = true
-			x.told(answer{}, admit)
+			x.answered(answer{}, admit)
 			return f()
 		})
 		switch {
 		case ran:
 		case errors.Is(err, ErrTooManyProbes):
-			x.told(answer{verdict: model.RejectedProbes}, admit)
+			x.answered(answer{verdict: model.RejectedProbes}, admit)
 		default:
-			x.told(answer{verdict: model.RejectedOpen}, admit)
+			x.answered(answer{verdict: model.RejectedOpen}, admit)
 		}
 	}}
 }

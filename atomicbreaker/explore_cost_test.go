@@ -12,7 +12,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/word"
 )
 
-// How often a call that has nothing to change touches the word: once, whichever half of it says so.
+// A call that has nothing to change accesses the word once, in its fast half or in its slow half.
 func TestExploreCost_OneLoad(t *testing.T) {
 	b := MustNew("sink")
 	accesses := 0
@@ -44,8 +44,8 @@ func TestExploreCost_OneLoad(t *testing.T) {
 	}
 }
 
-// Do turns a call away with one load, and a healthy one costs three: one to be turned away by, one to be admitted by, and
-// the report's.
+// A Do that is rejected loads the word once. A Do on a healthy breaker loads it three times: to
+// check for a rejection, to admit, and to report.
 func TestExploreCost_Do(t *testing.T) {
 	b := MustNew("sink")
 	accesses := 0
@@ -62,7 +62,7 @@ func TestExploreCost_Do(t *testing.T) {
 	require.Equal(t, 1, accesses)
 }
 
-// Success reads the word once on a healthy breaker, and not again in its slow half.
+// On a healthy breaker Success loads the word once, and does not load it again in its slow half.
 func TestExploreCost_SuccessIsOneLoad(t *testing.T) {
 	b := MustNew("sink")
 	p, ok := b.TryAcquire()
@@ -72,5 +72,5 @@ func TestExploreCost_SuccessIsOneLoad(t *testing.T) {
 	p.Success()
 	require.Equal(t, 1, accesses)
 	p.Success()
-	require.Equal(t, 1, accesses, "a spent permit asks nobody")
+	require.Equal(t, 1, accesses, "a spent permit accessed the word")
 }

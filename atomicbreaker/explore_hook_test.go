@@ -16,18 +16,19 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/explore"
 )
 
-// deliveries is a queue of transitions whose every access to an atomic, and every call of a hook, is a switch point.
-// The makers hand in generations in any order, as those do who have won their swaps and are not at the queue yet.
+// deliveries is a publishing queue in which every access to an atomic, and every call of a hook, is
+// a switch point. The publishers hand in generations in any order, like goroutines that have won
+// their swaps and not yet reached the queue.
 type deliveries struct {
-	s      *explore.Scheduler
-	h      *hooks
-	told   []uint32
-	caught []uint32 // the generations of the panics that were handled
-	inHook bool
-	twice  bool
-	runs   int
-	panics uint32 // a set of generations: bit g says that the hook panics
-	exits  uint32 // the same, where it ends its goroutine
+	s          *explore.Scheduler
+	h          *hooks
+	received   []uint32
+	caught     []uint32 // the generations of the panics that were handled
+	inHook     bool
+	overlapped bool
+	runs       int
+	panics     uint32 // bit g is set if the hook panics at generation g
+	exits      uint32 // the same, for a hook that ends its goroutine
 }
 
 func newDeliveries(t interface{ Cleanup(f func()) }, s *explore.Scheduler) *deliveries {
@@ -42,7 +43,7 @@ func newDeliveries(t interface{ Cleanup(f func()) }, s *explore.Scheduler) *deli
 }
 
 // saw tells the scheduler what an access to the queue returned. The counter passes the right to
-// deliver, and with it all that earlier deliverers left.
+// deliver, and with it the state that earlier deliverers left.
 func (d *deliveries) saw(v any) {
 	h := uint64(1)
 	switch v := v.(type) {
@@ -56,16 +57,16 @@ func (d *deliveries) saw(v any) {
 	d.s.Saw(h)
 }
 
-// shared is the queue, what was told and handled, and whether a delivery is under way.
+// shared hashes the queue, what was received and recovered, and whether a delivery is running.
 func (d *deliveries) shared() (word, rest uint64) {
 	rest = d.h.hash()
-	for _, g := range d.told {
+	for _, g := range d.received {
 		rest = explore.Mix(rest, uint64(g))
 	}
 	for _, g := range d.caught {
 		rest = explore.Mix(rest, uint64(g)<<32)
 	}
-	for _, flag := range []bool{d.inHook, d.twice} {
+	for _, flag := range []bool{d.inHook, d.overlapped} {
 		if rest <<= 1; flag {
 			rest++
 		}
@@ -73,13 +74,14 @@ func (d *deliveries) shared() (word, rest uint64) {
 	return 0, rest
 }
 
-// run makes one interleaving and reports what is wrong with it. futures is how many it stands for.
-func (d *deliveries) run(makers [][]uint32) (futures int, wrong string) {
-	d.told, d.caught, d.inHook, d.twice = d.told[:0], d.caught[:0], false, false
+// run executes one interleaving and reports what is wrong with it. futures is the number of
+// interleavings that it stands for.
+func (d *deliveries) run(publishers [][]uint32) (futures int, wrong string) {
+	d.received, d.caught, d.inHook, d.overlapped = d.received[:0], d.caught[:0], false, false
 	d.h = newHooks([]func(Transition){d.hook}, false, d.panicked)
-	runs := make([]func(), len(makers))
+	runs := make([]func(), len(publishers))
 	var all []uint32
-	for i, generations := range makers {
+	for i, generations := range publishers {
 		all = append(all, generations...)
 		runs[i] = func() { d.publish(generations) }
 	}
@@ -90,27 +92,27 @@ func (d *deliveries) run(makers [][]uint32) (futures int, wrong string) {
 	return futures, d.judge(all)
 }
 
-// judge looks at the end of a run that published these generations.
+// judge checks the end of a run that published these generations.
 func (d *deliveries) judge(all []uint32) string {
 	slices.Sort(all)
 	panics := slices.DeleteFunc(slices.Clone(all), func(g uint32) bool { return d.panics>>g&1 == 0 })
 	switch {
-	case d.twice:
-		return "two deliveries at once"
-	case !slices.Equal(all, d.told):
-		return "not each once and in order"
+	case d.overlapped:
+		return "two deliveries overlapped"
+	case !slices.Equal(all, d.received):
+		return "transitions not delivered exactly once and in order"
 	case !slices.Equal(panics, d.caught):
-		return fmt.Sprintf("not each panic handled once: %v", d.caught)
+		return fmt.Sprintf("panics not handled exactly once: %v", d.caught)
 	case d.h.pending.Value != 0:
-		return "somebody is still delivering"
+		return "pending is not 0 at the end"
 	case d.h.head != d.h.tail.Value || len(d.h.early) > 0:
-		return "something is left in the queue"
+		return "the queue is not empty at the end"
 	}
 	return ""
 }
 
-// publish publishes the generations one after the other. Where a hook ends the goroutine, another one
-// goes on with the next call, so that no generation is missing.
+// publish publishes the generations one after the other. If a hook ends the goroutine, another
+// goroutine makes the next call, so that no generation is missing.
 func (d *deliveries) publish(generations []uint32) {
 	for i, g := range generations {
 		returned := false
@@ -127,11 +129,11 @@ func (d *deliveries) publish(generations []uint32) {
 }
 
 func (d *deliveries) hook(t Transition) {
-	d.twice = d.twice || d.inHook
+	d.overlapped = d.overlapped || d.inHook
 	d.inHook = true
 	d.s.Point()
 	d.inHook = false
-	d.told = append(d.told, t.Generation)
+	d.received = append(d.received, t.Generation)
 	if d.exits>>t.Generation&1 != 0 {
 		runtime.Goexit()
 	}
@@ -140,24 +142,24 @@ func (d *deliveries) hook(t Transition) {
 	}
 }
 
-// panicked is a part of the delivery, so it too must not meet another one.
+// panicked is part of a delivery, so it must not overlap another one either.
 func (d *deliveries) panicked(t Transition, _ any) {
-	d.twice = d.twice || d.inHook
+	d.overlapped = d.overlapped || d.inHook
 	d.inHook = true
 	d.s.Point()
 	d.inHook = false
 	d.caught = append(d.caught, t.Generation)
 }
 
-// exploreAll runs every interleaving of makers and returns how many there are.
-func (d *deliveries) exploreAll(t *testing.T, makers [][]uint32) (n int) {
+// exploreAll runs every interleaving of the publishers and returns how many there are.
+func (d *deliveries) exploreAll(t *testing.T, publishers [][]uint32) (n int) {
 	t.Helper()
 	d.s.Restart()
 	for more := true; more; {
-		futures, wrong := d.run(makers)
+		futures, wrong := d.run(publishers)
 		if wrong != "" {
-			t.Fatalf("%s\nmakers: %v, panics at %b, exits at %b\nschedule: %s\ntold: %v",
-				wrong, makers, d.panics, d.exits, d.s, d.told)
+			t.Fatalf("%s\npublishers: %v, panics at %b, exits at %b\nschedule: %s\nreceived: %v",
+				wrong, publishers, d.panics, d.exits, d.s, d.received)
 		}
 		n += futures
 		d.runs++
@@ -166,38 +168,39 @@ func (d *deliveries) exploreAll(t *testing.T, makers [][]uint32) (n int) {
 	return n
 }
 
-// twoMakers come in every order of up to three generations.
-var twoMakers = [][][]uint32{{{1}, {2}}, {{2}, {1}}, {{1, 2}, {3}}, {{1, 3}, {2}}, {{2, 3}, {1}}, {{3, 2}, {1}}}
+// twoPublishers has every order of up to three generations.
+var twoPublishers = [][][]uint32{{{1}, {2}}, {{2}, {1}}, {{1, 2}, {3}}, {{1, 3}, {2}}, {{2, 3}, {1}}, {{3, 2}, {1}}}
 
-// TestExploreHook_All explores all interleavings of two makers, also with hooks that panic.
+// TestExploreHook_All explores all interleavings of two publishers, also with hooks that panic. It
+// checks I7 and I8.
 func TestExploreHook_All(t *testing.T) {
 	d := newDeliveries(t, explore.New(2))
 	n := 0
-	for _, makers := range twoMakers {
+	for _, publishers := range twoPublishers {
 		for _, panics := range []uint32{0, 1 << 1, 1 << 2, 1 << 3} {
 			d.panics = panics
-			n += d.exploreAll(t, makers)
+			n += d.exploreAll(t, publishers)
 		}
 	}
 	t.Logf("%d interleavings, %d runs", n, d.runs)
 	assert.GreaterOrEqual(t, n, 100_000)
 }
 
-// TestExploreHook_Exits does the same with hooks that end the goroutine.
+// TestExploreHook_Exits is TestExploreHook_All with hooks that end the goroutine.
 func TestExploreHook_Exits(t *testing.T) {
 	d := newDeliveries(t, explore.NewGoroutines(3))
 	n := 0
-	for _, makers := range twoMakers {
+	for _, publishers := range twoPublishers {
 		for exits := uint32(0b10); exits <= 0b1110; exits += 0b10 {
 			d.exits = exits
-			n += d.exploreAll(t, makers)
+			n += d.exploreAll(t, publishers)
 		}
 	}
 	t.Logf("%d interleavings, %d runs", n, d.runs)
 	assert.GreaterOrEqual(t, n, 1_000_000)
 }
 
-// TestExploreHook_Three explores three makers of one transition each.
+// TestExploreHook_Three explores three publishers of one transition each.
 func TestExploreHook_Three(t *testing.T) {
 	d := newDeliveries(t, explore.New(3))
 	n := 0
@@ -209,26 +212,27 @@ func TestExploreHook_Three(t *testing.T) {
 	assert.GreaterOrEqual(t, n, 1_000_000)
 }
 
-// TestExploreHook_Drawn lets rapid draw three makers of up to nine transitions, hooks that panic and exit, and the schedule.
+// TestExploreHook_Drawn lets rapid draw three publishers of up to nine transitions, hooks that
+// panic and exit, and the schedule.
 func TestExploreHook_Drawn(t *testing.T) {
 	d := newDeliveries(t, explore.NewGoroutines(4))
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(1, 9).Draw(t, "transitions")
-		makers := make([][]uint32, 3)
+		publishers := make([][]uint32, 3)
 		for g := range n {
-			m := rapid.IntRange(0, 2).Draw(t, "maker")
-			makers[m] = append(makers[m], uint32(g+1))
+			m := rapid.IntRange(0, 2).Draw(t, "publisher")
+			publishers[m] = append(publishers[m], uint32(g+1))
 		}
-		for i, generations := range makers {
-			makers[i] = rapid.Permutation(generations).Draw(t, "order")
+		for i, generations := range publishers {
+			publishers[i] = rapid.Permutation(generations).Draw(t, "order")
 		}
 		d.panics = rapid.Uint32Range(0, 1<<10-1).Draw(t, "panics")
 		d.exits = rapid.Uint32Range(0, 1<<10-1).Draw(t, "exits") &^ d.panics
 		schedule := rapid.SliceOfN(rapid.IntRange(0, 3), 0, 100).Draw(t, "schedule")
 		d.s.Restart()
 		d.s.Follow(schedule)
-		if _, wrong := d.run(makers); wrong != "" {
-			t.Fatalf("%s: makers %v, told %v", wrong, makers, d.told)
+		if _, wrong := d.run(publishers); wrong != "" {
+			t.Fatalf("%s: publishers %v, received %v", wrong, publishers, d.received)
 		}
 	})
 }

@@ -9,28 +9,28 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/model"
 )
 
-// outcome is what one interleaving left behind.
+// outcome is the result of one interleaving.
 type outcome struct {
-	threads [][]event // in the order of each thread
-	state   model.State
-	told    []model.Transition // what the hook was told, in the order of its calls
+	threads  [][]event // in the order of each thread
+	state    model.State
+	received []model.Transition // received by the hook, in the order of its calls
 
-	// failed are the positions that led nowhere, for long programs, which can come to the same one on many ways; nil: few
-	// events, where remembering costs more than trying again.
+	// failed holds the positions from which no order was found. Long programs reach the same
+	// position in many ways. It is nil for few events, where a lookup costs more than another try.
 	failed map[position]bool
 }
 
 // position is a step of the search for an order.
 type position struct {
-	state model.State
-	told  int                        // transitions accounted for
-	done  [explore.MaxThreads]int    // events of each thread accounted for
-	seats [explore.MaxThreads]uint32 // see judged
+	state    model.State
+	received int                        // transitions accounted for
+	done     [explore.MaxThreads]int    // events of each thread accounted for
+	seats    [explore.MaxThreads]uint32 // see judged
 }
 
-// explains reports whether the events, one after the other in some order that keeps each thread's own and lets no event
-// that ended before another began come after it, lead the model from start to the same answers, the same state, and the
-// same transitions in the same order.
+// explains reports whether some order of the events leads the model from start to the same answers,
+// the same state, and the same transitions in the same order. The order keeps each thread's own
+// order, and places no event before one that ended before it began.
 func (o *outcome) explains(c model.Config, start model.State) bool {
 	clear(o.failed)
 	return o.from(c, position{state: start})
@@ -59,7 +59,7 @@ func (o *outcome) from(c model.Config, at position) bool {
 			}
 		}
 		m := model.At(c, at.state)
-		if e.model(m, &next.seats[i]) != e.answer || !o.match(&next.told, m.Transitions()) {
+		if e.model(m, &next.seats[i]) != e.answer || !o.match(&next.received, m.Transitions()) {
 			continue
 		}
 		next.state = m.State()
@@ -68,7 +68,7 @@ func (o *outcome) from(c model.Config, at position) bool {
 			return true
 		}
 	}
-	if !left && at.state == o.state && at.told == len(o.told) {
+	if !left && at.state == o.state && at.received == len(o.received) {
 		return true
 	}
 	if o.failed != nil {
@@ -87,13 +87,13 @@ func (o *outcome) overtakes(e event, thread int, done [explore.MaxThreads]int) b
 	return false
 }
 
-// match compares the next of the told transitions with made, and counts them.
-func (o *outcome) match(told *int, made []model.Transition) bool {
+// match compares the next received transitions with made, and counts them.
+func (o *outcome) match(received *int, made []model.Transition) bool {
 	for _, t := range made {
-		if *told == len(o.told) || o.told[*told] != t {
+		if *received == len(o.received) || o.received[*received] != t {
 			return false
 		}
-		*told++
+		*received++
 	}
 	return true
 }

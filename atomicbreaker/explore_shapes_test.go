@@ -20,15 +20,16 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/word"
 )
 
-// whole says that every shape is explored from every word with the whole alphabet, which takes hours. Without it the
-// two larger shapes are explored with the short one, from the words of the last two configurations.
+// whole explores every shape from every word with the whole alphabet, which takes hours. Otherwise
+// the two larger shapes use the short alphabet and start from the words of the last two
+// configurations.
 var whole = os.Getenv("EXPLORE") == "all"
 
 // bases are the generations in which runs start: an ordinary one, and the last before the wrap.
 var bases = []uint32{5, word.MaxGeneration}
 
-// short has one operation for each way in which an operation can meet another. What it leaves out takes the same steps
-// with another event, and is met in pairs.
+// short has one operation for each way in which two operations can interfere. The others take the
+// same steps with another event, and are covered in pairs.
 func short(ops []operation) []operation {
 	names := []string{
 		"TryAcquire", "RecordSuccess", "Failure current", "Failure newer", "Cancel current", "Elapsed current", "Trip", "TripFor",
@@ -40,7 +41,7 @@ func short(ops []operation) []operation {
 // tally counts what was explored.
 type tally struct{ programs, interleavings, runs int }
 
-// task is the exploration of all programs of a shape from one word whose first operation is one of the alphabet's.
+// task explores, from one word, all programs of a shape whose first operation is op.
 type task struct {
 	config   model.Config
 	start    word.Word
@@ -54,7 +55,7 @@ func each(t *testing.T, threads int, tasks []task, programs func(x *explorer, c 
 	return eachBy(t, newExplorer, threads, tasks, programs)
 }
 
-// eachBy is each with another explorer.
+// eachBy is each with a custom explorer.
 func eachBy(
 	t *testing.T, build func(model.Config, int) *explorer, threads int, tasks []task,
 	programs func(x *explorer, c task) error,
@@ -113,7 +114,8 @@ func pairs(x *explorer, c task) error {
 	return nil
 }
 
-// TestExplore_Pairs explores the shape 1,1 whole: nine configurations, every word, every pair of operations.
+// TestExplore_Pairs explores the whole shape 1,1: nine configurations, every word, every pair of
+// operations. It checks I1, I2, I3 and I6.
 func TestExplore_Pairs(t *testing.T) {
 	n := each(t, 2, tasks(configs(), bases, everything), pairs)
 	t.Logf("1,1: %d programs, %d interleavings, %d runs", n.programs, n.interleavings, n.runs)
@@ -121,15 +123,16 @@ func TestExplore_Pairs(t *testing.T) {
 	assert.GreaterOrEqual(t, n.interleavings, 600_000)
 }
 
-// TestExplore_SameTwice: an exploration that depends on anything but the program is none.
+// TestExplore_SameTwice checks that an exploration depends on the program alone.
 func TestExplore_SameTwice(t *testing.T) {
 	few := tasks(configs()[7:8], bases[:1], everything)
 	once := each(t, 2, few, pairs)
 	assert.Equal(t, once, each(t, 2, few, pairs))
 }
 
-// TestExplore_NothingIsSkipped: known states are what makes the larger shapes possible, and must not change anything else.
-// With them, as many interleavings are counted as without them are run, and they come to the same ends.
+// TestExplore_NothingIsSkipped checks that skipping known states, which makes the larger shapes
+// possible, changes nothing else. An exploration that skips counts as many interleavings as one
+// that runs them all, and reaches the same ends.
 func TestExplore_NothingIsSkipped(t *testing.T) {
 	all := tasks(configs()[7:], bases[1:], short)
 	for i := 0; i < len(all); i += 31 {
@@ -152,7 +155,7 @@ func TestExplore_NothingIsSkipped(t *testing.T) {
 	}
 }
 
-// larger are the tasks of the shapes 2,1 and 1,1,1.
+// larger returns the tasks of the shapes 2,1 and 1,1,1.
 func larger() []task {
 	if whole {
 		return tasks(configs(), bases, everything)
@@ -198,8 +201,8 @@ func TestExplore_Threes(t *testing.T) {
 	assert.GreaterOrEqual(t, n.interleavings, 400_000)
 }
 
-// TestExplore_DrawnSchedule lets rapid draw larger programs and, before they run, the order of their accesses: a failure
-// shrinks to a few operations, and rapid repeats it from its file in testdata.
+// TestExplore_DrawnSchedule lets rapid draw larger programs, and the order of their accesses before
+// they run. A failure shrinks to a few operations, and rapid repeats it from its file in testdata.
 func TestExplore_DrawnSchedule(t *testing.T) {
 	all, alphabets := configs(), [][]operation{alphabet(bases[0]), alphabet(bases[1])}
 	explorers := make([]*explorer, len(all))
@@ -228,7 +231,7 @@ func TestExplore_DrawnSchedule(t *testing.T) {
 		}
 		x := explorers[i]
 		if err := x.follow(start, program, schedule); err != nil {
-			explorers[i] = newExplorer(all[i], 3) // a failed run may leave the hooks' queue in any state
+			explorers[i] = newExplorer(all[i], 3) // a failed run leaves the hooks' queue in an unknown state
 			explorers[i].out.failed = make(map[position]bool)
 			t.Fatal(err)
 		}

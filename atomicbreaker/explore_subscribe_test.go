@@ -20,16 +20,16 @@ type subscriptions struct {
 	s      *explore.Scheduler
 	b      *Breaker
 	all    []*subscriber
-	queues []*hooks // in the order in which the breaker's list got them
+	queues []*hooks // in the order in which they were added to the breaker's list
 }
 
-// subscriber is one subscription and what became of it.
+// subscriber is one subscription and its result.
 type subscriber struct {
-	told          []uint32
-	inCall, wrong bool   // wrong: two calls at once, or one that began after cancel had returned
+	received      []uint32
+	inCall, wrong bool   // wrong: calls overlapped, or one began after cancel returned
 	before, after uint32 // generations when Subscribe was called and when it returned
 	over          bool   // cancel has returned
-	last          uint32 // the generation then
+	last          uint32 // the generation when cancel returned
 }
 
 func (x *subscriptions) subscribe() (cancel func()) {
@@ -38,9 +38,9 @@ func (x *subscriptions) subscribe() (cancel func()) {
 	end := x.b.Subscribe(func(t Transition) {
 		o.wrong = o.wrong || o.inCall || o.over
 		o.inCall = true
-		x.s.Point() // a call takes time, in which others go on
+		x.s.Point() // other threads can run during a call
 		o.inCall = false
-		o.told = append(o.told, t.Generation)
+		o.received = append(o.received, t.Generation)
 	})
 	o.after = x.generation()
 	return func() {
@@ -49,10 +49,10 @@ func (x *subscriptions) subscribe() (cancel func()) {
 	}
 }
 
-// generation looks at the word without being a step.
+// generation reads the word without being a switch point.
 func (x *subscriptions) generation() uint32 { return word.Word(x.b.word.Value).Generation() }
 
-// saw tells the scheduler what an access to a queue, or to the list of them, returned.
+// saw tells the scheduler what an access to a queue, or to the list of queues, returned.
 func (x *subscriptions) saw(v any) {
 	var h uint64
 	switch v := v.(type) {
@@ -76,7 +76,7 @@ func (x *subscriptions) saw(v any) {
 	x.s.Saw(h + 1)
 }
 
-// index returns a number of the queue, from 1.
+// index numbers the queues from 1.
 func (x *subscriptions) index(h *hooks) int {
 	i := slices.Index(x.queues, h)
 	if i < 0 {
@@ -86,7 +86,7 @@ func (x *subscriptions) index(h *hooks) int {
 	return i + 1
 }
 
-// shared is the word, and a hash of all else that the threads share.
+// shared returns the word, and a hash of everything else that the threads share.
 func (x *subscriptions) shared() (w, rest uint64) {
 	if list := x.b.subscriptions.Value; list != nil {
 		for _, h := range *list {
@@ -98,8 +98,8 @@ func (x *subscriptions) shared() (w, rest uint64) {
 	}
 	for _, o := range x.all {
 		rest = explore.Mix(rest, uint64(o.before)<<32|uint64(o.after))
-		rest = explore.Mix(rest, uint64(o.last)<<32|uint64(len(o.told)))
-		for _, g := range o.told {
+		rest = explore.Mix(rest, uint64(o.last)<<32|uint64(len(o.received)))
+		for _, g := range o.received {
 			rest = explore.Mix(rest, uint64(g))
 		}
 		for _, flag := range []bool{o.inCall, o.wrong, o.over} {
@@ -119,54 +119,54 @@ func (x *subscriptions) judge() string {
 			cancelled++
 		}
 		if o.wrong {
-			return fmt.Sprintf("subscription %d: two calls at once, or one that began after cancel", i)
+			return fmt.Sprintf("subscription %d: two calls overlapped, or one began after cancel returned", i)
 		}
-		if len(o.told) == 0 {
+		if len(o.received) == 0 {
 			if !o.over && o.after != x.generation() {
 				return fmt.Sprintf("subscription %d: nothing was delivered after %d", i, o.after)
 			}
 			continue
 		}
-		first, last := o.told[0], o.told[len(o.told)-1]
-		for n, g := range o.told {
+		first, last := o.received[0], o.received[len(o.received)-1]
+		for n, g := range o.received {
 			if g != (first+uint32(n))&word.MaxGeneration {
-				return fmt.Sprintf("subscription %d: not each once and in order", i)
+				return fmt.Sprintf("subscription %d: transitions not delivered exactly once and in order", i)
 			}
 		}
-		// Distances, because generations wrap.
+		// Generations wrap, so these are distances.
 		early, late := (first-o.before)&word.MaxGeneration, (o.after+1-first)&word.MaxGeneration
 		switch {
 		case early == 0 || early > 10:
-			return fmt.Sprintf("subscription %d: began before it was made", i)
+			return fmt.Sprintf("subscription %d: received a transition from before Subscribe", i)
 		case late > 10:
 			return fmt.Sprintf("subscription %d: began late", i)
 		case !o.over && last != x.generation():
 			return fmt.Sprintf("subscription %d: ended early", i)
 		case o.over && (o.last-last)&word.MaxGeneration > 10:
-			return fmt.Sprintf("subscription %d: made after cancel", i)
+			return fmt.Sprintf("subscription %d: received a transition from after cancel", i)
 		}
 	}
 	var held []*hooks
 	if list := x.b.subscriptions.Value; list != nil {
 		if held = *list; len(held) == 0 {
-			return "an empty list is left"
+			return "the breaker kept an empty list of subscriptions"
 		}
 	}
 	if len(held) != len(x.all)-cancelled {
 		return fmt.Sprintf("%d subscriptions are held", len(held))
 	}
 	for i, h := range x.queues {
-		// A publisher that finds the list after a cancel may leave a gap in a queue that nobody needs.
+		// A publisher that loads the list after a cancel may leave a gap in the canceled queue.
 		left := h.head != h.tail.Value || slices.Contains(held, h) && len(h.early) > 0
 		if h.pending.Value != 0 || left {
-			return fmt.Sprintf("queue %d: something is left", i)
+			return fmt.Sprintf("queue %d: not empty at the end", i)
 		}
 	}
 	return ""
 }
 
 // TestExploreSubscribe explores all interleavings of goroutines that subscribe, cancel and make
-// transitions. Each goroutine that delivers is a thread too.
+// transitions. Each goroutine that delivers is a thread too. It checks I7 and I8.
 func TestExploreSubscribe(t *testing.T) {
 	type program = func(x *subscriptions)
 	var (
@@ -190,7 +190,7 @@ func TestExploreSubscribe(t *testing.T) {
 	} {
 		t.Run(shape.name, func(t *testing.T) {
 			if shape.slow && !whole {
-				t.Skip("a part of make explore")
+				t.Skip("runs with make explore only")
 			}
 			x := &subscriptions{s: explore.New(5)}
 			x.s.Shared, x.s.Own, x.s.Forget = x.shared, true, true
@@ -215,7 +215,8 @@ func TestExploreSubscribe(t *testing.T) {
 	}
 }
 
-// once runs one interleaving and reports what is wrong with it. futures is how many it stands for.
+// once runs one interleaving and reports what is wrong with it. futures is the number of
+// interleavings that it stands for.
 func (x *subscriptions) once(base uint32, programs []func(x *subscriptions)) (futures int, wrong string) {
 	x.b, x.all, x.queues = MustNew("explored"), x.all[:0], x.queues[:0]
 	x.b.word.Value = uint64(word.Pack(word.Fields{Generation: base}))
@@ -231,8 +232,8 @@ func (x *subscriptions) once(base uint32, programs []func(x *subscriptions)) (fu
 	return futures, x.judge()
 }
 
-// TestExploreSubscribe_NothingIsSkipped: a state that is known stands for as many interleavings as
-// there are, so what a thread saw tells how it goes on.
+// TestExploreSubscribe_NothingIsSkipped checks that a known state stands for the right number of
+// interleavings: what a thread has read determines how it continues.
 func TestExploreSubscribe_NothingIsSkipped(t *testing.T) {
 	programs := []func(x *subscriptions){
 		func(x *subscriptions) { x.subscribe() },

@@ -21,14 +21,14 @@ type explorer struct {
 	s       *explore.Scheduler
 	callers []*caller
 	out     outcome
-	timed   *timers // nil: no timer runs, and the programs post the events of time themselves
+	timed   *timers // nil: no timer runs, and the programs post the timers' events
 	inHook  bool
-	twice   bool   // two deliveries at once
-	heard   uint64 // a hash of out.told
+	overlapped   bool   // two deliveries overlapped
+	heard   uint64 // a hash of out.received
 
 	programs, interleavings int
-	runs                    int             // the other interleavings came to a state from which all had been run
-	ends                    map[string]bool // what the runs came to, if it is to be kept
+	runs                    int             // the other interleavings reached a known state
+	ends                    map[string]bool // the ends of the runs; nil: not kept
 }
 
 func newExplorer(c model.Config, threads int) *explorer {
@@ -44,26 +44,26 @@ func newExplorer(c model.Config, threads int) *explorer {
 	return x
 }
 
-// hook is a switch point too: a delivery takes time, in which others make transitions.
+// hook is a switch point too: other threads can make transitions during a delivery.
 func (x *explorer) hook(t Transition) {
-	x.twice = x.twice || x.inHook
+	x.overlapped = x.overlapped || x.inHook
 	x.inHook = true
 	if th := x.s.Running(); th != nil {
 		th.Ending() // a hook is called after the word has changed
 	}
-	if x.timed == nil { // with timers, only what they share is explored
+	if x.timed == nil { // with timers, only their state is explored
 		x.s.Point()
 	}
 	x.inHook = false
 	x.heard = explore.Mix(x.heard, hash(t))
-	x.out.told = append(x.out.told, model.Transition{
+	x.out.received = append(x.out.received, model.Transition{
 		From: t.From.String(), To: t.To.String(), Generation: t.Generation, Cause: t.Cause.String(),
 		Failures: t.Failures, Attempt: t.Attempt,
 	})
 }
 
-// explore runs all interleavings of one program, a list of operations for each thread, and returns the first that no
-// order of its operations explains.
+// explore runs all interleavings of one program, which lists the operations of each thread. It
+// returns the first interleaving that no order of the operations explains.
 func (x *explorer) explore(start word.Word, program [][]operation) error {
 	x.programs++
 	x.s.Restart()
@@ -80,7 +80,8 @@ func (x *explorer) explore(start word.Word, program [][]operation) error {
 	return nil
 }
 
-// follow runs the one interleaving that schedule tells, and the first thread first where it tells no more.
+// follow runs one interleaving. It picks threads by schedule, and the first one that can run after
+// its end.
 func (x *explorer) follow(start word.Word, program [][]operation, schedule []int) error {
 	x.s.Follow(schedule)
 	if _, err := x.once(start, x.threads(program)); err != nil {
@@ -107,10 +108,10 @@ func (x *explorer) explain(err error, start word.Word, program [][]operation) er
 		err, x.config, stateOf(start), describe(program), x.s)
 }
 
-// once runs one interleaving and judges it, unless it ends as others that were judged.
+// once runs one interleaving and judges it, unless it reaches an end that was judged before.
 func (x *explorer) once(start word.Word, runs []func()) (futures int, err error) {
 	x.b.Start(start)
-	x.out.threads, x.out.told, x.twice, x.heard = x.out.threads[:0], x.out.told[:0], false, 0
+	x.out.threads, x.out.received, x.overlapped, x.heard = x.out.threads[:0], x.out.received[:0], false, 0
 	for _, c := range x.callers {
 		c.events = c.events[:0]
 	}
@@ -128,33 +129,33 @@ func (x *explorer) once(start word.Word, runs []func()) (futures int, err error)
 		x.ends[x.out.end()] = true
 	}
 	switch {
-	case x.twice:
-		return 0, fmt.Errorf("two deliveries at once")
+	case x.overlapped:
+		return 0, fmt.Errorf("two deliveries overlapped")
 	case !x.out.explains(x.config, stateOf(start)):
-		return 0, fmt.Errorf("no order explains it\nanswers: %s\nend: %+v\ntold: %+v", x.out.answers(), x.out.state, x.out.told)
+		return 0, fmt.Errorf("no order of the operations explains the run\nanswers: %s\nend: %+v\ntold: %+v", x.out.answers(), x.out.state, x.out.received)
 	}
 	if x.timed != nil {
 		if err = x.timed.wrong(&x.out); err != nil {
-			return 0, fmt.Errorf("%w\nanswers: %s\nend: %+v\ntold: %+v", err, x.out.answers(), x.out.state, x.out.told)
+			return 0, fmt.Errorf("%w\nanswers: %s\nend: %+v\ntold: %+v", err, x.out.answers(), x.out.state, x.out.received)
 		}
 	}
 	return futures, nil
 }
 
-// shared is the word, and a hash of all else that the threads share: the publishing queue, what was told, and whether
-// somebody is being told.
+// shared returns the word, and a hash of everything else that the threads share: the publishing
+// queue, the transitions that the hook received, and whether the hook is running.
 func (x *explorer) shared() (word, rest uint64) {
 	rest = explore.Mix(x.heard, x.b.syncHooks.hash())
 	if x.inHook {
 		rest = explore.Mix(rest, 1)
 	}
-	if x.twice {
+	if x.overlapped {
 		rest = explore.Mix(rest, 2)
 	}
 	return x.b.word.Value, x.mixTimers(rest)
 }
 
-// hash is a hash of the queue and of what the deliverer knows.
+// hash hashes the queue and the state of its deliverer.
 func (h *hooks) hash() uint64 {
 	all := explore.Mix(uint64(h.pending.Value)<<32|uint64(h.called)<<24|uint64(h.current.transition.Generation), 0)
 	if h.tail.Value != h.head {
@@ -170,7 +171,7 @@ func (h *hooks) hash() uint64 {
 	return explore.Mix(all, early)
 }
 
-// hash tells the deliveries of one queue from each other; the one it starts with is of no breaker.
+// hash distinguishes the deliveries of one queue. The initial delivery belongs to no breaker.
 func (d *delivery) hash() uint64 {
 	return explore.Mix(hash(d.transition), uint64(len(d.transition.Name)))
 }
@@ -180,7 +181,8 @@ func hash(t Transition) uint64 {
 	return explore.Mix(explore.Mix(h, uint64(t.Cause)), uint64(t.Failures)<<16|uint64(t.Attempt))
 }
 
-// answers tells what the calls of each thread returned, with the numbers of their first and last accesses.
+// answers lists what the calls of each thread returned, with the numbers of their first and last
+// accesses.
 func (o *outcome) answers() string {
 	var s strings.Builder
 	for i, events := range o.threads {
@@ -191,7 +193,8 @@ func (o *outcome) answers() string {
 	return s.String()
 }
 
-// end tells all that the judge looks at: the answers, with how many calls had ended before each, and what is left behind.
+// end describes everything that the judge looks at: the answers, each with the number of calls that
+// ended before it, and the final state.
 func (o *outcome) end() string {
 	var s strings.Builder
 	for _, events := range o.threads {
@@ -210,7 +213,7 @@ func (o *outcome) end() string {
 		}
 		s.WriteByte('/')
 	}
-	fmt.Fprintf(&s, "%+v %+v", o.state, o.told)
+	fmt.Fprintf(&s, "%+v %+v", o.state, o.received)
 	return s.String()
 }
 
@@ -232,7 +235,7 @@ func describe(program [][]operation) string {
 	return s.String()
 }
 
-// configs are small, so that every limit is near; each differs from the others in what it lets happen.
+// configs are small, so that every limit is near. Each allows something that the others do not.
 func configs() []model.Config {
 	var all []model.Config
 	for _, c := range [][3]int{{1, 1, 1}, {2, 1, 1}, {1, 2, 1}, {1, 1, 2}, {2, 2, 1}, {2, 1, 2}, {1, 2, 2}, {2, 2, 2}} {
@@ -243,8 +246,9 @@ func configs() []model.Config {
 	return append(all, model.Config{FailureThreshold: 1, HalfOpenMaxCalls: 2, SuccessThreshold: 1}) // due at once
 }
 
-// words are the words that c can reach, in generation base. Two fields that Next compares with nothing are left at what
-// is seen to change: attempt is 1, and what tripped the breaker is the threshold.
+// words returns the words that c can reach, in generation base. Next compares two fields with
+// nothing, so one visible value suffices for each: attempt is 1, and the failures that tripped the
+// breaker are the threshold.
 func words(c model.Config, base uint32) []word.Word {
 	limit := uint32(c.FailureThreshold)
 	all := []word.Word{

@@ -22,7 +22,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/word"
 )
 
-// timedConfigs differ in whether probes share a timer and whether a success makes it void.
+// timedConfigs differ in whether probes share a timer and whether a success voids it.
 func timedConfigs() []model.Config {
 	var all []model.Config
 	for _, c := range [][2]int{{1, 1}, {2, 1}, {1, 2}, {2, 2}} {
@@ -34,7 +34,8 @@ func timedConfigs() []model.Config {
 	return all
 }
 
-// timedWords are the periods that have a timer, and those from which one event leads to one.
+// timedWords are the words of periods that have a timer, and those from which one event leads to
+// such a period.
 func timedWords(base uint32) []word.Word {
 	return []word.Word{
 		word.Pack(word.Fields{Generation: base}),
@@ -46,7 +47,7 @@ func timedWords(base uint32) []word.Word {
 	}
 }
 
-// timedAlphabet has each way to begin, extend and end a period that has a timer.
+// timedAlphabet has every way to begin, extend and end a period that has a timer.
 func timedAlphabet(base uint32) []operation {
 	names := []string{
 		"TryAcquire", "Success current", "Success newer", "Failure current", "Failure newer", "Cancel current",
@@ -56,7 +57,7 @@ func timedAlphabet(base uint32) []operation {
 	return append(ops, tripFor("TripFor short", 30*time.Minute))
 }
 
-// timedShape is a form of program, and how many timers fire in it.
+// timedShape is a form of program, with the number of timers that fire in it.
 type timedShape struct {
 	name           string
 	threads, fires int
@@ -78,13 +79,13 @@ func (s timedShape) tasks() (all []task) {
 	return all
 }
 
-// shortest has one operation for each way to meet a timer that fires meanwhile.
+// shortest has one operation for each way to interfere with a timer that fires at the same time.
 func shortest(ops []operation) []operation {
 	names := []string{"TryAcquire", "Failure current", "TripFor", "TripFor short", "Reset"}
 	return slices.DeleteFunc(slices.Clone(ops), func(op operation) bool { return !slices.Contains(names, op.name) })
 }
 
-// one and two are programs of one thread, which meets nothing but the timers.
+// one and two are programs of a single thread, which races only with the timers.
 func one(x *explorer, c task) error {
 	return x.explore(c.start, [][]operation{{c.alphabet[c.first]}})
 }
@@ -98,8 +99,8 @@ func two(x *explorer, c task) error {
 	return nil
 }
 
-// timedShapes limits the second and the last shape to one configuration, unless whole is set. The last
-// shape also leaves out the words with a probe in flight or a stability timer pending: these alone
+// timedShapes limits the second and the last shape to one configuration, unless whole is set. The
+// last shape also leaves out the words with a probe in flight or a stability timer pending, which
 // have a hundred times the interleavings of the others.
 func timedShapes() []timedShape {
 	all, words := timedConfigs(), timedWords(word.MaxGeneration)
@@ -117,8 +118,8 @@ func timedShapes() []timedShape {
 	}
 }
 
-// TestExploreTimer_All explores small programs beside the timers that they start: every interleaving
-// of their accesses with those of the timers that fire.
+// TestExploreTimer_All explores small programs with the timers that they start: every interleaving
+// of their accesses with those of the timers that fire. It checks I3 and I9.
 func TestExploreTimer_All(t *testing.T) {
 	sum := tally{}
 	for _, s := range timedShapes() {
@@ -158,8 +159,9 @@ func TestExploreTimer_NothingIsSkipped(t *testing.T) {
 	}
 }
 
-// TestExploreTimer_Drawn runs larger programs, with up to three timers that fire, in orders drawn at
-// random. The seed is the number of the run, so a failure names all that it takes to repeat it.
+// TestExploreTimer_Drawn runs larger programs, with up to three timers that fire, in orders drawn
+// at random. The seed is the number of the run, so a failure names everything that is needed to
+// repeat it.
 func TestExploreTimer_Drawn(t *testing.T) {
 	runs := int64(1_000_000)
 	if n := os.Getenv("EXPLORE_DRAWN"); n != "" {

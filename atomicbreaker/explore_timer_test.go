@@ -14,17 +14,17 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/word"
 )
 
-// timers lets the timers of an explored breaker fire, on virtual time. Every access to Breaker.timer and
-// to what it points at is a switch point then, beside those to the word; the publishing queue has
-// its own exploration.
+// timers lets the timers of an explored breaker fire, on virtual time. Accesses to Breaker.timer
+// and to the record it points at are switch points, in addition to those to the word. The
+// publishing queue is explored separately.
 type timers struct {
-	x       *explorer
-	clock   *explore.Clock
-	records []*periodTimer // all that were installed in this run
-	makers  []uint64       // for each record, the thread that installed it and its number there
-	at      []time.Time    // for each record, when it was installed
-	early   error          // a timer that fired before its period was over
-	start   word.Word
+	x        *explorer
+	clock    *explore.Clock
+	records  []*periodTimer // those installed in this run
+	creators []uint64       // of each record: the thread that installed it, and its number in it
+	at       []time.Time    // of each record: when it was installed
+	early    error          // a timer that fired before its period was over
+	start    word.Word
 }
 
 // newTimedExplorer returns an explorer in whose runs up to fires timers fire.
@@ -40,20 +40,20 @@ func newTimedExplorer(c model.Config, threads, fires int) *explorer {
 	x.b.timer.Swapped = func(r *periodTimer) {
 		r.timer.Seam, r.fired.Seam = x.b.timer.Seam, x.b.timer.Seam
 		r.timer.Hash = func(timer *runtimeTimer) uint64 { return timer.Hash }
-		maker := uint64(slices.Index(x.s.Threads(), x.s.Running())+1) << 8
-		for slices.Contains(t.makers, maker) {
-			maker++
+		creator := uint64(slices.Index(x.s.Threads(), x.s.Running())+1) << 8
+		for slices.Contains(t.creators, creator) {
+			creator++
 		}
-		t.records, t.makers = append(t.records, r), append(t.makers, maker)
+		t.records, t.creators = append(t.records, r), append(t.creators, creator)
 		t.at = append(t.at, epoch.Add(v.Now))
 	}
 	return x
 }
 
-// begin lets the period of w have the timer that it would have if the breaker had come there by itself.
+// begin starts the timer that the period of w would have if calls had led the breaker there.
 func (t *timers) begin(w word.Word) {
 	b := t.x.b
-	t.start, t.records, t.makers, t.at, t.early = w, t.records[:0], t.makers[:0], t.at[:0], nil
+	t.start, t.records, t.creators, t.at, t.early = w, t.records[:0], t.creators[:0], t.at[:0], nil
 	t.clock.Now, t.clock.Pending = 0, nil
 	b.timer.Value = nil
 	switch {
@@ -66,24 +66,24 @@ func (t *timers) begin(w word.Word) {
 	}
 }
 
-// expire returns what the thread of a timer that fires does.
+// expire returns the body of the thread that runs an expired timer.
 func (t *timers) expire(timer *runtimeTimer) func() {
 	return func() {
 		c := t.x.callers[slices.Index(t.x.s.Threads(), t.x.s.Running())]
 		armed := timer.Of.(armedTimer)
 		e, w := armed.period.event, word.Word(t.x.b.word.Value)
 		if asked := t.demanded(e.Generation); armed.period.current(w) && asked.After(epoch.Add(t.clock.Now)) {
-			t.early = fmt.Errorf("generation %d ends at %v, and %v was asked for", e.Generation, t.clock.Now, asked.Sub(epoch))
+			t.early = fmt.Errorf("generation %d ended at %v, want no earlier than %v", e.Generation, t.clock.Now, asked.Sub(epoch))
 		}
 		armed.period.expire(armed.owner)
-		c.told(answer{}, func(m *model.Model, _ *uint32) answer {
+		c.answered(answer{}, func(m *model.Model, _ *uint32) answer {
 			m.Elapsed(e.Generation, int(e.Successes))
 			return answer{}
 		})
 	}
 }
 
-// wrong reports what is wrong with the timers when every call has returned. Some timer may still be
+// wrong reports what is wrong with the timers when every call has returned. A timer may still be
 // pending; none has to fire.
 func (t *timers) wrong(o *outcome) error {
 	w, installed, pending := word.Word(t.x.b.word.Value), t.x.b.timer.Value, t.clock.Pending
@@ -101,18 +101,18 @@ func (t *timers) wrong(o *outcome) error {
 	case t.early != nil:
 		return t.early
 	case len(pending) > 1:
-		return fmt.Errorf("%d timers are pending", len(pending))
+		return fmt.Errorf("%d timers are pending, want at most 1", len(pending))
 	case len(pending) == 1 && periodOf(pending[0]) != installed:
-		return fmt.Errorf("a timer is pending that nobody knows: %+v at %v", periodOf(pending[0]).event, pending[0].Deadline)
+		return fmt.Errorf("an unknown timer is pending: %+v at %v", periodOf(pending[0]).event, pending[0].Deadline)
 	case waits && (len(pending) == 0 || !installed.current(w)):
-		return fmt.Errorf("nothing will end this period: %+v", stateOf(w))
+		return fmt.Errorf("no timer will end this period: %+v", stateOf(w))
 	case len(pending) == 1 && epoch.Add(pending[0].Deadline).Before(installed.until):
-		return fmt.Errorf("the timer is early: %v, for %v", pending[0].Deadline, installed.until.Sub(epoch))
+		return fmt.Errorf("the timer fires at %v, before the deadline %v", pending[0].Deadline, installed.until.Sub(epoch))
 	case !waits:
 		return nil
 	}
 	if longest := t.longest(o, w); installed.until.After(longest) {
-		return fmt.Errorf("open until %v, and no longer than %v was asked for", installed.until.Sub(epoch), longest.Sub(epoch))
+		return fmt.Errorf("open until %v, want no later than %v", installed.until.Sub(epoch), longest.Sub(epoch))
 	}
 	if w.Phase() != word.Cooling {
 		return nil
@@ -120,7 +120,7 @@ func (t *timers) wrong(o *outcome) error {
 	return t.shortened(o, w, installed.until)
 }
 
-// demanded returns the latest deadline that was asked for in a generation.
+// demanded returns the latest deadline that was requested in a generation.
 func (t *timers) demanded(generation uint32) (latest time.Time) {
 	for _, r := range t.records {
 		if r.event.Generation == generation && r.until.After(latest) {
@@ -130,8 +130,8 @@ func (t *timers) demanded(generation uint32) (latest time.Time) {
 	return latest
 }
 
-// longest returns the latest deadline that the timer of w may have: what the period lasts by itself
-// from when the timer was installed, or a demand in the same period.
+// longest returns the latest deadline that the timer of w may have: the duration of the period from
+// the moment the timer was installed, or a later demand in the same period.
 func (t *timers) longest(o *outcome, w word.Word) (latest time.Time) {
 	timing := &t.x.b.timing
 	var lasts time.Duration
@@ -142,7 +142,7 @@ func (t *timers) longest(o *outcome, w word.Word) (latest time.Time) {
 		lasts = timing.probe
 	default:
 		lasts = timing.recovery
-		if n := len(o.told); n > 0 && o.told[n-1].Cause == CauseTripped.String() {
+		if n := len(o.received); n > 0 && o.received[n-1].Cause == CauseTripped.String() {
 			lasts = max(lasts, held(tripForTime))
 		}
 	}
@@ -165,11 +165,11 @@ func later(a, b time.Time) time.Time {
 	return a
 }
 
-// shortened reports a demand of the running outage, which has made the breaker cool in w until then,
-// that ends later.
+// shortened returns an error if the breaker, cooling in w until the given time, ends before a
+// demand of the running outage.
 func (t *timers) shortened(o *outcome, w word.Word, until time.Time) error {
 	began, onlyOpened := t.start.Generation(), true
-	for _, made := range o.told {
+	for _, made := range o.received {
 		if made.From != "open" {
 			began = made.Generation
 		}
@@ -179,7 +179,7 @@ func (t *timers) shortened(o *outcome, w word.Word, until time.Time) error {
 	for _, r := range t.records {
 		age := (r.event.Generation - began) & word.MaxGeneration
 		if age <= length && r.until.After(until) {
-			return fmt.Errorf("open until %v, and in generation %d until %v was asked for",
+			return fmt.Errorf("open until %v, but generation %d demanded %v",
 				until.Sub(epoch), r.event.Generation, r.until.Sub(epoch))
 		}
 	}
@@ -189,14 +189,14 @@ func (t *timers) shortened(o *outcome, w word.Word, until time.Time) error {
 	for _, events := range o.threads {
 		for _, e := range events {
 			if e.until.After(until) {
-				return fmt.Errorf("open until %v, and TripFor asked for %v", until.Sub(epoch), e.until.Sub(epoch))
+				return fmt.Errorf("open until %v, but TripFor demanded %v", until.Sub(epoch), e.until.Sub(epoch))
 			}
 		}
 	}
 	return nil
 }
 
-// mixTimers adds to h what the threads share of the timers.
+// mixTimers adds to h the shared state of the timers.
 func (x *explorer) mixTimers(h uint64) uint64 {
 	t, installed := x.timed, x.b.timer.Value
 	if t == nil {
@@ -210,8 +210,8 @@ func (x *explorer) mixTimers(h uint64) uint64 {
 		h = explore.Mix(h, t.identity(installed))
 	}
 	var all uint64
-	for i, r := range t.records { // also those that a thread still holds; in any order
-		one := explore.Mix(t.makers[i], r.hash())
+	for i, r := range t.records { // also the records that a thread still holds; in any order
+		one := explore.Mix(t.creators[i], r.hash())
 		if r.timer.Value != nil {
 			one = explore.Mix(one, 1)
 		}
@@ -225,10 +225,10 @@ func (x *explorer) mixTimers(h uint64) uint64 {
 
 // identity hashes which record r is.
 func (t *timers) identity(r *periodTimer) uint64 {
-	return explore.Mix(t.makers[slices.Index(t.records, r)], r.hash())
+	return explore.Mix(t.creators[slices.Index(t.records, r)], r.hash())
 }
 
-// hash hashes what of a record never changes.
+// hash hashes the fields of a record that never change.
 func (t *periodTimer) hash() uint64 {
 	h := explore.Mix(uint64(t.event.Generation)<<8|uint64(t.event.Successes), uint64(t.until.Sub(epoch)))
 	if t.armed {

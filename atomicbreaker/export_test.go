@@ -8,10 +8,11 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/word"
 )
 
-// What tests need of the inside: where to start from, and the timers' event without the timers.
+// These methods give the tests access to internals: a start state, and a timer's event without the
+// timer.
 
-// Start puts b at w before anybody uses it, as if all transitions up to w had been delivered. A cooling
-// w has a timer that is about to fire, and never does.
+// Start puts b at w before its first use, as if all transitions up to w had been delivered. A
+// cooling w gets a timer that is due and never fires.
 func (b *Breaker) Start(w word.Word) {
 	b.word.Store(uint64(w))
 	b.timer.Store(nil)
@@ -27,7 +28,7 @@ func (b *Breaker) Start(w word.Word) {
 	}
 }
 
-// StartCooling is Start for a cooling w with so much time left.
+// StartCooling is Start for a cooling w that has the given time left.
 func (b *Breaker) StartCooling(w word.Word, left time.Duration) {
 	b.Start(w)
 	b.timer.Load().until = b.clock.now().Add(left)
@@ -36,20 +37,21 @@ func (b *Breaker) StartCooling(w word.Word, left time.Duration) {
 // Word returns the word of b.
 func (b *Breaker) Word() word.Word { return b.load() }
 
-// Elapsed posts what a timer posts.
+// Elapsed posts the event that a timer posts.
 func (b *Breaker) Elapsed(generation uint32, successes int) {
 	b.post(b.load(), word.Event{
 		Kind: word.Elapsed, Bound: true, Generation: generation, Successes: uint8(successes),
 	}, detail{})
 }
 
-// PermitOf returns a permit of a generation, as if it had been given then.
+// PermitOf returns a permit of a generation, as if it had been granted in it.
 func (b *Breaker) PermitOf(generation uint32) Permit {
 	w := word.Pack(word.Fields{Generation: generation})
 	return Permit{b, w}
 }
 
-// Subscriptions returns the number of subscriptions that b holds, 0 if it has no list of them either.
+// Subscriptions returns the number of subscriptions that b holds. It is 0 for a breaker that has no
+// list of them.
 func (b *Breaker) Subscriptions() int {
 	list := b.subscriptions.Load()
 	if list == nil {

@@ -15,17 +15,19 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 )
 
-// The concurrency tests of fapilog's circuit breaker, threaded and cooperative, and what it does not test: that nothing is
-// lost, that no limit is passed, and that whatever an observer sees follows from what it saw before.
+// The concurrency tests of fapilog's circuit breaker, threaded and cooperative. They also check
+// what fapilog does not: no outcome is lost, no limit is exceeded, and each observation follows
+// from the one before.
 
-// crew runs work on n goroutines, waits for all of them, and gives each what it is to do after every call.
+// crew runs work on n goroutines and waits for them. work calls yield after every call of the
+// breaker.
 type crew func(n int, work func(i int, yield func()))
 
 func threads(n int, work func(i int, yield func())) {
 	together(n, func(i int) { work(i, func() {}) })
 }
 
-// coroutines is the counterpart of asyncio: one processor, given up after every call.
+// coroutines is the counterpart of asyncio: one processor, yielded after every call.
 func coroutines(n int, work func(i int, yield func())) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	together(n, func(i int) { work(i, runtime.Gosched) })
@@ -44,7 +46,7 @@ func TestFapilog_CooperativeNoFailureIsLost(t *testing.T)    { noFailureIsLost(t
 func TestFapilog_HalfOpenLimitHolds(t *testing.T)            { halfOpenLimit(t, threads) }
 func TestFapilog_CooperativeHalfOpenLimitHolds(t *testing.T) { halfOpenLimit(t, coroutines) }
 
-// 20 goroutines × 5 failures at threshold 10 end open, and open once.
+// 20 goroutines record 5 failures each at threshold 10. The breaker ends open and opens once.
 func failuresOpen(t *testing.T, run crew) {
 	t.Helper()
 	b, l := kept(t, atomicbreaker.WithFailureThreshold(10))
@@ -58,8 +60,9 @@ func failuresOpen(t *testing.T, run crew) {
 	requireChain(t, l.all(), b.Snapshot())
 }
 
-// 25 successes and 25 failures race in half-open, with all 10 probes in flight. Whichever comes first decides the probes;
-// if it is a success, the next failure trips at threshold 1. So a failure always has the last word.
+// 25 successes and 25 failures race in half-open, with all 10 probes in flight. The first outcome
+// decides the probes. If it is a success, the next failure trips the breaker at threshold 1. Either
+// way the breaker ends open.
 func outcomesRace(t *testing.T, run crew) {
 	t.Helper()
 	for range 20 {
@@ -92,8 +95,8 @@ func outcomesRace(t *testing.T, run crew) {
 	}
 }
 
-// Goroutines × 100 mixed operations: threshold 50, recovery timeout 1 ms, 5 probes. All fail at first, so before the first
-// success is recorded somebody has recorded 50 failures and the breaker has tripped.
+// The goroutines make 100 mixed operations each: threshold 50, recovery timeout 1 ms, 5 probes. All
+// operations fail at first, so 50 failures trip the breaker before the first success is recorded.
 func mixed(t *testing.T, run crew, goroutines int) {
 	t.Helper()
 	b, l := kept(t, atomicbreaker.WithFailureThreshold(50), atomicbreaker.WithRecoveryTimeout(time.Millisecond),
@@ -122,7 +125,7 @@ func mixed(t *testing.T, run crew, goroutines int) {
 		requireSeen(t, chain, s, 5)
 	}
 
-	// And it is still a breaker: it recovers.
+	// The breaker still works: it recovers.
 	for b.State() != atomicbreaker.Closed {
 		record(b, false, runtime.Gosched)
 	}
@@ -152,7 +155,7 @@ func acquire(b *atomicbreaker.Breaker, fails bool, yield func()) {
 	}
 }
 
-// 3 operators turn every knob, 17 loggers write, and an observer samples the state 100 times.
+// 3 operators use every control, 17 loggers write, and an observer samples the state 100 times.
 func operators(t *testing.T, run crew) {
 	t.Helper()
 	b, l := kept(t, atomicbreaker.WithFailureThreshold(2), atomicbreaker.WithRecoveryTimeout(0),
@@ -187,8 +190,8 @@ func operators(t *testing.T, run crew) {
 	require.True(t, b.Allow())
 }
 
-// One failure fewer than the threshold, recorded by all at once in three ways, leaves the breaker closed with each of them
-// counted; the next opens it.
+// The goroutines record one failure fewer than the threshold, at once and in three ways. The
+// breaker stays closed and counts each of them; the next failure opens it.
 func noFailureIsLost(t *testing.T, run crew) {
 	t.Helper()
 	const goroutines, each = 20, 50
@@ -217,14 +220,15 @@ func noFailureIsLost(t *testing.T, run crew) {
 	}
 }
 
-// However many goroutines knock in however many half-open periods, no period ever has more probes in flight than allowed.
+// No half-open period has more probes in flight than allowed (I5), whatever the number of
+// goroutines and periods.
 func halfOpenLimit(t *testing.T, run crew) {
 	t.Helper()
 	const goroutines, each, limit = 8, 300, 3
 	b, l := kept(t, atomicbreaker.WithFailureThreshold(1), atomicbreaker.WithRecoveryTimeout(0),
 		atomicbreaker.WithHalfOpenMaxCalls(limit), atomicbreaker.WithSuccessThreshold(4))
 
-	// A call makes at most two transitions: one when it is admitted, one when it reports.
+	// A call makes at most two transitions: one at its admission and one at its report.
 	var inFlight, peak [2*goroutines*each + 1]atomic.Int32
 	run(goroutines, func(i int, yield func()) {
 		for n := range each {
@@ -263,7 +267,7 @@ func halfOpenLimit(t *testing.T, run crew) {
 		}
 	}
 	t.Logf("%d half-open periods, %d with probes side by side", periods, crowded)
-	require.Positive(t, crowded, "nothing was put to the test")
+	require.Positive(t, crowded, "no two probes overlapped, so nothing was tested")
 }
 
 func raise(peak *atomic.Int32, n int32) {
@@ -272,8 +276,8 @@ func raise(peak *atomic.Int32, n int32) {
 	}
 }
 
-// The first permit and the step to half-open are one: at the edge exactly as many are admitted as may be, by whichever of
-// 16 goroutines.
+// The first permit and the transition to half-open are one step. Of 16 goroutines that race at that
+// moment, exactly as many as the limit allows are admitted.
 func TestFapilog_ExactlyTheLimitAtTheEdge(t *testing.T) {
 	const goroutines, rounds = 16, 300
 	for _, limit := range []int{1, 3, 15} {

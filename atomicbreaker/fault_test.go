@@ -15,7 +15,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 )
 
-// Faults that other circuit breakers have had, one test each.
+// Each of these tests covers a fault that other circuit breakers have had.
 
 func TestFault_SuccessAdmittedBeforeTheTripDoesNotClose(t *testing.T) {
 	b, l := kept(t, atomicbreaker.WithRecoveryTimeout(0), atomicbreaker.WithHalfOpenMaxCalls(2))
@@ -34,7 +34,8 @@ func TestFault_SuccessAdmittedBeforeTheTripDoesNotClose(t *testing.T) {
 	require.Len(t, l.all(), 2)
 }
 
-// A timer of a period that Reset has ended must not count in the next one, however near to its expiry that was.
+// A timer of a period that Reset ended must not affect the next period (I3), however close to its
+// expiry the Reset was.
 func TestFault_ResetNearTheTimersExpiry(t *testing.T) {
 	for _, at := range []time.Duration{time.Second - 1, time.Second, time.Second + 1} {
 		synctest.Test(t, func(t *testing.T) {
@@ -46,7 +47,7 @@ func TestFault_ResetNearTheTimersExpiry(t *testing.T) {
 			b.Trip()
 			synctest.Wait()
 			pass(time.Second - 1)
-			require.False(t, b.Allow(), "a whole recovery timeout from the second trip")
+			require.False(t, b.Allow(), "admitted before the recovery timeout of the second trip")
 			require.False(t, b.Snapshot().ProbeDue)
 			pass(1)
 			require.True(t, b.Allow())
@@ -55,8 +56,8 @@ func TestFault_ResetNearTheTimersExpiry(t *testing.T) {
 	}
 }
 
-// The same with the timer's event in a true race: it lands before the Reset, after it or after the new trip, and in none of
-// these cases makes the new period due.
+// The same with a timer's event that races: it arrives before the Reset, after it or after the new
+// trip. In no case does it make the new period due.
 func TestFault_ResetRacesTheTimer(t *testing.T) {
 	for range 2000 {
 		b, l := kept(t)
@@ -83,7 +84,7 @@ func TestFault_PanickingProbeReopens(t *testing.T) {
 			State: atomicbreaker.Open, ProbeDue: true, Generation: uint32(3 + 2*round), Attempt: round + 1,
 		}, b.Snapshot())
 	}
-	require.NoError(t, b.Do(func() error { return nil }), "the place was given back each time")
+	require.NoError(t, b.Do(func() error { return nil }), "a probe's place was lost")
 	require.Equal(t, atomicbreaker.CauseProbeSucceeded, l.causes()[len(l.causes())-1])
 }
 
@@ -102,7 +103,7 @@ func TestFault_GoexitingProbeReopens(t *testing.T) {
 			}()
 			<-done
 		})
-		require.False(t, returned, "the exit goes on")
+		require.False(t, returned, "Goexit was swallowed")
 		require.Equal(t, round+1, b.Snapshot().Attempt)
 		require.Equal(t, atomicbreaker.Open, b.State())
 	}
@@ -118,7 +119,7 @@ func TestFault_CancelledProbeGivesItsPlaceBack(t *testing.T) {
 		require.ErrorIs(t, b.Do(func() error { return nil }), atomicbreaker.ErrTooManyProbes)
 		p.Cancel()
 		require.Zero(t, b.Snapshot().HalfOpenCalls)
-		// A caller who gives up says nothing about the sink.
+		// A caller that gives up says nothing about the sink.
 		require.ErrorIs(t, b.Do(func() error { return context.Canceled }), context.Canceled)
 		require.Zero(t, b.Snapshot().HalfOpenCalls)
 	}
@@ -128,7 +129,7 @@ func TestFault_CancelledProbeGivesItsPlaceBack(t *testing.T) {
 	require.Equal(t, atomicbreaker.Closed, b.State())
 }
 
-// A call that is turned away is no failure of the sink, or being open would keep it open.
+// A rejected call is not a failure of the sink. If it were, an open breaker would keep itself open.
 func TestFault_RejectionsNeverEnterTheCounts(t *testing.T) {
 	reject := func(b *atomicbreaker.Breaker) {
 		for range 100 {
@@ -157,8 +158,8 @@ func TestFault_RejectionsNeverEnterTheCounts(t *testing.T) {
 	}
 }
 
-// Four successes are needed, a record comes every 15 s and a probe may take 30 s: no timer of an earlier record may hold
-// that against a later one.
+// Closing takes four successes, a record comes every 15 s and a probe may take 30 s. The timer of
+// an earlier record must not affect a later one.
 func TestFault_SlowTrafficCloses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, l := kept(t, atomicbreaker.WithRecoveryTimeout(10*time.Second), atomicbreaker.WithSuccessThreshold(4),
@@ -167,7 +168,7 @@ func TestFault_SlowTrafficCloses(t *testing.T) {
 		for range 4 {
 			pass(15 * time.Second)
 			p := acquired(t, b)
-			pass(14 * time.Second) // slow, but it answers
+			pass(14 * time.Second) // slow, but successful
 			p.Success()
 		}
 		require.Equal(t, atomicbreaker.Closed, b.State())
@@ -177,7 +178,7 @@ func TestFault_SlowTrafficCloses(t *testing.T) {
 	})
 }
 
-// A probe that is lost costs one probe timeout, also when others have succeeded before it.
+// A lost probe costs one probe timeout, also after successes of other probes.
 func TestFault_LostProbeAmongSuccessesReopens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, l := kept(t, atomicbreaker.WithRecoveryTimeout(0), atomicbreaker.WithSuccessThreshold(4),
@@ -187,7 +188,7 @@ func TestFault_LostProbeAmongSuccessesReopens(t *testing.T) {
 		pass(20 * time.Second)
 		p := acquired(t, b)
 		p.Success()
-		pass(20 * time.Second) // the first one's time is over, but a probe has succeeded since
+		pass(20 * time.Second) // the first one has timed out, but a probe has succeeded since
 		require.Equal(t, atomicbreaker.HalfOpen, b.State())
 		_ = acquired(t, b) // nor this one
 		pass(30*time.Second - 1)
@@ -198,7 +199,8 @@ func TestFault_LostProbeAmongSuccessesReopens(t *testing.T) {
 	})
 }
 
-// A probe timeout that found nobody in flight must not be the last: a later probe of the same period is watched as well.
+// A probe timer that fires with no probe in flight must not be the last one: a later probe of the
+// same period has a timer too (I9).
 func TestFault_ProbeAfterAnIdleTimeoutIsWatched(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, _ := kept(t, atomicbreaker.WithRecoveryTimeout(0), atomicbreaker.WithProbeTimeout(30*time.Second))
@@ -217,7 +219,8 @@ func TestFault_ProbeAfterAnIdleTimeoutIsWatched(t *testing.T) {
 	})
 }
 
-// A sink that takes one record and fails the next is not well, though every one of its recoveries succeeds.
+// A sink that takes one record and fails the next is not healthy, although each of its recoveries
+// succeeds.
 func TestFault_FlappingSinkBacksOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, _ := kept(t, atomicbreaker.WithFailureThreshold(1), atomicbreaker.WithRecoveryTimeout(time.Second),
@@ -236,7 +239,8 @@ func TestFault_FlappingSinkBacksOff(t *testing.T) {
 			b.RecordFailure()
 			requireOpenFor(time.Duration(seconds) * time.Second)
 		}
-		// Each plain recovery timeout without a failure, and no less, forgives half of the attempts.
+		// Each plain recovery timeout without a failure, and nothing shorter, forgives half of the
+		// attempts.
 		for _, attempt := range []int{5, 2, 1} {
 			require.Equal(t, attempt, b.Snapshot().Attempt)
 			pass(time.Second - 1)
@@ -265,7 +269,7 @@ func TestFault_FailedProbesBackOff(t *testing.T) {
 	})
 }
 
-// Jitter lengthens, beyond the cap too, and never shortens.
+// Jitter lengthens a timeout, also beyond the cap, and never shortens it.
 func TestFault_JitterIsNeverEarly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, _ := kept(t, atomicbreaker.WithRecoveryTimeout(time.Second), atomicbreaker.WithBackoff(time.Second),
@@ -287,8 +291,8 @@ func TestFault_JitterIsNeverEarly(t *testing.T) {
 	})
 }
 
-// The answer that says how long to wait arrives just after another call's failure opened the breaker: neither the timer of
-// that opening nor the answer's being late may cut the time short.
+// The answer with a time to wait arrives just after another call's failure opened the breaker.
+// Neither the timer of that opening nor the late arrival may shorten the wait.
 func TestFault_TripForJustAfterAnothersTripHolds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, l := kept(t, atomicbreaker.WithFailureThreshold(1), atomicbreaker.WithRecoveryTimeout(time.Second))
@@ -301,7 +305,7 @@ func TestFault_TripForJustAfterAnothersTripHolds(t *testing.T) {
 		pass(1)
 		require.True(t, b.Snapshot().ProbeDue)
 
-		b.TripFor(time.Second) // due, and the sink asks for more
+		b.TripFor(time.Second) // due, and the sink asks for a longer wait
 		require.False(t, b.Allow())
 		pass(1100 * time.Millisecond)
 		require.True(t, b.Allow())

@@ -10,8 +10,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/word"
 )
 
-// options says in the breaker's words what c says in the model's. A model that counts with weights has no option: the
-// caller adds WithFailureRate, and must know its weights.
+// options converts c to the breaker's options. There is no option for weights: for a model that has
+// them, the caller adds WithFailureRate and must know the weights it gives.
 func options(c model.Config) []atomicbreaker.Option {
 	opts := []atomicbreaker.Option{
 		atomicbreaker.WithFailureThreshold(c.FailureThreshold),
@@ -26,7 +26,8 @@ func options(c model.Config) []atomicbreaker.Option {
 	return opts
 }
 
-// counts is a configuration whose real timers never fire during a test, so that the test posts the time itself.
+// counts is a configuration whose real timers never fire during a test. The test posts their events
+// itself.
 func counts(failures, maxCalls, successes int) model.Config {
 	return model.Config{
 		FailureThreshold: failures, HalfOpenMaxCalls: maxCalls, SuccessThreshold: successes,
@@ -34,7 +35,7 @@ func counts(failures, maxCalls, successes int) model.Config {
 	}
 }
 
-// stateOf reads a word in the model's terms.
+// stateOf converts a word to the model's state.
 func stateOf(w word.Word) model.State {
 	return model.State{
 		Phase: model.Phase(w.Phase()), Generation: w.Generation(), Attempt: int(w.Attempt()),
@@ -42,13 +43,13 @@ func stateOf(w word.Word) model.State {
 	}
 }
 
-// wordOf is stateOf's inverse.
+// wordOf is the inverse of stateOf.
 func wordOf(s model.State) word.Word {
 	return word.Pack(word.Fields{Phase: word.Phase(s.Phase), Generation: s.Generation, Attempt: uint32(s.Attempt), Failures: uint32(s.Failures), Calls: uint32(s.Calls), Successes: uint32(s.Successes)})
 }
 
-// told reads a transition in the model's terms.
-func told(t atomicbreaker.Transition) model.Transition {
+// asModel converts a transition to the model's.
+func asModel(t atomicbreaker.Transition) model.Transition {
 	return model.Transition{
 		From: t.From.String(), To: t.To.String(), Generation: t.Generation, Cause: t.Cause.String(),
 		Failures: t.Failures, Attempt: t.Attempt,

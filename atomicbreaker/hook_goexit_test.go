@@ -16,8 +16,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/word"
 )
 
-// A hook that ends its goroutine loses nothing: another goroutine delivers the rest, and an admission
-// that ended this way is given back.
+// A hook that ends its goroutine loses nothing (I7, I8): another goroutine delivers the rest. If
+// the call was an admission, the admission is canceled.
 
 func exit(uint32) { runtime.Goexit() }
 
@@ -33,7 +33,7 @@ func TestHook_GoexitLosesNothing(t *testing.T) {
 					atomicbreaker.WithOnTransition(wrecked(&ledgers[1], generations, exit)),
 					atomicbreaker.WithOnTransition(wrecked(&ledgers[2], generations, exit)),
 					atomicbreaker.WithOnTransition(ledgers[3].add))
-				require.False(t, aside(b.Trip), "the exit goes on")
+				require.False(t, aside(b.Trip), "Goexit was swallowed")
 				synctest.Wait()
 				for i := range ledgers {
 					require.Equal(t, through(6), ledgers[i].generations())
@@ -47,8 +47,8 @@ func TestHook_GoexitLosesNothing(t *testing.T) {
 	}
 }
 
-// A hook that always exits ends one goroutine after the other. None starts from the stack of the one
-// before, so the stack stays as it is.
+// A hook that always exits ends one goroutine after another. None of them starts on the stack of
+// the one before, so the stack does not grow.
 func TestHook_GoexitEveryTimeInALongBacklog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b *atomicbreaker.Breaker
@@ -72,7 +72,7 @@ func TestHook_GoexitEveryTimeInALongBacklog(t *testing.T) {
 	})
 }
 
-// Hooks that panic and hooks that exit, in any order.
+// Hooks panic and exit, in any order.
 func TestHook_PanicsAndExitsMixed(t *testing.T) {
 	for _, exits := range [][]uint32{{1, 3, 5}, {2, 4, 6}, {1, 2, 3}, {4, 5, 6}} {
 		synctest.Test(t, func(t *testing.T) {
@@ -102,8 +102,8 @@ func TestHook_PanicsAndExitsMixed(t *testing.T) {
 	}
 }
 
-// A hook that exits, and panics in a deferred function; one that panics, and exits in a deferred
-// function; and a handler that exits.
+// These hooks and handlers combine both: a hook that exits and panics in a deferred function, a
+// hook that panics and exits in a deferred function, and a handler that exits.
 func TestHook_PanicWithinAnExitAndExitWithinAPanic(t *testing.T) {
 	for name, tt := range map[string]struct {
 		hook    func()
@@ -147,7 +147,7 @@ func TestHook_PanicWithinAnExitAndExitWithinAPanic(t *testing.T) {
 	}
 }
 
-// A synchronous hook that does not return keeps nothing from the asynchronous ones and from
+// A synchronous hook that does not return withholds nothing from asynchronous hooks and
 // subscriptions.
 func TestHook_WreckedSyncLosesNothingOfAsync(t *testing.T) {
 	for name, wreck := range map[string]func(uint32){"panic": func(g uint32) { panic(g) }, "exit": exit} {
@@ -170,7 +170,8 @@ func TestHook_WreckedSyncLosesNothingOfAsync(t *testing.T) {
 	}
 }
 
-// An asynchronous hook that exits gets the rest all the same, and no goroutine stays.
+// An asynchronous hook that exits receives the remaining transitions all the same, and leaves no
+// goroutine.
 func TestHook_AsyncExitsEveryTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var first, second ledger
@@ -186,7 +187,7 @@ func TestHook_AsyncExitsEveryTime(t *testing.T) {
 	})
 }
 
-// The calls of many goroutines end in hooks. Each transition is delivered once and in order, and no
+// Hooks end the goroutines of many calls. Each transition is delivered once and in order, and no
 // probe's place is lost, although no probe ever times out.
 func TestHook_GoexitUnderContention(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -217,11 +218,12 @@ func TestHook_GoexitUnderContention(t *testing.T) {
 		require.Positive(t, ended.Load())
 		requireChain(t, before.all(), b.Snapshot())
 		requireChain(t, after.all(), b.Snapshot())
-		require.Zero(t, b.Snapshot().HalfOpenCalls, "every admission has been settled")
+		require.Zero(t, b.Snapshot().HalfOpenCalls, "an admission was not settled")
 	})
 }
 
-// An admission whose hook ended the goroutine is given back, by whichever call it was made.
+// If a hook ends the goroutine of an admission, the admission is canceled, whichever method asked
+// for it.
 func TestHook_GoexitGivesTheAdmissionBack(t *testing.T) {
 	for name, call := range map[string]func(*atomicbreaker.Breaker){
 		"Allow":      func(b *atomicbreaker.Breaker) { _ = b.Allow() },
@@ -239,14 +241,14 @@ func TestHook_GoexitGivesTheAdmissionBack(t *testing.T) {
 			b.Trip()
 			require.False(t, aside(func() { call(b) }))
 			require.Equal(t, atomicbreaker.Snapshot{State: atomicbreaker.HalfOpen, Generation: 2}, b.Snapshot())
-			require.NoError(t, b.Do(func() error { return nil }), "the place is free")
+			require.NoError(t, b.Do(func() error { return nil }), "the probe's place was lost")
 			require.Equal(t, atomicbreaker.Closed, b.State())
 		})
 	}
 }
 
-// The cancel belongs to the generation of the admission. If that period is over by then, a probe of
-// a later one keeps its place.
+// The cancel belongs to the generation of the admission. If that period is over, a probe of a later
+// one keeps its place (I3).
 func TestHook_GoexitGivesNoOtherAdmissionBack(t *testing.T) {
 	var b *atomicbreaker.Breaker
 	b = atomicbreaker.MustNew("sink", atomicbreaker.WithRecoveryTimeout(0), atomicbreaker.WithProbeTimeout(0),
@@ -262,7 +264,7 @@ func TestHook_GoexitGivesNoOtherAdmissionBack(t *testing.T) {
 	require.Equal(t, atomicbreaker.Snapshot{State: atomicbreaker.HalfOpen, Generation: 4, HalfOpenCalls: 1}, b.Snapshot())
 }
 
-// A hook that ends the goroutine of somebody else's call leaves the admission alone.
+// A hook that ends the goroutine of another call leaves the admission alone.
 func TestHook_GoexitElsewhereKeepsTheAdmission(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gate := make(chan struct{})
@@ -284,7 +286,7 @@ func TestHook_GoexitElsewhereKeepsTheAdmission(t *testing.T) {
 	})
 }
 
-// The goroutine that ends is the timer's own, and timers go on.
+// The hook ends the timer's goroutine. Later timers still fire.
 func TestHook_GoexitOnATimersGoroutine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l ledger

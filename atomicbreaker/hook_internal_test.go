@@ -11,15 +11,16 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/word"
 )
 
-// Makers of transitions may be overtaken between their swap and their publishing. Here they arrive in every order.
-func TestHooks_MakersInEveryOrder(t *testing.T) {
+// A publisher may be overtaken between its swap and its access to the queue. Here publishers arrive
+// in every order (I7).
+func TestHooks_PublishersInEveryOrder(t *testing.T) {
 	const n = 6
 	for _, start := range []uint32{0, word.MaxGeneration - 3, word.MaxGeneration} {
 		orders := 0
 		permute([]uint32{1, 2, 3, 4, 5, 6}, func(order []uint32) {
 			orders++
-			var heard []uint32
-			h := newHooks([]func(Transition){func(tr Transition) { heard = append(heard, tr.Generation) }}, false, nil)
+			var received []uint32
+			h := newHooks([]func(Transition){func(tr Transition) { received = append(received, tr.Generation) }}, false, nil)
 			h.startAfter(start)
 			arrived := map[uint32]bool{}
 			for _, g := range order {
@@ -29,12 +30,12 @@ func TestHooks_MakersInEveryOrder(t *testing.T) {
 				for arrived[uint32(ready+1)] {
 					ready++
 				}
-				require.Len(t, heard, ready, "%v: those before it have arrived, and only those", order)
+				require.Len(t, received, ready, "%v: delivered out of order", order)
 			}
-			for i, g := range heard {
+			for i, g := range received {
 				require.Equal(t, (start+uint32(i)+1)&word.MaxGeneration, g)
 			}
-			require.Len(t, heard, n)
+			require.Len(t, received, n)
 			require.Empty(t, h.early)
 			require.Zero(t, h.pending.Load())
 		})
@@ -45,35 +46,35 @@ func TestHooks_MakersInEveryOrder(t *testing.T) {
 func TestHooks_SecondIsNotDeliveredBeforeFirst(t *testing.T) {
 	for _, async := range []bool{false, true} {
 		synctest.Test(t, func(t *testing.T) {
-			var heard []uint32
-			h := newHooks([]func(Transition){func(tr Transition) { heard = append(heard, tr.Generation) }}, async, nil)
+			var received []uint32
+			h := newHooks([]func(Transition){func(tr Transition) { received = append(received, tr.Generation) }}, async, nil)
 			h.publish(Transition{Generation: 2})
 			synctest.Wait()
-			require.Empty(t, heard)
+			require.Empty(t, received)
 			h.publish(Transition{Generation: 1})
 			synctest.Wait()
-			require.Equal(t, []uint32{1, 2}, heard)
+			require.Equal(t, []uint32{1, 2}, received)
 		})
 	}
 }
 
-// A maker that has taken its place in the queue but not yet linked itself cuts off those behind it. They leave; it delivers
-// them when it comes.
-func TestHooks_UnlinkedMakerDeliversThoseBehindIt(t *testing.T) {
-	var heard []uint32
-	h := newHooks([]func(Transition){func(tr Transition) { heard = append(heard, tr.Generation) }}, false, nil)
+// A publisher that has taken its place in the queue and not yet linked its node cuts off the nodes
+// behind it. Their publishers return; the late publisher delivers for them.
+func TestHooks_UnlinkedPublisherDeliversThoseBehindIt(t *testing.T) {
+	var received []uint32
+	h := newHooks([]func(Transition){func(tr Transition) { received = append(received, tr.Generation) }}, false, nil)
 	slow := &delivery{transition: Transition{Generation: 1}}
-	before := h.tail.Swap(slow) // as publish does, and is then interrupted
+	before := h.tail.Swap(slow) // the first step of publish, which is then interrupted
 	h.publish(Transition{Generation: 2})
 	h.publish(Transition{Generation: 3})
-	require.Empty(t, heard)
+	require.Empty(t, received)
 	before.next.Store(slow)
 	require.Equal(t, uint32(1), h.pending.Inc())
 	h.deliver()
-	require.Equal(t, []uint32{1, 2, 3}, heard)
+	require.Equal(t, []uint32{1, 2, 3}, received)
 }
 
-// The queue must not keep what has been delivered.
+// The queue keeps no reference to what has been delivered.
 func TestHooks_DeliveredIsForgotten(t *testing.T) {
 	h := newHooks([]func(Transition){func(Transition) {}}, false, nil)
 	for g := range uint32(1000) {
@@ -100,18 +101,18 @@ func permute(list []uint32, visit func([]uint32)) {
 	step(0)
 }
 
-// A subscription starts in the middle. A transition that was made before, and whose publisher comes
-// late, does not belong to it, and must not hold up the others.
+// A subscription starts between two transitions. An earlier transition whose publisher is late does
+// not belong to it, and must not hold up the others.
 func TestHooks_OlderThanTheStartIsDropped(t *testing.T) {
 	for _, start := range []uint32{0, 1, 7, word.MaxGeneration - 1, word.MaxGeneration} {
-		var heard []uint32
-		h := newHooks([]func(Transition){func(tr Transition) { heard = append(heard, tr.Generation) }}, false, nil)
+		var received []uint32
+		h := newHooks([]func(Transition){func(tr Transition) { received = append(received, tr.Generation) }}, false, nil)
 		h.startAfter(start)
 		of := func(distance int) uint32 { return (start + uint32(distance)) & word.MaxGeneration }
 		for _, distance := range []int{-2, 2, 0, 3, -word.MaxGeneration / 2, 1, -1, 4, 0} {
 			h.publish(Transition{Generation: of(distance)})
 		}
-		require.Equal(t, []uint32{of(1), of(2), of(3), of(4)}, heard, "after %d", start)
+		require.Equal(t, []uint32{of(1), of(2), of(3), of(4)}, received, "after %d", start)
 		require.Empty(t, h.early)
 		require.Zero(t, h.pending.Load())
 	}

@@ -23,24 +23,24 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/word"
 )
 
-// A hook's panic goes no further than the hook: it is reported once, and takes nothing with it.
+// A hook's panic does not leave the hook: it is reported once, and loses nothing (I7, I8).
 
-// wrecks lists the generations at which hooks do not return, of the six that each test makes.
+// wrecks lists the generations at which hooks do not return, out of the six that each test makes.
 var wrecks = map[string][]uint32{
 	"first": {1}, "middle": {3}, "last": {6}, "neighbors": {3, 4}, "every": {1, 2, 3, 4, 5, 6},
 }
 
-// backlog returns a hook that makes the transitions 2 to 6 while it is called with the first one, so
-// that all of them wait for it.
+// backlog returns a hook that makes the transitions 2 to 6 while it handles the first one, so that
+// they all wait in the queue.
 func backlog(b **atomicbreaker.Breaker) hook {
 	return func(tr atomicbreaker.Transition) {
 		if tr.Generation == 1 {
-			flip(*b, 6) // the first finds it open
+			flip(*b, 6) // the first one has no effect: b is open
 		}
 	}
 }
 
-// wrecked returns a hook that adds the transition to l, and then calls wreck at the given generations.
+// wrecked returns a hook that adds the transition to l and calls wreck at the given generations.
 func wrecked(l *ledger, generations []uint32, wreck func(uint32)) hook {
 	return func(tr atomicbreaker.Transition) {
 		l.add(tr)
@@ -50,7 +50,7 @@ func wrecked(l *ledger, generations []uint32, wreck func(uint32)) hook {
 	}
 }
 
-// panics is a function for WithOnHookPanic that keeps what it is called with.
+// panics has a function for WithOnHookPanic that records its arguments.
 type panics struct {
 	ledger
 	values []any
@@ -111,7 +111,7 @@ func TestHook_PanicsEveryTimeInALongBacklog(t *testing.T) {
 	require.Equal(t, through(1000), caught.generations())
 }
 
-// The handler runs on the goroutine that delivers, which need not be the one that made the
+// The handler runs on the delivering goroutine, which may differ from the one that made the
 // transition. Neither of them sees the panic.
 func TestHook_PanicStaysInTheDeliveringGoroutine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -129,18 +129,18 @@ func TestHook_PanicStaysInTheDeliveringGoroutine(t *testing.T) {
 					panic("made by another")
 				}
 			}))
-		var heard []uint32
+		var received []uint32
 		go func() {
 			deliverer = goroutine()
 			b.Trip()
-			heard = l.generations()
+			received = l.generations()
 		}()
 		synctest.Wait()
 		require.NotPanics(t, func() { flip(b, 6) })
 		close(gate)
 		synctest.Wait()
 		require.Equal(t, deliverer, by)
-		require.Equal(t, through(6), heard)
+		require.Equal(t, through(6), received)
 	})
 }
 
@@ -171,7 +171,7 @@ func TestHook_PanicsUnderContention(t *testing.T) {
 	})
 }
 
-// An asynchronous hook's panic does not end the program either.
+// A panic of an asynchronous hook does not crash the program either.
 func TestHook_AsyncPanicLosesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var first, second ledger
@@ -190,8 +190,8 @@ func TestHook_AsyncPanicLosesNothing(t *testing.T) {
 	})
 }
 
-// The call returns what it would return without hooks: an admission is the caller's, and an outcome
-// counts.
+// The call returns what it would return without hooks: the caller keeps its admission, and its
+// outcome counts.
 func TestHook_PanicLeavesTheCallAlone(t *testing.T) {
 	var caught panics
 	b := atomicbreaker.MustNew("sink", atomicbreaker.WithFailureThreshold(1), atomicbreaker.WithRecoveryTimeout(0),
@@ -216,7 +216,7 @@ func TestHook_PanicLeavesTheCallAlone(t *testing.T) {
 	}, caught.values)
 }
 
-// A timer makes transitions on its own goroutine, where nobody could recover a panic.
+// A timer makes transitions on a goroutine of its own, where no caller could recover a panic.
 func TestHook_PanicOnATimersGoroutine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var caught panics
@@ -225,7 +225,7 @@ func TestHook_PanicOnATimersGoroutine(t *testing.T) {
 			atomicbreaker.WithOnTransition(func(atomicbreaker.Transition) { panic("every time") }))
 		b.Trip()
 		pass(time.Second)
-		p := acquired(t, b) // its hook panics, and the caller has its permit all the same
+		p := acquired(t, b) // its hook panics, and the caller still gets the permit
 		require.Equal(t, uint32(2), p.Generation())
 		require.Equal(t, 1, b.Snapshot().HalfOpenCalls)
 		pass(time.Minute)
@@ -288,7 +288,7 @@ func TestHook_PanicIsPrintedWithItsStack(t *testing.T) {
 //go:noinline
 func panicsInHere() { panic("boom") }
 
-// A handler can print the panic's stack itself, and nobody else prints.
+// A handler can print the stack of the panic, and nothing else prints it.
 func TestHook_PanicHandlerSeesTheStack(t *testing.T) {
 	printed := stderr(t)
 	var stack string
@@ -309,7 +309,7 @@ func TestHook_PanicLeavesThePermitSpent(t *testing.T) {
 	require.Zero(t, p.Generation())
 }
 
-// stderr redirects os.Stderr to a file until the test ends. printed returns what the file has.
+// stderr redirects os.Stderr to a file until the test ends. printed returns the file's contents.
 func stderr(t *testing.T) (printed func() string) {
 	t.Helper()
 	f, err := os.Create(filepath.Join(t.TempDir(), "stderr"))

@@ -16,12 +16,13 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/word"
 )
 
-// Transitions are published exactly once, in the order of the generations and one at a time. Most of these tests run in a
-// bubble of testing/synctest, where a goroutine that waits for ever fails the test at once, and one that stays too.
+// Transitions are published exactly once (I2), in the order of the generations and one at a time
+// (I7, I8). Most of these tests run in a synctest bubble, which fails the test at once if a
+// goroutine waits forever, and also if one is left over.
 
 type hook = func(atomicbreaker.Transition)
 
-// through returns what a hook of a new breaker has been told after n transitions.
+// through returns what a hook of a new breaker has received after n transitions.
 func through(n int) []uint32 {
 	var list []uint32
 	for g := range n {
@@ -30,7 +31,7 @@ func through(n int) []uint32 {
 	return list
 }
 
-// flip makes n transitions, beginning with an opening.
+// flip makes n transitions, the first of which opens b.
 func flip(b *atomicbreaker.Breaker, n int) {
 	for i := range n {
 		if i%2 == 0 {
@@ -41,7 +42,7 @@ func flip(b *atomicbreaker.Breaker, n int) {
 	}
 }
 
-// Nothing in this hook is safe for two goroutines, so the race detector is a judge as well.
+// The hook uses no synchronization, so the race detector also finds overlapping calls.
 func TestHook_OneAtATimeInOrderUnderContention(t *testing.T) {
 	for name, with := range map[string]func(hook) atomicbreaker.Option{
 		"sync": atomicbreaker.WithOnTransition, "async": atomicbreaker.WithAsyncOnTransition,
@@ -85,12 +86,12 @@ func TestHook_OneAtATimeInOrderUnderContention(t *testing.T) {
 	}
 }
 
-// The maker of the last transition comes just as the deliverer stops looking. Round after round two goroutines meet there,
-// and nobody comes after them who would deliver what they left.
+// The publisher of the last transition arrives just as the deliverer stops looking. Two goroutines
+// meet there in each round, and no later publisher would deliver what they left.
 func TestHook_NothingIsLeftBehind(t *testing.T) {
 	const rounds = 30_000
-	heard := 0
-	b := atomicbreaker.MustNew("sink", atomicbreaker.WithOnTransition(func(atomicbreaker.Transition) { heard++ }))
+	received := 0
+	b := atomicbreaker.MustNew("sink", atomicbreaker.WithOnTransition(func(atomicbreaker.Transition) { received++ }))
 	var arrived atomic.Int64
 	meet := func(n int) {
 		for arrived.Add(1); arrived.Load() < int64(n); {
@@ -104,30 +105,31 @@ func TestHook_NothingIsLeftBehind(t *testing.T) {
 			meet(4*round + 2)
 			calls[i]()
 			meet(4*round + 4)
-			if i == 0 && heard != int(b.Snapshot().Generation) { // the other one waits at the next meeting
+			if i == 0 && received != int(b.Snapshot().Generation) { // the other goroutine waits at the next barrier
 				left++
-				heard = int(b.Snapshot().Generation)
+				received = int(b.Snapshot().Generation)
 			}
 		}
 	})
-	require.Zero(t, left, "rounds with a transition that nobody delivered")
+	require.Zero(t, left, "rounds with an undelivered transition")
 }
 
 func TestHook_SeveralInTheOrderGiven(t *testing.T) {
-	var heard []string
+	var received []string
 	say := func(name string) atomicbreaker.Option {
 		return atomicbreaker.WithOnTransition(func(tr atomicbreaker.Transition) {
-			heard = append(heard, name+" "+tr.To.String())
+			received = append(received, name+" "+tr.To.String())
 		})
 	}
 	b := atomicbreaker.MustNew("sink", say("first"), say("second"), say("third"))
 	flip(b, 2)
 	require.Equal(t, []string{
 		"first open", "second open", "third open", "first closed", "second closed", "third closed",
-	}, heard)
+	}, received)
 }
 
-// The call that made a transition returns after its hook has, when nobody else delivers.
+// A call that makes a transition returns after its hook has returned, unless another goroutine is
+// delivering.
 func TestHook_RunsBeforeTheCallReturns(t *testing.T) {
 	b, l := kept(t, atomicbreaker.WithFailureThreshold(1), atomicbreaker.WithRecoveryTimeout(0))
 	for i, call := range []func(){
@@ -139,39 +141,40 @@ func TestHook_RunsBeforeTheCallReturns(t *testing.T) {
 	}
 }
 
-// What a hook causes it is told after it has returned, not within itself.
+// A hook receives the transitions that it causes after it has returned, not within itself.
 func TestHook_GetsWhatItCausesAfterItReturned(t *testing.T) {
 	var b *atomicbreaker.Breaker
-	var heard []string
+	var received []string
 	b = atomicbreaker.MustNew("sink",
 		atomicbreaker.WithOnTransition(func(tr atomicbreaker.Transition) {
-			heard = append(heard, "enter "+tr.To.String())
+			received = append(received, "enter "+tr.To.String())
 			if tr.Generation == 1 {
 				b.Reset()
 				b.ForceOpen()
 			}
-			heard = append(heard, "leave "+tr.To.String())
+			received = append(received, "leave "+tr.To.String())
 		}),
-		atomicbreaker.WithOnTransition(func(tr atomicbreaker.Transition) { heard = append(heard, "second "+tr.To.String()) }),
+		atomicbreaker.WithOnTransition(func(tr atomicbreaker.Transition) { received = append(received, "second "+tr.To.String()) }),
 	)
 	b.Trip()
 	require.Equal(t, []string{
 		"enter open", "leave open", "second open",
 		"enter closed", "leave closed", "second closed",
 		"enter forced_open", "leave forced_open", "second forced_open",
-	}, heard)
+	}, received)
 }
 
-// No caller waits for the hook that another one is in; what it made is delivered after.
+// No caller waits for a hook that runs on another goroutine. The caller's transition is delivered
+// afterward.
 func TestHook_BlockedDeliveryBlocksNobodyElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release, returned := make(chan struct{}), false
-		var heard []uint32
+		var received []uint32
 		b := atomicbreaker.MustNew("sink", atomicbreaker.WithOnTransition(func(tr atomicbreaker.Transition) {
 			if tr.Generation == 1 {
 				<-release
 			}
-			heard = append(heard, tr.Generation)
+			received = append(received, tr.Generation)
 		}))
 		go func() {
 			b.Trip()
@@ -185,17 +188,17 @@ func TestHook_BlockedDeliveryBlocksNobodyElse(t *testing.T) {
 			}
 		})
 		made := int(b.Snapshot().Generation)
-		require.Equal(t, atomicbreaker.Closed, b.State(), "all have returned")
-		require.Empty(t, heard)
+		require.Equal(t, atomicbreaker.Closed, b.State(), "not every call returned")
+		require.Empty(t, received)
 		require.False(t, returned)
 
 		close(release)
 		synctest.Wait()
 		require.True(t, returned)
-		require.Equal(t, through(made), heard)
+		require.Equal(t, through(made), received)
 
 		b.Trip() // deliveries go on
-		require.Equal(t, through(made+1), heard)
+		require.Equal(t, through(made+1), received)
 	})
 }
 
@@ -216,15 +219,15 @@ func TestHook_AsyncCallerDoesNotWait(t *testing.T) {
 	})
 }
 
-// The goroutine of an asynchronous hook delivers what is there and ends; the next burst is another's. That none stays is
-// the bubble's to say: it does not return before its goroutines have.
+// The goroutine of an asynchronous hook delivers what is queued and ends. The next burst starts
+// another. The bubble checks that none is left, because it returns only after its goroutines have.
 func TestHook_AsyncGoroutineEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gate := make(chan struct{})
 		by := map[string]int{}
 		b := atomicbreaker.MustNew("sink", atomicbreaker.WithAsyncOnTransition(func(tr atomicbreaker.Transition) {
 			if tr.Generation%20 == 1 {
-				<-gate // until the whole burst is there
+				<-gate // until the whole burst is queued
 			}
 			by[goroutine()]++
 		}))
@@ -242,7 +245,7 @@ func TestHook_AsyncGoroutineEnds(t *testing.T) {
 	})
 }
 
-// goroutine returns what the runtime calls the one it is called on, such as "goroutine 7".
+// goroutine returns the name that the runtime gives the current goroutine, such as "goroutine 7".
 func goroutine() string {
 	text := make([]byte, 64)
 	text = text[:runtime.Stack(text, false)]
@@ -264,7 +267,8 @@ func TestHook_SyncAndAsyncTogether(t *testing.T) {
 	})
 }
 
-// An asynchronous hook, or a subscription, hears of a transition also while a synchronous one is still busy with it, or with an earlier one.
+// Asynchronous hooks and subscriptions receive a transition even while a synchronous hook is busy
+// with it or with an earlier one.
 func TestHook_BlockedSyncDoesNotHoldUpAsync(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gate := make(chan struct{})
@@ -279,7 +283,7 @@ func TestHook_BlockedSyncDoesNotHoldUpAsync(t *testing.T) {
 		b.Subscribe(subscribed.add)
 		go b.Trip()
 		synctest.Wait()
-		flip(b, 4) // the first finds it open
+		flip(b, 4) // the first one has no effect: b is open
 		synctest.Wait()
 		require.Equal(t, through(4), free.generations())
 		require.Equal(t, through(4), subscribed.generations())
@@ -290,7 +294,7 @@ func TestHook_BlockedSyncDoesNotHoldUpAsync(t *testing.T) {
 	})
 }
 
-// After the last generation comes 0, for the hooks too.
+// The generation after the last one is 0, also for the hooks.
 func TestHook_GenerationWraps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, goroutines := range []int{1, 8} {
@@ -303,14 +307,14 @@ func TestHook_GenerationWraps(t *testing.T) {
 			together(goroutines, func(int) { flip(b, 80) })
 			synctest.Wait()
 			want := b.Snapshot().Generation
-			require.Less(t, want, uint32(word.MaxGeneration/2), "it has wrapped")
+			require.Less(t, want, uint32(word.MaxGeneration/2), "the generation did not wrap")
 			require.Equal(t, now.all(), later.all())
 			require.Len(t, now.all(), int(want)+4)
 			for i, g := range now.generations() {
 				require.Equal(t, uint32(first+1+i)&word.MaxGeneration, g)
 			}
 			p.Failure()
-			require.Zero(t, b.Snapshot().Failures, "of a period before the wrap")
+			require.Zero(t, b.Snapshot().Failures, "a failure of a period before the wrap was counted")
 		}
 	})
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 )
 
-// ledger keeps the transitions that its hook is told of. The mutex is for whoever reads it meanwhile: the breaker itself
-// calls the hook one at a time.
+// ledger records the transitions that its hook receives. The breaker calls the hook one at a time;
+// the mutex is for concurrent readers.
 type ledger struct {
 	mu   sync.Mutex
 	list []atomicbreaker.Transition
@@ -40,7 +40,7 @@ func (l *ledger) last() atomicbreaker.Transition {
 	return l.list[len(l.list)-1]
 }
 
-// undated returns transitions without their time, and requires nothing of it.
+// undated requires that the transitions carry a time, and returns them without it.
 func undated(list ...atomicbreaker.Transition) []atomicbreaker.Transition {
 	list = append([]atomicbreaker.Transition(nil), list...)
 	for i := range list {
@@ -65,7 +65,7 @@ func (l *ledger) causes() []atomicbreaker.Cause {
 	return list
 }
 
-// kept returns a breaker whose transitions are kept.
+// kept returns a breaker and the ledger of its transitions.
 func kept(t *testing.T, opts ...atomicbreaker.Option) (*atomicbreaker.Breaker, *ledger) {
 	t.Helper()
 	l := &ledger{}
@@ -74,7 +74,7 @@ func kept(t *testing.T, opts ...atomicbreaker.Option) (*atomicbreaker.Breaker, *
 	return b, l
 }
 
-// possible tells whether a transition's cause can lead from its one state to the other.
+// possible reports whether a transition's cause can lead from its one state to the other.
 func possible(t atomicbreaker.Transition) bool {
 	type way struct{ from, to atomicbreaker.State }
 	w := way{t.From, t.To}
@@ -97,8 +97,9 @@ func possible(t atomicbreaker.Transition) bool {
 	return false
 }
 
-// requireChain demands that list is everything that happened to a new breaker until last: contiguous generations, each
-// transition from the state that the one before led to, and for a reason that can lead there.
+// requireChain requires that list is the complete history of a new breaker until last: contiguous
+// generations, each transition from the state that the one before led to, and for a cause that can
+// lead there.
 func requireChain(t *testing.T, list []atomicbreaker.Transition, last atomicbreaker.Snapshot) {
 	t.Helper()
 	state := atomicbreaker.Closed
@@ -112,7 +113,7 @@ func requireChain(t *testing.T, list []atomicbreaker.Transition, last atomicbrea
 	require.Equal(t, last.Generation, uint32(len(list)))
 }
 
-// sample is what an observer saw of a breaker: the state, between two snapshots.
+// sample is one observation of a breaker: the state, read between two snapshots.
 type sample struct {
 	before, after atomicbreaker.Snapshot
 	state         atomicbreaker.State
@@ -125,8 +126,8 @@ func look(b *atomicbreaker.Breaker) sample {
 	return s
 }
 
-// requireSeen demands that one observer's samples, in the order taken, are what the transitions in list led through, and
-// that each of them is a state a breaker can be in.
+// requireSeen requires that one observer's samples, in the order taken, agree with the transitions
+// in list, and that each of them is a valid state of a breaker.
 func requireSeen(t *testing.T, list []atomicbreaker.Transition, samples []sample, maxCalls int) {
 	t.Helper()
 	stateAt := func(generation uint32) atomicbreaker.State {
@@ -138,7 +139,7 @@ func requireSeen(t *testing.T, list []atomicbreaker.Transition, samples []sample
 	var seen uint32
 	for _, s := range samples {
 		for _, shot := range []atomicbreaker.Snapshot{s.before, s.after} {
-			require.GreaterOrEqual(t, shot.Generation, seen, "the generation never falls")
+			require.GreaterOrEqual(t, shot.Generation, seen, "the generation decreased")
 			seen = shot.Generation
 			require.Equal(t, stateAt(seen), shot.State, "generation %d", seen)
 			require.LessOrEqual(t, shot.HalfOpenCalls, maxCalls)
@@ -157,7 +158,8 @@ func requireSeen(t *testing.T, list []atomicbreaker.Transition, samples []sample
 	}
 }
 
-// together runs f on n goroutines that leave a spinning barrier at once, and returns when all have returned.
+// together runs f on n goroutines, which start together at a spinning barrier, and waits for all of
+// them.
 func together(n int, f func(i int)) {
 	var wg sync.WaitGroup
 	var waiting atomic.Int32
@@ -173,7 +175,8 @@ func together(n int, f func(i int)) {
 	wg.Wait()
 }
 
-// within fails the test if f does not return: what waits for a lock is not asleep, so virtual time cannot tell.
+// within fails the test if f does not return in time. A goroutine blocked on a lock is not durably
+// blocked, so virtual time cannot tell.
 func within(t *testing.T, f func()) {
 	t.Helper()
 	done := make(chan struct{})

@@ -17,12 +17,12 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/word"
 )
 
-// racingCaller is one goroutine of a program, with the permits it holds.
+// racingCaller is one goroutine of a program, with the permits that it holds.
 type racingCaller struct {
 	*atomicbreaker.Breaker
 	*history.Recorder
 	permits  []heldPermit
-	doCalled int64 // when the call through Do that the goroutine is in was made
+	doCalled int64 // when the goroutine's running call through Do began
 }
 
 type heldPermit struct {
@@ -33,7 +33,7 @@ type heldPermit struct {
 
 var (
 	errRacingSink = errors.New("sink failed")
-	errRacingWait = errors.New("sink failed and says how long to wait")
+	errRacingWait = errors.New("sink failed and named a time to wait")
 	endError      = map[history.End]error{
 		history.Fails: errRacingSink, history.FailsRetryAfter: errRacingWait, history.Ignored: context.Canceled,
 	}
@@ -44,22 +44,22 @@ var (
 	}
 )
 
-// How long the breaker cools for. The judge accepts that a TripFor extends an open period or does not;
-// with these both happen.
+// These are open periods. The judge accepts that a TripFor extends an open period or that it does
+// not; with these values both happen.
 const racingWait, racingTrip, racingLongerTrip = 36 * time.Hour, 24 * time.Hour, 48 * time.Hour
 
 func racingRetryAfter(err error) (time.Duration, bool) {
 	return racingWait, errors.Is(err, errRacingWait)
 }
 
-// runProgram lets the program's goroutines loose on a new breaker and returns what happened.
+// runProgram runs the program's goroutines on a new breaker and returns the history.
 func runProgram(t *testing.T, r *history.Runner, p *history.Program) *history.History {
 	t.Helper()
 	h := &history.History{Program: p, Config: p.Config, Start: p.Start}
-	// A plain slice, so that the race detector sees two deliveries at once.
-	hook := atomicbreaker.WithOnTransition(func(tr atomicbreaker.Transition) { h.Told = append(h.Told, told(tr)) })
+	// The slice has no lock, so that the race detector sees overlapping deliveries.
+	hook := atomicbreaker.WithOnTransition(func(tr atomicbreaker.Transition) { h.Received = append(h.Received, asModel(tr)) })
 	opts := append(options(p.Config), hook, atomicbreaker.WithRetryAfter(racingRetryAfter))
-	if p.Config.FailureWeight > 0 { // the model has weights where the breaker has a rate
+	if p.Config.FailureWeight > 0 { // the breaker's option for the model's weights
 		share := float64(p.Config.SuccessWeight) / float64(p.Config.FailureWeight+p.Config.SuccessWeight)
 		opts = append(opts, atomicbreaker.WithFailureRate(share))
 	}
@@ -188,10 +188,11 @@ func (c *racingCaller) report(s *history.Step) {
 	c.Returned(call, o)
 }
 
-// errRacingPanic is what a guarded function panics with, to be told from a mistake of the test.
+// errRacingPanic is the panic value of a guarded function, distinct from any bug of the test.
 var errRacingPanic = errors.New("panic in the guarded function")
 
-// do records a call through Do as what it is, an admission and a report, with the function's own operations between.
+// do records a call through Do as an admission and a report, with the guarded function's operations
+// in between.
 func (c *racingCaller) do(s *history.Step) {
 	var entered, left int64 // the function's own interval
 	fn := func() error {
@@ -218,10 +219,10 @@ func (c *racingCaller) do(s *history.Step) {
 	c.Record(c.doCalled, returned, history.Operation{Kind: history.DoAdmit, Verdict: verdict})
 }
 
-// guarded calls fn through Do, or through Call, and stops the panic that fn may raise.
+// guarded calls fn through Do or Call, and recovers the panic that fn may raise.
 func (c *racingCaller) guarded(alias bool, fn func() error) (err error) {
 	defer func() {
-		if r := recover(); r != nil && r != errRacingPanic { //nolint:errorlint // the value itself
+		if r := recover(); r != nil && r != errRacingPanic { //nolint:errorlint // the same value, not an equal error
 			panic(r)
 		}
 	}()
@@ -232,7 +233,7 @@ func (c *racingCaller) guarded(alias bool, fn func() error) (err error) {
 	return err
 }
 
-// seenState reads a snapshot in the model's terms.
+// seenState converts a snapshot to the model's state.
 func seenState(s atomicbreaker.Snapshot) model.State {
 	phase := map[atomicbreaker.State]model.Phase{
 		atomicbreaker.Closed: model.Closed, atomicbreaker.Open: model.Cooling, atomicbreaker.HalfOpen: model.HalfOpen,

@@ -30,20 +30,20 @@ const (
 	judgeWithin  = 30 * time.Second // a verdict takes well under a millisecond; undecided fails
 )
 
-// configurations are those of the breakers that are raced for.
+// configurations are those of the raced breakers.
 func configurations() []model.Config {
 	atOnce := counts(2, 1, 1)
 	atOnce.RecoveryTimeout = 0
 	backsOff := counts(1, 2, 1)
 	backsOff.BackoffMax = 48 * time.Hour
 	rate := counts(2, 2, 2)
-	rate.FailureWeight, rate.SuccessWeight = 3, 1 // a rate of one in four, see runProgram
+	rate.FailureWeight, rate.SuccessWeight = 3, 1 // a rate of 1/4; see runProgram
 	return []model.Config{
 		counts(1, 1, 1), counts(2, 1, 2), counts(3, 2, 3), counts(2, 3, 2), counts(1, 3, 1), atOnce, backsOff, rate,
 	}
 }
 
-// raced counts what the histories of a test showed, so that a run which raced nothing fails.
+// raced counts what the histories of a test covered, so that a run without any race fails.
 type raced struct {
 	histories, overlapping, pairs, operations, transitions int
 	kinds                                                  map[history.Kind]int
@@ -56,27 +56,29 @@ func (r *raced) add(h *history.History) {
 		r.pairs += pairs
 	}
 	r.operations += len(h.Operations)
-	r.transitions += len(h.Told)
+	r.transitions += len(h.Received)
 	for _, o := range h.Operations {
 		r.kinds[o.Kind]++
 	}
 }
 
-// TestLinearizability draws programs, runs each on a real breaker with real goroutines, and asks for an order of the
-// calls in which the model answers the same. It follows RAPID_CHECKS and -rapid.seed as rapid's own checks do. Rapid
-// draws the programs and does not run them: it shrinks what fails again when it is run again, and a race may not.
+// TestLinearizability draws programs, runs each on a real breaker with real goroutines, and
+// searches for an order of the calls in which the model gives the same answers (I1). It follows
+// RAPID_CHECKS and -rapid.seed as rapid's own checks do. Rapid draws the programs but does not run
+// them: it shrinks by running a failure again, and a race may not fail again.
 func TestLinearizability(t *testing.T) {
 	replayFailures(t)
 	wanted, first := historiesWanted(t)
 	seed, start, all := first, time.Now(), raced{kinds: make(map[history.Kind]int)}
 	needed := wanted / 2
 	if runtime.GOMAXPROCS(0) < 2 {
-		t.Log("one processor: goroutines take turns there, so no overlapping operations are asked for")
+		t.Log("one processor: goroutines take turns, so overlapping operations are not required")
 		needed = 0
 	}
-	// On a busy machine more histories are run, for a while, until enough of them have overlapping operations.
+	// On a busy machine the test runs more histories, for a limited time, until enough of them have
+	// overlapping operations.
 	for all.histories < wanted || all.overlapping < needed && time.Since(start) < 20*time.Second {
-		// More goroutines than two find nothing that two do not, and take longer, so they are the exception.
+		// Two goroutines find as much as more do, in less time, so more are the exception.
 		threads := []int{2, 2, 2, 2, 2, 3, 4}[all.histories/historyBatch%7]
 		for _, h := range racePrograms(t, drawnPrograms(threads, seed)) {
 			h.Seed = seed
@@ -92,12 +94,12 @@ func TestLinearizability(t *testing.T) {
 		all.overlapping, 100*float64(all.overlapping)/float64(all.histories), all.pairs, all.operations, all.kinds,
 		all.transitions)
 	if all.overlapping < needed {
-		t.Logf("fewer than %d with overlapping operations: this machine is busy and lets few goroutines run at the same time; "+
-			"%d are taken for enough then", needed, needed/10)
+		t.Logf("fewer than %d with overlapping operations: the machine is busy and runs few goroutines at the same time; "+
+			"%d are enough then", needed, needed/10)
 		needed /= 10
 	}
-	assert.GreaterOrEqual(t, all.overlapping, needed, "histories with overlapping operations: too little raced")
-	assert.GreaterOrEqual(t, all.transitions, all.histories, "transitions: too little happened")
+	assert.GreaterOrEqual(t, all.overlapping, needed, "too few histories with overlapping operations")
+	assert.GreaterOrEqual(t, all.transitions, all.histories, "too few transitions")
 	for kind := range history.Word {
 		if kind != history.Do {
 			assert.NotZero(t, all.kinds[kind], "%v was never called", kind)
@@ -105,7 +107,7 @@ func TestLinearizability(t *testing.T) {
 	}
 }
 
-// historiesWanted returns how many histories are wanted, and the seed of the first.
+// historiesWanted returns how many histories to run, and the seed of the first.
 func historiesWanted(t *testing.T) (n int, seed uint64) {
 	t.Helper()
 	n, err := strconv.Atoi(flag.Lookup("rapid.checks").Value.String())
@@ -118,8 +120,8 @@ func historiesWanted(t *testing.T) (n int, seed uint64) {
 	return max(n, 1000), seed
 }
 
-// historyBatch is how many histories are run before they are judged. In between the runner's goroutines stay on their
-// processors, however busy these are otherwise; judging would send them away.
+// historyBatch is how many histories run before they are judged. In between, the runner's
+// goroutines stay on their processors, even on a busy machine; judging would move them off.
 const historyBatch = 100
 
 // racePrograms runs programs, all for the same number of goroutines.
@@ -134,8 +136,8 @@ func racePrograms(t *testing.T, programs []*history.Program) []*history.History 
 	return made
 }
 
-// keepHistory writes a history that was refused to a file, and says where. The program in it is run again, many times, by the
-// next run of the test.
+// keepHistory writes a rejected history to a file and returns its name. The next run of the test
+// runs its program again, many times.
 func keepHistory(t *testing.T, h *history.History) string {
 	t.Helper()
 	dir := filepath.Join(historiesDir, "failures")
@@ -144,21 +146,21 @@ func keepHistory(t *testing.T, h *history.History) string {
 	require.NoError(t, err)
 	require.NoError(t, h.Write(f))
 	require.NoError(t, f.Close())
-	return "written to " + f.Name() + ", whose program runs first until the file is removed"
+	return "written to " + f.Name() + "; its program runs first until the file is removed"
 }
 
-// smallerProgram drops goroutines and steps from the program of a refused history as long as that is refused again, within many
-// runs, and returns the last verdict.
+// smallerProgram removes goroutines and steps from the program of a rejected history as long as one
+// of many runs is rejected again. It returns the last verdict.
 func smallerProgram(t *testing.T, h *history.History) error {
 	t.Helper()
-	found, program := errors.New("it was not refused again"), h.Program
+	found, program := errors.New("the history was not rejected again"), h.Program
 	for start := time.Now(); ; {
 		less := func() *history.Program {
 			for p := range program.Smaller {
 				if time.Since(start) > 10*time.Second {
 					return nil
 				}
-				if err := refusedAgain(t, p); err != nil {
+				if err := rejectedAgain(t, p); err != nil {
 					found = err
 					return p
 				}
@@ -172,8 +174,8 @@ func smallerProgram(t *testing.T, h *history.History) error {
 	}
 }
 
-// refusedAgain runs a program many times and returns the first verdict against it, or nil.
-func refusedAgain(t *testing.T, p *history.Program) error {
+// rejectedAgain runs a program many times and returns the first verdict that rejects it, or nil.
+func rejectedAgain(t *testing.T, p *history.Program) error {
 	t.Helper()
 	for range 5 {
 		for _, h := range racePrograms(t, slices.Repeat([]*history.Program{p}, historyBatch)) {
@@ -185,7 +187,7 @@ func refusedAgain(t *testing.T, p *history.Program) error {
 	return nil
 }
 
-// replayFailures runs the programs whose histories were refused before.
+// replayFailures runs the programs of histories that were rejected before.
 func replayFailures(t *testing.T) {
 	t.Helper()
 	names, err := filepath.Glob(filepath.Join(historiesDir, "failures", "*.json"))
@@ -193,11 +195,11 @@ func replayFailures(t *testing.T) {
 	for _, name := range names {
 		h := readHistory(t, name)
 		require.NotNil(t, h.Program, name)
-		require.NoError(t, refusedAgain(t, h.Program), "%s, once more", name)
+		require.NoError(t, rejectedAgain(t, h.Program), "%s, once more", name)
 	}
 }
 
-// readHistory returns the history in a file.
+// readHistory reads the history in a file.
 func readHistory(t *testing.T, name string) *history.History {
 	t.Helper()
 	text, err := os.ReadFile(name)
@@ -207,8 +209,8 @@ func readHistory(t *testing.T, name string) *history.History {
 	return h
 }
 
-// TestHistories_Replay shows that the judge accepts what is right, however strange it looks, and refuses what is wrong,
-// by however little.
+// TestHistories_Replay shows that the judge accepts correct histories, however strange they look,
+// and rejects wrong ones, however small the error.
 func TestHistories_Replay(t *testing.T) {
 	for _, r := range []struct {
 		dir   string
@@ -216,11 +218,11 @@ func TestHistories_Replay(t *testing.T) {
 		least int
 	}{
 		{"good", nil, 6},
-		{"bad", history.ErrRefused, 8},
+		{"bad", history.ErrRejected, 8},
 	} {
 		names, err := filepath.Glob(filepath.Join(historiesDir, r.dir, "*.json"))
 		require.NoError(t, err)
-		assert.GreaterOrEqual(t, len(names), r.least, "golden histories in %s", r.dir)
+		assert.GreaterOrEqual(t, len(names), r.least, "too few golden histories in %s", r.dir)
 		for _, name := range names {
 			t.Run(r.dir+"/"+filepath.Base(name), func(t *testing.T) {
 				h := readHistory(t, name)
@@ -231,7 +233,7 @@ func TestHistories_Replay(t *testing.T) {
 	}
 }
 
-// drawnPrograms draws a batch of programs, one from each seed, the configurations in turn.
+// drawnPrograms draws a batch of programs, each from its own seed, with alternating configurations.
 func drawnPrograms(threads int, seed uint64) []*history.Program {
 	programs, configs := make([]*history.Program, historyBatch), configurations()
 	for i := range programs {
@@ -242,24 +244,25 @@ func drawnPrograms(threads int, seed uint64) []*history.Program {
 	return programs
 }
 
-// drawnProgram draws what a few goroutines are to do to one breaker, and where that starts.
+// drawnProgram draws the operations of a few goroutines on one breaker, and its start state.
 func drawnProgram(t *rapid.T, c model.Config, threads int) *history.Program {
 	p := &history.Program{Config: c, Start: drawnStart(t, c)}
 	p.Permits = rapid.SampledFrom([][]int{{0}, {0, 0, 0}, {-1, 0}, {-1, 1, 0}, {0, -2, 1}}).Draw(t, "permits")
-	// Programs made of few kinds of operation get in each other's way more often than those made of all.
+	// Programs with few kinds of operation interfere more often than programs with all kinds.
 	few, all := rapid.SliceOfN(rapid.SampledFrom(drawnOps), 3, 8), rapid.Just(drawnOps)
 	ops := rapid.OneOf(few, few, all).Draw(t, "ops")
 	step := rapid.Custom(func(t *rapid.T) history.Step { return drawnStep(t, c, ops) })
 	edge := rapid.Custom(func(t *rapid.T) history.Step { return drawnStep(t, c, edgeOps[p.Start.Phase]) })
 	for range threads {
-		// The first calls meet most closely, so they are often those that the start is ready for.
+		// The first calls overlap most, so they are often the ones that matter in the start state.
 		steps := rapid.SliceOfN(rapid.OneOf(edge, edge, step), 1, 2).Draw(t, "first")
 		p.Threads = append(p.Threads, append(steps, rapid.SliceOfN(step, 3, 10).Draw(t, "steps")...))
 	}
 	return p
 }
 
-// drawnStart prefers the edges: a limit that the next call reaches, a generation after which the count starts again.
+// drawnStart prefers the edges: a limit that the next call reaches, a generation that is about to
+// wrap.
 func drawnStart(t *rapid.T, c model.Config) model.State {
 	s := model.State{
 		Phase: rapid.SampledFrom([]model.Phase{
@@ -281,7 +284,8 @@ func drawnStart(t *rapid.T, c model.Config) model.State {
 	return s
 }
 
-// What is drawn more often is what callers do; what holds the breaker in one state is rare, for little happens then.
+// The frequent operations are those of ordinary callers. Operations that force a state are rare,
+// because little happens in it.
 var drawnOps = []history.Kind{
 	history.Allow, history.Allow, history.Allow, history.TryAcquire, history.TryAcquire, history.TryAcquire,
 	history.TryAcquire, history.Success, history.Success, history.Success, history.Failure, history.Failure,
@@ -291,7 +295,7 @@ var drawnOps = []history.Kind{
 	history.ForceOpen, history.ForceClosed, history.State, history.Snapshot, history.Snapshot, history.RetryAfter,
 }
 
-// edgeOps are those that change a breaker in a phase, or depend on who came first.
+// edgeOps are the operations that change a breaker in a phase, or depend on which call came first.
 var edgeOps = map[model.Phase][]history.Kind{
 	model.Closed: {
 		history.RecordFailure, history.RecordFailure, history.Failure, history.FailureRetryAfter, history.RecordSuccess,
@@ -325,7 +329,7 @@ func drawnStep(t *rapid.T, c model.Config, ops []history.Kind) history.Step {
 		s.End = rapid.SampledFrom([]history.End{
 			history.Returns, history.Returns, history.Fails, history.FailsRetryAfter, history.Ignored, history.Panics,
 		}).Draw(t, "end")
-		// No Do inside: the judge keeps one admission for each goroutine.
+		// There is no Do inside a Do: the judge keeps one admission for each goroutine.
 		inside := slices.DeleteFunc(slices.Clone(ops), func(k history.Kind) bool { return k == history.Do })
 		for range rapid.SampledFrom([]int{0, 0, 1, 2}).Draw(t, "inside") {
 			if len(inside) > 0 {

@@ -17,7 +17,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/word"
 )
 
-// recordings are calls that have something to record, on a breaker that is closed and has counted a failure.
+// recordings are calls that record something on a closed breaker with one failure counted.
 var recordings = map[string]func(*atomicbreaker.Breaker){
 	"RecordSuccess": (*atomicbreaker.Breaker).RecordSuccess,
 	"RecordFailure": (*atomicbreaker.Breaker).RecordFailure,
@@ -43,7 +43,7 @@ func TestBreaker_ZeroPanicsClearly(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var b atomicbreaker.Breaker
 			if name == "RecordSuccess" || name == "Success" {
-				record(&b) // nothing to record, and the fast half looks at the word alone
+				record(&b) // nothing to record: the fast half checks the word alone
 				return
 			}
 			require.PanicsWithValue(t, notMade, func() { record(&b) })
@@ -69,8 +69,8 @@ func TestBreaker_CopyPanicsClearly(t *testing.T) {
 			require.Equal(t, atomicbreaker.Snapshot{Failures: 1}, b.Snapshot())
 		})
 	}
-	// A copy of an open breaker would reject for good: its timer is the other one's. The fast half of Do
-	// has no room to look, and answers what it would on a breaker that is open.
+	// The timer of an open breaker belongs to the original, so a copy would reject forever. The
+	// fast half of Do has no room for the check, and answers as it does on an open breaker.
 	for name, recovery := range map[string]time.Duration{"due": 0, "open": time.Hour} {
 		t.Run(name, func(t *testing.T) {
 			b := atomicbreaker.MustNew("sink", atomicbreaker.WithRecoveryTimeout(recovery))
@@ -82,7 +82,7 @@ func TestBreaker_CopyPanicsClearly(t *testing.T) {
 	}
 }
 
-// A nil function panics before it is admitted: it is no failure, and takes no probe's place.
+// A nil function panics before admission: it is not a failure, and takes no probe's place.
 func TestDo_NilPanicsAndDoesNotVote(t *testing.T) {
 	for name, tt := range map[string]struct {
 		call func(*atomicbreaker.Breaker)
@@ -121,7 +121,7 @@ func dropped(use func(*atomicbreaker.Breaker)) (held [2]weak.Pointer[[100_000]by
 	return held
 }
 
-// A pending timer keeps no breaker in memory that its owner has dropped, nor what its hooks hold.
+// A pending timer does not keep a dropped breaker in memory, nor what its hooks hold.
 func TestTimer_DoesNotKeepADroppedBreaker(t *testing.T) {
 	for name, use := range map[string]func(*atomicbreaker.Breaker){
 		"tripped":                     (*atomicbreaker.Breaker).Trip,
@@ -142,7 +142,7 @@ func TestTimer_DoesNotKeepADroppedBreaker(t *testing.T) {
 					return
 				}
 			}
-			t.Fatal("the hooks' memory is still there")
+			t.Fatal("the hooks' memory was not freed")
 		})
 	}
 }

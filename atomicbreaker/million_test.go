@@ -12,10 +12,11 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 )
 
-// One million breakers are open at once, each with its timer running, and all recover: go test -v -run Million.
+// One million breakers are open at once, each with a pending timer, and all of them recover. Run it
+// with go test -v -run Million.
 func TestMillion(t *testing.T) {
 	if !strings.Contains(flag.Lookup("test.run").Value.String(), "Million") {
-		t.Skip("takes its time and memory; runs when -run names it")
+		t.Skip("needs much time and memory; runs only when -run names it")
 	}
 	const n = 1_000_000
 	heap := func() uint64 {
@@ -47,7 +48,7 @@ func TestMillion(t *testing.T) {
 		}
 	}
 
-	// Whoever is turned away is asked again: a breaker leaves open when a caller asks.
+	// The loop asks rejected breakers again: a breaker leaves open when a caller asks.
 	waiting := append([]*atomicbreaker.Breaker(nil), breakers...)
 	for len(waiting) > 0 {
 		left := waiting[:0]
@@ -59,7 +60,7 @@ func TestMillion(t *testing.T) {
 			}
 		}
 		waiting = left
-		time.Sleep(20 * time.Millisecond) // real timers, and nothing announces that one is over
+		time.Sleep(20 * time.Millisecond) // real timers, and no event to wait for
 	}
 	recovered := time.Since(began)
 	for _, b := range breakers {

@@ -64,7 +64,7 @@ func TestOption_BadValuesAreNamedWithTheirRange(t *testing.T) {
 func TestOption_EveryBadOneIsInTheError(t *testing.T) {
 	b, err := atomicbreaker.New("sink",
 		atomicbreaker.WithFailureThreshold(0), atomicbreaker.WithHalfOpenMaxCalls(1000), nil,
-		atomicbreaker.WithSuccessThreshold(2), // good
+		atomicbreaker.WithSuccessThreshold(2), // valid
 		atomicbreaker.WithProbeTimeout(-1), atomicbreaker.WithRecoveryTimeout(time.Minute),
 		atomicbreaker.WithBackoff(time.Second), atomicbreaker.WithJitter(-1))
 	require.Nil(t, b)
@@ -84,7 +84,7 @@ func TestOption_EveryBadOneIsInTheError(t *testing.T) {
 	require.NotContains(t, err.Error(), "WithSuccessThreshold")
 }
 
-// Options that are good by themselves and bad together, in whichever order they are given.
+// These options are valid alone and invalid together, in either order.
 func TestOption_BadCombinations(t *testing.T) {
 	for _, tt := range []struct {
 		one, other atomicbreaker.Option
@@ -191,7 +191,8 @@ func TestOption_MustNew(t *testing.T) {
 	require.NotPanics(t, func() { require.Equal(t, "sink", atomicbreaker.MustNew("sink").Name()) })
 }
 
-// More successes may be asked for than probes fit in at once: places are given back.
+// The success threshold may exceed the number of concurrent probes, because places become free
+// again.
 func TestOption_SuccessThresholdBeyondMaxCalls(t *testing.T) {
 	for _, threshold := range []int{2, 3, 255} {
 		b, err := atomicbreaker.New("sink", atomicbreaker.WithRecoveryTimeout(0),
@@ -207,7 +208,7 @@ func TestOption_SuccessThresholdBeyondMaxCalls(t *testing.T) {
 	}
 }
 
-// One success forgets all failures, unless a rate is set.
+// One success clears all failures, unless a failure rate is set.
 func TestOption_FailuresAreConsecutive(t *testing.T) {
 	b, err := atomicbreaker.New("sink", atomicbreaker.WithFailureThreshold(3))
 	require.NoError(t, err)

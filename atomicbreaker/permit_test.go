@@ -70,7 +70,8 @@ func TestPermit_ReportsOnce(t *testing.T) {
 	}
 }
 
-// What each report does while closed with one failure counted, and half-open with two probes in flight.
+// The table has the effect of each report while closed with one failure counted, and while
+// half-open with two probes in flight.
 func TestPermit_Reports(t *testing.T) {
 	type counts struct{ failures, calls, successes, attempt int }
 	for name, want := range map[string]struct{ closed, halfOpen counts }{
@@ -101,7 +102,8 @@ func TestPermit_Reports(t *testing.T) {
 	}
 }
 
-// A permit of another period, earlier or later, changes nothing in any phase; even where the generation has wrapped.
+// A permit of another period, earlier or later, changes nothing in any phase, even after the
+// generation has wrapped (I3).
 func TestPermit_OfAnotherPeriodChangesNothing(t *testing.T) {
 	for phase := word.Closed; phase <= word.Cooling; phase++ {
 		for _, generation := range []uint32{0, 7, word.MaxGeneration} {
@@ -116,7 +118,7 @@ func TestPermit_OfAnotherPeriodChangesNothing(t *testing.T) {
 					before := b.Word()
 					p := b.PermitOf(uint32(int(generation)+off) & word.MaxGeneration)
 					report(&p)
-					require.Equal(t, before, b.Word(), "%v in phase %d", name, phase)
+					require.Equal(t, before, b.Word(), "%v changed the word in phase %d", name, phase)
 					require.Empty(t, l.all())
 				}
 			}
@@ -130,13 +132,13 @@ func TestPermit_Generation(t *testing.T) {
 	require.Zero(t, p.Generation())
 	b.Trip()
 	probe := acquired(t, b)
-	require.Equal(t, uint32(2), probe.Generation(), "of the period that it began")
+	require.Equal(t, uint32(2), probe.Generation(), "the permit is not of the period that it began")
 	second := acquired(t, b)
 	require.Equal(t, uint32(2), second.Generation())
 	b.Reset()
 	later := acquired(t, b)
 	require.Equal(t, uint32(3), later.Generation())
-	require.Equal(t, uint32(2), probe.Generation(), "stays what it was")
+	require.Equal(t, uint32(2), probe.Generation(), "the permit's generation changed")
 	b.ForceClosed()
 	forced := acquired(t, b)
 	require.Equal(t, uint32(4), forced.Generation())
@@ -148,7 +150,8 @@ func TestPermit_Generation(t *testing.T) {
 	require.Equal(t, uint32(word.MaxGeneration), last.Generation())
 }
 
-// Copies report separately. That is misuse: it miscounts, and no more than that.
+// Copies of a permit report separately. That is misuse: the counts become wrong, and nothing worse
+// happens.
 func TestPermit_CopiesAreBounded(t *testing.T) {
 	b, _ := kept(t, atomicbreaker.WithRecoveryTimeout(0), atomicbreaker.WithHalfOpenMaxCalls(2),
 		atomicbreaker.WithSuccessThreshold(5))
@@ -159,7 +162,7 @@ func TestPermit_CopiesAreBounded(t *testing.T) {
 		p.Success()
 	}
 	require.Equal(t, atomicbreaker.Snapshot{State: atomicbreaker.HalfOpen, Generation: 2, HalfOpenSuccesses: 1},
-		b.Snapshot(), "with no probe in flight none succeeds")
+		b.Snapshot(), "a success counted with no probe in flight")
 	require.NotZero(t, original.Generation())
 }
 

@@ -16,29 +16,30 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/model"
 )
 
-// What guarded calls end with. The classifier of the pair makes of them the opposite of what the default does, wherever
-// there is an opposite.
+// These are the results of guarded calls. The classifier of the pair inverts the default one,
+// wherever there is an inverse.
 var (
 	errPairSink     = errors.New("the sink failed")
-	errPairRefused  = errors.New("the sink refused the record")
+	errPairRefused  = errors.New("the sink rejected the record")
 	errPairNoIdea   = errors.New("nobody knows")
 	errPairCanceled = fmt.Errorf("gave up: %w", context.Canceled)
 
 	pairErrors = []error{nil, errPairSink, context.Canceled, errPairCanceled, errPairRefused, errPairNoIdea}
 )
 
-// pairWait is an error that may say how long to leave the sink alone.
+// pairWait is an error that may say how long to wait.
 type pairWait struct {
 	d    time.Duration
-	says bool // what pairRetryAfter returns beside d
+	says bool // the second result of pairRetryAfter
 }
 
 func (e *pairWait) Error() string { return fmt.Sprintf("wait %v (%t)", e.d, e.says) }
 
-// pairRetryAfter names a time in any case, and a time of 0 or less as one that counts.
+// pairRetryAfter returns a time even where it reports false, and reports true for a time of 0 or
+// less.
 func pairRetryAfter(err error) (time.Duration, bool) {
 	if err == nil {
-		panic("nothing to ask about a nil error")
+		panic("called with a nil error")
 	}
 	var wait *pairWait
 	if errors.As(err, &wait) {
@@ -54,7 +55,7 @@ func (p *modelPair) classify(err error) atomicbreaker.Outcome {
 	var wait *pairWait
 	switch {
 	case errors.As(err, &wait) && p.counts(wait):
-		panic("an error that says how long to wait does not reach the classifier")
+		panic("the classifier was called with a retry-after error")
 	case errors.Is(err, errPairRefused):
 		return atomicbreaker.Success
 	case errors.Is(err, errPairSink):
@@ -62,13 +63,14 @@ func (p *modelPair) classify(err error) atomicbreaker.Outcome {
 	case errors.Is(err, errPairNoIdea):
 		return atomicbreaker.Outcome(7) // none of the three: a failure
 	case err == nil:
-		panic("a nil error is a success and not to be asked about")
+		panic("the classifier was called with a nil error")
 	default:
 		return atomicbreaker.Failure
 	}
 }
 
-// settle reports err, of a call that took that long, to the model through a permit of that generation.
+// settle reports err to the model through a permit of that generation. took is the duration of the
+// call.
 func (p *modelPair) settle(generation uint32, err error, took time.Duration) {
 	p.made(nil)
 	canceled := errors.Is(err, context.Canceled)
@@ -91,7 +93,7 @@ func (p *modelPair) settle(generation uint32, err error, took time.Duration) {
 	p.made(err)
 }
 
-// drawError draws what a call ends with.
+// drawError draws the result of a call.
 func (p *modelPair) drawError(t *rapid.T) error {
 	i := pairErrorIndices.Draw(t, "error")
 	if i < len(pairErrors) {
@@ -100,10 +102,10 @@ func (p *modelPair) drawError(t *rapid.T) error {
 	return &pairWait{p.drawHold(t), i < len(pairErrors)+2}
 }
 
-// The last three are errors that name a time, of which two mean it.
+// The last three indices are errors with a time, two of which say that it is valid.
 var pairErrorIndices = rapid.IntRange(0, len(pairErrors)+2)
 
-// drawHold draws a time to leave the sink alone: one of the test's durations, or about the time left until a probe.
+// drawHold draws a time to wait: one of the test's durations, or about the time left until a probe.
 func (p *modelPair) drawHold(t *rapid.T) time.Duration {
 	i := rapid.IntRange(0, len(p.holds)+1).Draw(t, "hold")
 	if i < len(p.holds) {
@@ -112,19 +114,19 @@ func (p *modelPair) drawHold(t *rapid.T) time.Duration {
 	return p.m.RetryAfter() + pairAround.Draw(t, "give or take")
 }
 
-// With the slack of a tenth, all of these end no earlier than what is running.
+// With the slack of a tenth, none of these ends before the running period.
 var pairAround = rapid.SampledFrom([]time.Duration{-time.Second, -1, 0, 1})
 
-// pairPermit is a permit that somebody keeps, and what the model knows of it.
+// pairPermit is a permit that a caller keeps, and what the model knows of it.
 type pairPermit struct {
 	permit     atomicbreaker.Permit
 	generation uint32
 	spent      bool
 }
 
-// keepPermitsFromBefore adds the permits of callers who were admitted before the test began: in the period before, in one
-// so long ago that its number differs in the highest bit alone, and in the present one for each probe in flight. The zero
-// Permit, which nobody gave, comes with them.
+// keepPermitsFromBefore adds the permits of callers that were admitted before the test began: one
+// of the previous period, one of a generation that differs in the highest bit only, and one of the
+// current period for each probe in flight. It also adds the zero Permit, which was never granted.
 func (p *modelPair) keepPermitsFromBefore(start model.State) {
 	p.permits = append(p.permits, &pairPermit{spent: true})
 	generations := []uint32{(start.Generation - 1) & lastGeneration, start.Generation ^ 1<<23}
@@ -147,12 +149,12 @@ func (p *modelPair) tryAcquire(t rapid.TB) {
 		t.Fatalf("TryAcquire: permit of generation %d, want %d", got, generation)
 	}
 	if !admitted && permit != (atomicbreaker.Permit{}) {
-		t.Fatalf("TryAcquire turned the call away and returned a permit that is not zero")
+		t.Fatalf("TryAcquire rejected the call and returned a non-zero permit")
 	}
 	p.permits = append(p.permits, &pairPermit{permit, generation, !admitted})
 }
 
-// pairReport is a way to report a permit: one of its methods, and what it is given.
+// pairReport is one of a permit's methods, with its argument.
 type pairReport struct {
 	how string
 	err error
@@ -172,10 +174,11 @@ func (p *modelPair) drawReport(t *rapid.T, label string) (r pairReport) {
 	return r
 }
 
-// usePermit reports any permit that was ever given, however old, and also does with it what nobody should.
+// usePermit reports through any permit that was ever granted, however old, and sometimes misuses
+// it.
 func (p *modelPair) usePermit(t *rapid.T) {
 	if len(p.permits) == 0 {
-		t.Skip("there is none")
+		t.Skip("no such permit")
 	}
 	i := rapid.IntRange(0, len(p.permits)-1).Draw(t, "permit")
 	how := p.drawReport(t, "report")
@@ -198,7 +201,7 @@ func (p *modelPair) usePermit(t *rapid.T) {
 
 func (p *modelPair) report(t rapid.TB, i int, r pairReport) {
 	if i < 0 {
-		t.Skip("there is none")
+		t.Skip("no such permit")
 	}
 	k := p.permits[i]
 	switch r.how {
@@ -221,11 +224,11 @@ func (p *modelPair) report(t rapid.TB, i int, r pairReport) {
 		k.tell(func(generation uint32) { p.settle(generation, r.err, 0) })
 	}
 	if got := k.permit.Generation(); got != 0 {
-		t.Fatalf("a permit that was reported is of generation %d, want 0", got)
+		t.Fatalf("a spent permit has generation %d, want 0", got)
 	}
 }
 
-// tell passes the first report on to the model; all others are nothing.
+// report passes the first report on to the model and drops the others.
 func (k *pairPermit) tell(report func(generation uint32)) {
 	if !k.spent {
 		k.spent = true

@@ -51,7 +51,7 @@ func (p *modelPair) do(t rapid.TB, g guarded) {
 	ran, value := false, 0
 	got := end{how: "exits"}
 	ended := make(chan struct{})
-	go func() { // whose end may be a Goexit
+	go func() { // fn may call Goexit
 		defer close(ended)
 		defer func() {
 			if r := recover(); r != nil {
@@ -108,7 +108,7 @@ func (p *modelPair) do(t rapid.TB, g guarded) {
 	}
 }
 
-// end is how a guarded call ended for its caller, and with what.
+// end is how a guarded call ended for its caller, with its result.
 type end struct {
 	how  string // "returns", "panics", "exits"
 	with any    // the error, or the value of the panic

@@ -19,24 +19,24 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/model"
 )
 
-// modelPair is a breaker and its model, which get the same calls. Use it in a bubble.
+// modelPair is a breaker and its model, which receive the same calls. Use it in a bubble.
 type modelPair struct {
 	b *atomicbreaker.Breaker
 	m *model.Model
 	c model.Config
 
 	with    pairOptions
-	holds   []time.Duration // what TripFor and a retry-after are drawn from
+	holds   []time.Duration // the durations to draw for TripFor and a retry-after
 	seen    *pairSeen       // of all pairs of a test
-	permits []*pairPermit   // every permit ever asked for; the turned-away ones too, which are zero
+	permits []*pairPermit   // every permit ever requested; those of rejected calls are zero
 
-	compared time.Time                  // when same last ran
-	wantTold []atomicbreaker.Transition // since then, with errors and without times
-	mu       sync.Mutex                 // a hook may run on a timer's goroutine, which nothing orders after a comparison
-	told     [3][]atomicbreaker.Transition
+	compared     time.Time                  // when same last ran
+	wantReceived []atomicbreaker.Transition // expected since then, with errors and without times
+	mu           sync.Mutex                 // a hook may run on a timer's goroutine, concurrently with a comparison
+	received     [3][]atomicbreaker.Transition
 }
 
-// pairOptions are those options of a pair's breaker that the model does not know.
+// pairOptions are the options of a pair's breaker that the model does not have.
 type pairOptions struct {
 	classifies bool // pairClassifier
 	retries    bool // pairRetryAfter
@@ -44,7 +44,7 @@ type pairOptions struct {
 	slow       time.Duration // slow threshold, 0: none
 }
 
-// pairHooks says which element of modelPair.told is whose.
+// pairHooks names the hooks whose transitions modelPair.received holds.
 var pairHooks = [...]string{"the hook", "the second hook", "the asynchronous hook"}
 
 const pairName = "sink"
@@ -89,13 +89,13 @@ func (p *modelPair) hook(i int) func(atomicbreaker.Transition) {
 	return func(tr atomicbreaker.Transition) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		p.told[i] = append(p.told[i], tr)
+		p.received[i] = append(p.received[i], tr)
 	}
 }
 
-// same compares everything that can be seen of the two.
+// same compares everything that is visible of the two.
 func (p *modelPair) same(t rapid.TB) {
-	synctest.Wait() // timers that are due have posted, and the asynchronous hook has heard
+	synctest.Wait() // due timers have posted, and the asynchronous hook has returned
 
 	s := p.m.State()
 	if got := stateOf(p.b.Word()); got != s {
@@ -114,27 +114,29 @@ func (p *modelPair) same(t rapid.TB) {
 	if got, want := p.b.RetryAfter(), p.m.RetryAfter(); got != want {
 		t.Fatalf("RetryAfter: %v, want %v", got, want)
 	}
-	p.sameTold(t)
+	p.sameReceived(t)
 }
 
-// sameTold compares what the hooks heard with what the model did. Order, number and every field count.
-func (p *modelPair) sameTold(t rapid.TB) {
+// sameReceived compares what the hooks received with the transitions of the model. Order, number
+// and every field count (I2, I7).
+func (p *modelPair) sameReceived(t rapid.TB) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.made(nil)
 	now := time.Now()
-	for i, got := range p.told {
-		if !slices.EqualFunc(got, p.wantTold, func(got, want atomicbreaker.Transition) bool {
+	for i, got := range p.received {
+		if !slices.EqualFunc(got, p.wantReceived, func(got, want atomicbreaker.Transition) bool {
 			return sameTransition(got, want) && !got.At.Before(p.compared) && !got.At.After(now)
 		}) {
-			t.Fatalf("%s heard %+v, want %+v, between %v and %v", pairHooks[i], got, p.wantTold, p.compared, now)
+			t.Fatalf("%s received %+v, want %+v, between %v and %v", pairHooks[i], got, p.wantReceived, p.compared, now)
 		}
-		p.told[i] = got[:0]
+		p.received[i] = got[:0]
 	}
-	p.compared, p.wantTold = now, p.wantTold[:0]
+	p.compared, p.wantReceived = now, p.wantReceived[:0]
 }
 
-// sameTransition ignores the time. The error must be the very one, but for a slow call's, which says how long that took.
+// sameTransition ignores the time. The error must be identical, except for a slow call's, which
+// contains its duration.
 func sameTransition(got, want atomicbreaker.Transition) bool {
 	if want.Err == atomicbreaker.ErrSlow && errors.Is(got.Err, atomicbreaker.ErrSlow) { //nolint:errorlint // a sentinel of settle's
 		want.Err = got.Err
@@ -143,10 +145,11 @@ func sameTransition(got, want atomicbreaker.Transition) bool {
 	return got == want
 }
 
-// made expects the transitions that the model has made, and that err is theirs: that of the report which made them.
+// made expects the transitions that the model has made, with err as the error of the report that
+// caused them.
 func (p *modelPair) made(err error) {
 	for _, tr := range p.m.Transitions() {
-		p.wantTold = append(p.wantTold, atomicbreaker.Transition{
+		p.wantReceived = append(p.wantReceived, atomicbreaker.Transition{
 			Name: pairName, From: pairStates[tr.From], To: pairStates[tr.To], Generation: tr.Generation,
 			Cause: pairCauses[tr.Cause], Failures: tr.Failures, Attempt: tr.Attempt, Err: err,
 		})
@@ -169,11 +172,11 @@ var pairCauses = map[string]atomicbreaker.Cause{
 	"reset": atomicbreaker.CauseReset, "forced": atomicbreaker.CauseForced,
 }
 
-// snapshot is what the breaker is to answer when the model stands in s.
+// snapshot returns the snapshot that the breaker must return when the model is in s.
 func (p *modelPair) snapshot(s model.State) atomicbreaker.Snapshot {
 	failures := s.Failures
 	if w := p.c.FailureWeight; w > 0 {
-		failures = (failures + w - 1) / w // rounded up: one that a success has taken away in part is still one
+		failures = (failures + w - 1) / w // rounded up: part of a failure counts as one
 	}
 	return atomicbreaker.Snapshot{
 		State:             pairStates[s.Phase.Public()],
@@ -193,7 +196,7 @@ func (p *modelPair) allow(t rapid.TB) {
 	}
 }
 
-// pairOperations are what an operator can do; see operate.
+// pairOperations are an operator's calls; see operate.
 var pairOperations = []string{"Trip", "TripFor", "Reset", "ForceOpen", "ForceClosed"}
 
 func (p *modelPair) operate(operation string, d time.Duration) {
@@ -216,24 +219,24 @@ func (p *modelPair) operate(operation string, d time.Duration) {
 	}
 }
 
-// pairSeen counts what a test got to see. Two that agree about nothing at all agree as well.
+// pairSeen counts what a test covered. A test that covers nothing must not pass.
 type pairSeen struct {
 	pairs  int
 	causes [atomicbreaker.CauseForced + 1]int // transitions
 	errs   int                                // transitions with an error
 }
 
-// everything fails the test if there is a cause that it never got to see.
+// everything fails the test if a cause never occurred.
 func (s *pairSeen) everything(t *testing.T) {
 	t.Helper()
 	for cause, n := range s.causes {
 		t.Logf("%v: %d transitions", atomicbreaker.Cause(cause), n)
-		if s.pairs >= 100 && !t.Failed() { // fewer, and it may be chance
-			assert.Positive(t, n, "%v in %d breakers", atomicbreaker.Cause(cause), s.pairs)
+		if s.pairs >= 100 && !t.Failed() { // with fewer it may be chance
+			assert.Positive(t, n, "no transition with cause %v in %d breakers", atomicbreaker.Cause(cause), s.pairs)
 		}
 	}
 	t.Logf("%d transitions with an error", s.errs)
 	if s.pairs >= 100 && !t.Failed() {
-		assert.Positive(t, s.errs, "transitions with an error in %d breakers", s.pairs)
+		assert.Positive(t, s.errs, "no transition with an error in %d breakers", s.pairs)
 	}
 }

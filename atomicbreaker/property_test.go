@@ -16,11 +16,13 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/model"
 )
 
-// The whole public API against the model, one call after another. No time passes: where a timer would fire the test
-// posts the timer's event itself, so that every event meets every state, also those that a timer meets only in a race.
+// The test compares the whole public API with the model, one call after another. No time passes:
+// the test posts the timers' events itself, so that every event meets every state, including those
+// that a timer meets only in a race. It checks I2 and I3.
 //
-// A check runs in a bubble although its clock stands still: RetryAfter can be compared to the nanosecond, the
-// asynchronous hook can be waited for, and the timers of ten thousand breakers end with their bubbles.
+// Each check runs in a bubble although its clock stands still: the test can then compare RetryAfter
+// to the nanosecond and wait for the asynchronous hook, and the timers of ten thousand breakers end
+// with their bubbles.
 func TestProperty_SameAsModel(t *testing.T) {
 	var seen pairSeen
 	rapid.Check(t, func(t *rapid.T) {
@@ -34,7 +36,7 @@ func TestProperty_SameAsModel(t *testing.T) {
 			actions := pairActions(p)
 			actions["elapsed"] = p.elapsed
 			some := drawSome(t, actions)
-			for range 3 { // one is 30 calls on average: too few for what takes two outages
+			for range 3 { // one round averages 30 calls, too few for two outages
 				t.Repeat(some)
 			}
 		})
@@ -42,9 +44,10 @@ func TestProperty_SameAsModel(t *testing.T) {
 	seen.everything(t)
 }
 
-// pairActions are the calls of the API. All compare what the calls answer, and after each the whole breaker is compared.
-// They are grouped, and some that skip themselves lead out of where chance alone would stay too long: out of the forced
-// states, and through half-open to where successes close.
+// pairActions are the calls of the API. Each compares the answers, and the whole breaker is
+// compared after it. They are grouped. Some skip themselves unless they are needed to leave a state
+// in which chance alone would stay too long: the forced states, and half-open before the successes
+// that close it.
 func pairActions(p *modelPair) map[string]func(*rapid.T) {
 	operation := rapid.SampledFrom(append([]string{"Trip", "TripFor", "TripFor", "Reset"}, pairOperations...))
 	return map[string]func(*rapid.T){
@@ -63,8 +66,8 @@ func pairActions(p *modelPair) map[string]func(*rapid.T) {
 	}
 }
 
-// drawSome leaves out about half of the actions. What takes many calls of a few kinds is never met while all kinds are
-// mixed: four successes in a row, say, with three operators about.
+// drawSome leaves out about half of the actions. Some states take many calls of a few kinds, such
+// as four successes in a row, and are never reached while all kinds are mixed.
 func drawSome(t *rapid.T, actions map[string]func(*rapid.T)) map[string]func(*rapid.T) {
 	for _, name := range slices.Sorted(maps.Keys(actions)) {
 		switch name {
@@ -91,17 +94,18 @@ var (
 	pairPhases       = rapid.SampledFrom([]model.Phase{model.Closed, model.Cooling, model.Due, model.HalfOpen, model.ForcedOpen, model.ForcedClosed})
 	pairFromTheLimit = rapid.IntRange(0, 3)
 	pairDryRuns      = rapid.SampledFrom([]bool{false, false, true})
-	pairOffsets      = rapid.SampledFrom([]uint32{0, 0, 0, 0, 1, lastGeneration, 1 << 23, 1 << 16}) // the third last is -1
+	pairOffsets      = rapid.SampledFrom([]uint32{0, 0, 0, 0, 1, lastGeneration, 1 << 23, 1 << 16}) // lastGeneration is -1
 )
 
-// Bounds of the word that nothing exports; the model has them too.
+// These bounds of the word are not exported. The model has them too.
 const (
 	lastGeneration = 1<<24 - 1
 	lastFailure    = 65535
 )
 
-// weighings are failure rates and what they amount to: a failure adds, a success takes away, so that the count stands
-// still when that share of the calls fails. The first is consecutive counting.
+// weighings are failure rates and their weights: a failure adds one weight, a success subtracts the
+// other, and the count stays level when that share of the calls fails. The first is consecutive
+// counting.
 var weighings = []struct {
 	rate             float64
 	failure, success int
@@ -130,9 +134,9 @@ func drawPairConfig(t *rapid.T) model.Config {
 	}
 }
 
-// drawPairStart draws a state that c's breaker could stand in, as often as not the fresh one, and otherwise near the
-// edges of the fields: the last generations before the wrap, the last attempts, the last failures before the limit. The
-// limit itself may be the largest that there is.
+// drawPairStart draws a state that c's breaker could be in. Half of the time that is the initial
+// one; otherwise it is near the edges of the fields: the last generations before the wrap, the last
+// attempts, the last failures before the limit. The limit may be the largest possible.
 func drawPairStart(t *rapid.T, c *model.Config) model.State {
 	if rapid.Bool().Draw(t, "fresh") {
 		return model.State{}
@@ -158,8 +162,9 @@ func drawPairStart(t *rapid.T, c *model.Config) model.State {
 	return s
 }
 
-// elapsed posts a timer's event: mostly of this period, else of the one before or the next, or of one whose number differs
-// in a high bit alone; with the successes that there are, or with any other number.
+// elapsed posts a timer's event: mostly of the current period, otherwise of the previous or next
+// one, or of one that differs in a high bit only; with the current number of successes, or with any
+// other.
 func (p *modelPair) elapsed(t *rapid.T) {
 	s := p.m.State()
 	generation := (s.Generation + pairOffsets.Draw(t, "generation")) & lastGeneration
@@ -179,10 +184,10 @@ func (p *modelPair) letGo(t *rapid.T) {
 	p.operate("Reset", 0)
 }
 
-// probe makes a call that ends at once, where probes are wanted.
+// probe makes a call that ends at once, if the breaker is ready for probes.
 func (p *modelPair) probe(t *rapid.T, how string) {
 	if s := p.m.State(); s.Phase != model.Due && s.Phase != model.HalfOpen {
-		t.Skip("no probe is wanted")
+		t.Skip("not ready for a probe")
 	}
 	p.tryAcquire(t)
 	p.same(t)

@@ -11,17 +11,18 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// chain is the failure count of a closed breaker whose calls fail independently, a Markov chain: a
-// failure adds failure, a success takes success away but not below 0, and limit opens the breaker.
+// chain is the failure count of a closed breaker whose calls fail independently. It is a Markov
+// chain: a failure adds failure, a success subtracts success but not below 0, and limit opens the
+// breaker.
 type chain struct{ failure, success, limit int }
 
 // meanCalls returns the mean number of calls, from a count of 0, until a chain opens whose calls
 // fail with probability p.
 //
-// It eliminates the counts from the highest down, as Grassmann, Taksar and Heyman do: what leaves a
-// count is added up and never computed as 1 minus the rest, so nothing is subtracted, and a mean of
-// 1e50 is as accurate as one of 5. The count changes by at most failure and success, so few entries
-// matter.
+// It eliminates the counts from the highest down, by the algorithm of Grassmann, Taksar and Heyman:
+// the probability of leaving a count is a sum and never 1 minus the rest. Nothing is subtracted, so
+// a mean of 1e50 is as accurate as one of 5. The count changes by at most failure and success, so
+// few entries matter.
 func (c chain) meanCalls(p float64) float64 {
 	type row struct {
 		down  []float64 // probability of moving down by 1, 2, ... up to success, at most to 0
@@ -43,7 +44,7 @@ func (c chain) meanCalls(p float64) float64 {
 		rows[n] = r
 	}
 	for n := c.limit - 1; n > 0; n-- {
-		from := &rows[n] // its up is all 0: the counts above are gone
+		from := &rows[n] // its up is all 0: the counts above are eliminated
 		leaves := from.opens
 		for _, q := range from.down {
 			leaves += q
@@ -88,8 +89,8 @@ func TestRateChain_SameAsGamblersRuin(t *testing.T) {
 	require.InDelta(t, 6.1e18, chain{1, 1, 100}.meanCalls(0.4), 0.05e18)
 }
 
-// With other weights the reference is the system of equations of the means, solved in rational
-// numbers by an elimination that knows nothing of the band.
+// With other weights the reference is the system of equations for the means, solved in rational
+// numbers by a plain elimination without the band.
 func TestRateChain_SameAsTheEquations(t *testing.T) {
 	for _, c := range []chain{
 		{1, 1, 7}, {4, 1, 20}, {1, 4, 6}, {3, 2, 21}, {2, 3, 17}, {5, 3, 10}, {7, 30, 21},
@@ -101,8 +102,8 @@ func TestRateChain_SameAsTheEquations(t *testing.T) {
 	}
 }
 
-// exact solves h(n) = 1 + p h(n + failure) + (1 - p) h(max(0, n - success)), with h = 0 from limit,
-// for h(0).
+// exact solves h(n) = 1 + p h(n + failure) + (1 - p) h(max(0, n - success)), with h = 0 from limit
+// up, for h(0).
 func (c chain) exact(p *big.Rat) *big.Rat {
 	one := big.NewRat(1, 1)
 	q := new(big.Rat).Sub(one, p)

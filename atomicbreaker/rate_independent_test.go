@@ -13,7 +13,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 )
 
-// independent reports up to calls outcomes to b, each a failure with probability share, and returns
+// independent reports up to calls outcomes to b, each a failure with probability share. It returns
 // how many it took to open b, or 0.
 func independent(b *atomicbreaker.Breaker, random *rand.Rand, share float64, calls int) int {
 	for n := range calls {
@@ -29,8 +29,8 @@ func independent(b *atomicbreaker.Breaker, random *rand.Rand, share float64, cal
 	return 0
 }
 
-// Well below the rate, a breaker with the default threshold stays closed although failures come in
-// clusters by chance: the mean number of calls until it opens is above 10^9 in each of these.
+// Well below the rate, a breaker with the default threshold stays closed although failures cluster
+// by chance: the mean number of calls until it opens is above 10^9 in each case.
 func TestRate_StaysClosedWellBelow(t *testing.T) {
 	for _, tt := range []struct{ rate, share float64 }{
 		{0.01, 0.005},
@@ -52,7 +52,7 @@ func TestRate_StaysClosedWellBelow(t *testing.T) {
 	}
 }
 
-// The mean number of calls until the breaker opens is the one computed for the chain, within four
+// The mean number of calls until the breaker opens is the computed mean of the chain, within four
 // standard errors.
 func TestRate_MeanCallsAreTheChains(t *testing.T) {
 	for _, tt := range []struct {
@@ -90,7 +90,7 @@ func TestRate_MeanCallsAreTheChains(t *testing.T) {
 			runs := float64(tt.runs)
 			mean := sum / runs
 			deviation := math.Sqrt((squares/runs - mean*mean) / runs)
-			require.Less(t, deviation, mean/20, "the runs say something")
+			require.Less(t, deviation, mean/20, "too few runs")
 			want := chainOf(t, tt.rate, tt.threshold).meanCalls(tt.share)
 			require.InDelta(t, want, mean, 4*deviation)
 		})

@@ -21,8 +21,7 @@ const (
 	rateTableEnd   = "<!-- end of generated -->\n"
 )
 
-// The table of mean calls in the documents is the one that the weights of today give.
-// UPDATE_RATE_TABLE=1 writes it.
+// The documented table of mean calls matches the current weights. UPDATE_RATE_TABLE=1 writes it.
 func TestRateTable_IsTheOneInTheDocuments(t *testing.T) {
 	text, err := os.ReadFile(rateDocument)
 	require.NoError(t, err)
@@ -36,7 +35,7 @@ func TestRateTable_IsTheOneInTheDocuments(t *testing.T) {
 		require.NoError(t, os.WriteFile(rateDocument, []byte(changed), 0o600))
 		return
 	}
-	require.Equal(t, want, written, "UPDATE_RATE_TABLE=1 go test -run %s writes it anew", t.Name())
+	require.Equal(t, want, written, "UPDATE_RATE_TABLE=1 go test -run %s rewrites it", t.Name())
 }
 
 func rateTable(t *testing.T) string {
@@ -67,7 +66,7 @@ func rateTable(t *testing.T) string {
 	return b.String()
 }
 
-// readable writes a number of calls, in full as far as that is readable.
+// readable formats a number of calls, in full as long as that is readable.
 func readable(calls float64) string {
 	if calls >= 1e7 {
 		figures, exponent, _ := strings.Cut(strconv.FormatFloat(calls, 'e', 1, 64), "e+")
@@ -80,7 +79,7 @@ func readable(calls float64) string {
 	return text
 }
 
-// chainOf reads the weights off a breaker with this rate and threshold.
+// chainOf reads the weights of a breaker with this rate and threshold.
 func chainOf(t *testing.T, rate float64, threshold int) chain {
 	t.Helper()
 	b, err := underRate(rate, threshold)
@@ -89,12 +88,12 @@ func chainOf(t *testing.T, rate float64, threshold int) chain {
 	return chain{failure, success, threshold * failure}
 }
 
-// weightsOf returns what a failure adds to the count of b and what a success takes away. It leaves
-// b with other counts.
+// weightsOf returns how much a failure adds to the count of b and a success subtracts. It changes
+// the counts of b.
 func weightsOf(b *atomicbreaker.Breaker) (failure, success int) {
 	b.Start(0)
 	b.RecordFailure()
-	failure = int(b.Word().Failures()) // also where it opened the breaker
+	failure = int(b.Word().Failures()) // valid even if it opened the breaker
 	b.Start(word.Pack(word.Fields{Failures: word.MaxFailures}))
 	b.RecordSuccess()
 	return failure, word.MaxFailures - int(b.Word().Failures())

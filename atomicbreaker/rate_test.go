@@ -11,9 +11,9 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 )
 
-// rates lists what is asked for, together. Where the rate is above one half, failures come in a row
-// also when they are spread evenly, so the threshold must be above what that makes: so many in a
-// row always trip.
+// rates lists pairs of rate and threshold. Above a rate of one half, evenly spread failures also
+// come in a row, and threshold failures in a row always trip. The threshold must therefore exceed
+// the length of such a row.
 var rates = []struct {
 	rate      float64
 	threshold int
@@ -46,8 +46,8 @@ var rates = []struct {
 	{0.99, 1000},
 }
 
-// underRate returns a breaker that counts under rate, with the default threshold if threshold is 0.
-// Its timers never run.
+// underRate returns a breaker with a failure rate, and with the default threshold if threshold is
+// 0. Its timers never fire.
 func underRate(rate float64, threshold int) (*atomicbreaker.Breaker, error) {
 	opts := []atomicbreaker.Option{
 		atomicbreaker.WithFailureRate(rate), atomicbreaker.WithRecoveryTimeout(0),
@@ -58,12 +58,14 @@ func underRate(rate float64, threshold int) (*atomicbreaker.Breaker, error) {
 	return atomicbreaker.New("sink", opts...)
 }
 
-// spread reports whether call n fails when the given share of all calls does, as evenly as can be.
+// spread reports whether call n fails when the given share of all calls does, as evenly as
+// possible.
 func spread(n int, share float64) bool {
 	return int(float64(n+1)*share) > int(float64(n)*share)
 }
 
-// trips makes up to calls calls of which a share fails, and returns how many it took to open the breaker, or 0.
+// trips makes up to calls calls of which a share fails. It returns how many it took to open the
+// breaker, or 0.
 func trips(b *atomicbreaker.Breaker, share float64, calls int) int {
 	for n := range calls {
 		if spread(n, share) {
@@ -78,8 +80,8 @@ func trips(b *atomicbreaker.Breaker, share float64, calls int) int {
 	return 0
 }
 
-// With failures spread evenly the breaker opens above the rate and not below it, within what is
-// promised.
+// With evenly spread failures the breaker opens above the rate and not below it, within the
+// documented tolerance.
 func TestRate_IsHonoredWithinAPointAndATenth(t *testing.T) {
 	for _, tt := range rates {
 		t.Run(fmt.Sprintf("%.3g of %d", tt.rate, tt.threshold), func(t *testing.T) {
@@ -87,16 +89,17 @@ func TestRate_IsHonoredWithinAPointAndATenth(t *testing.T) {
 			require.NoError(t, err)
 			off := 1.05 * promisedOff(tt.rate)
 			if tt.threshold > 1 { // at 1 the first failure opens it, whatever the share
-				require.Zero(t, trips(b, tt.rate-off, 100_000), "below the rate it stays closed")
+				require.Zero(t, trips(b, tt.rate-off, 100_000), "opened below the rate")
 			}
-			// Just above the rate a call adds a twentieth of the tolerance or more, in failures.
+			// Just above the rate, each call adds a twentieth of the tolerance or more, in
+			// failures.
 			enough := int(20 * float64(tt.threshold+1) / promisedOff(tt.rate))
-			require.NotZero(t, trips(b, min(1, tt.rate+off), enough), "above the rate it opens")
+			require.NotZero(t, trips(b, min(1, tt.rate+off), enough), "stayed closed above the rate")
 		})
 	}
 }
 
-// A threshold that leaves room for finer weights gets the rate to a thousandth of it.
+// A threshold that leaves room for finer weights gets within a thousandth of the rate.
 func TestRate_IsCloserWhereTheThresholdLeavesRoom(t *testing.T) {
 	for _, rate := range []float64{0.0123, 0.123, 0.37, 0.456, 0.678} {
 		b, err := underRate(rate, 20)
@@ -106,7 +109,8 @@ func TestRate_IsCloserWhereTheThresholdLeavesRoom(t *testing.T) {
 	}
 }
 
-// Whatever the rate, threshold failures in a row open it and one fewer do not; and after any calls, threshold suffice.
+// At any rate, threshold failures in a row open a new breaker and one fewer do not. After any
+// calls, threshold failures in a row suffice.
 func TestRate_ThresholdInARowAlwaysOpens(t *testing.T) {
 	for _, tt := range rates {
 		b, err := underRate(tt.rate, tt.threshold)
@@ -135,7 +139,8 @@ func TestRate_ThresholdInARowAlwaysOpens(t *testing.T) {
 	}
 }
 
-// A success takes a part of a failure away. What is left of it is counted as one until nothing is.
+// A success subtracts part of a failure. What is left is counted as one failure until nothing is
+// left.
 func TestRate_FailuresAreRoundedUp(t *testing.T) {
 	b, err := underRate(0.1, 5)
 	require.NoError(t, err)
@@ -157,7 +162,7 @@ func TestRate_FailuresAreRoundedUp(t *testing.T) {
 	require.Zero(t, b.Snapshot())
 }
 
-// Permits count as anonymous outcomes do.
+// Outcomes through permits count like anonymous ones.
 func TestRate_HoldsForPermitsToo(t *testing.T) {
 	b, l := kept(t, atomicbreaker.WithFailureThreshold(3), atomicbreaker.WithFailureRate(0.5))
 	for range 50 {

@@ -14,11 +14,11 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/word"
 )
 
-// promisedOff is how far the share that the weights stand for may be from the rate.
+// promisedOff is the documented distance between the rate and the share that the weights stand for.
 func promisedOff(rate float64) float64 { return min(0.01, rate/10) }
 
-// smallestWeights tries every weight of a failure up to limit. It returns the first with the
-// smallest weight of a success that is within off of rate, and the least distance of all.
+// smallestWeights tries every failure weight up to limit. It returns the first one whose smallest
+// success weight is within off of rate, and the least distance of all.
 func smallestWeights(rate, off float64, limit int) (failure, success int, least float64) {
 	least = math.Inf(1)
 	low := rate - off
@@ -37,8 +37,8 @@ func smallestWeights(rate, off float64, limit int) (failure, success int, least 
 }
 
 // The weights are as near to the rate as the threshold allows, down to a thousandth of the smaller
-// of rate and 1 − rate; there they are the smallest. Weights that are farther off than promised are
-// refused, and nothing else is.
+// of rate and 1 − rate, and are then the smallest. New rejects a rate if and only if its weights
+// would exceed the documented tolerance.
 func TestRateWeights_SameAsTryingAll(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		rate := drawRate(t)
@@ -60,12 +60,12 @@ func TestRateWeights_SameAsTryingAll(t *testing.T) {
 		require.LessOrEqual(t, off, promisedOff(rate)+rounding)
 		require.LessOrEqual(t, off, max(least, enough)+rounding)
 		if failure > 0 {
-			require.Equal(t, [2]int{failure, success}, [2]int{f, s}, "the smallest that are near enough")
+			require.Equal(t, [2]int{failure, success}, [2]int{f, s}, "not the smallest weights that are near enough")
 		}
 	})
 }
 
-// drawRate draws rates of all magnitudes, near 1 too, and simple fractions.
+// drawRate draws rates of all magnitudes, also near 1, and simple fractions.
 func drawRate(t *rapid.T) float64 {
 	switch rapid.IntRange(0, 3).Draw(t, "kind of rate") {
 	case 0:
@@ -80,7 +80,7 @@ func drawRate(t *rapid.T) float64 {
 	}
 }
 
-// What everybody asks for, with the default threshold, comes out exactly.
+// With the default threshold, common rates are exact.
 func TestRateWeights_Known(t *testing.T) {
 	for _, tt := range []struct {
 		rate             float64
@@ -123,7 +123,7 @@ func inARow(b *atomicbreaker.Breaker) int {
 	}
 }
 
-// Under a rate the default is 100 failures, or the highest threshold that fits.
+// With a rate, the default threshold is 100 failures, or the highest one that fits.
 func TestRateThreshold_Default(t *testing.T) {
 	for _, rate := range []float64{
 		0.0003, 0.0005, 0.001, 0.0013, 0.0014, 0.0015, 0.01, 0.1, 0.5, 0.9, 0.99999,

@@ -14,7 +14,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/word"
 )
 
-// The transition carries the very error whose report made it, and none where no error was reported.
+// The transition carries the error whose report caused it, and nil if no error was reported.
 func TestTransition_Err(t *testing.T) {
 	reported := &sinkError{503}
 	fn := func() error { return reported }
@@ -72,7 +72,7 @@ func TestTransition_Err(t *testing.T) {
 	}
 }
 
-// An error that the classifier takes for a success can close the breaker.
+// An error that the classifier counts as a success can close the breaker.
 func TestTransition_ErrOfASuccess(t *testing.T) {
 	b, l := kept(t, atomicbreaker.WithRecoveryTimeout(0),
 		atomicbreaker.WithClassifier(func(error) atomicbreaker.Outcome { return atomicbreaker.Success }))
@@ -82,7 +82,7 @@ func TestTransition_ErrOfASuccess(t *testing.T) {
 	require.Equal(t, errDown, l.last().Err)
 }
 
-// Fail is Failure: the classifier would ignore a canceled call.
+// Fail is Failure: the classifier, which would ignore a canceled call, is not asked.
 func TestPermit_FailIsNotClassified(t *testing.T) {
 	b, _ := kept(t, atomicbreaker.WithClassifier(func(error) atomicbreaker.Outcome { panic("was asked") }))
 	for n, err := range []error{errDown, cancelled(), nil} {
@@ -93,7 +93,7 @@ func TestPermit_FailIsNotClassified(t *testing.T) {
 	}
 }
 
-// A success after more than the threshold is a failure, to the nanosecond.
+// A success that takes longer than the threshold is a failure, exact to the nanosecond.
 func TestSlow_SuccessesCountAsFailures(t *testing.T) {
 	const slow = time.Second
 	for name, do := range doers {
@@ -106,7 +106,7 @@ func TestSlow_SuccessesCountAsFailures(t *testing.T) {
 				takes(slow+1, nil)
 				require.Equal(t, atomicbreaker.Snapshot{Failures: 1}, b.Snapshot())
 				takes(slow, nil)
-				require.Zero(t, b.Snapshot(), "as long as is allowed")
+				require.Zero(t, b.Snapshot(), "a call as long as the threshold counted as slow")
 				takes(slow+1, errDown)
 				require.Equal(t, atomicbreaker.Snapshot{Failures: 1}, b.Snapshot(), "one failure, not two")
 				takes(slow+1, cancelled())
@@ -131,7 +131,8 @@ func TestSlow_SuccessesCountAsFailures(t *testing.T) {
 	}
 }
 
-// What the classifier takes for a success can be too slow as well. What names a time to wait is no success.
+// A success of the classifier can be too slow as well. An error with a retry-after time is not a
+// success.
 func TestSlow_ComesAfterTheOtherJudges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, l := kept(t, atomicbreaker.WithFailureThreshold(1), atomicbreaker.WithSlowThreshold(time.Second),
@@ -147,7 +148,8 @@ func TestSlow_ComesAfterTheOtherJudges(t *testing.T) {
 	})
 }
 
-// A permit does not know how long the call took, and without the option no call is too slow.
+// Reports that do not know the call's duration are never too slow, and neither is any call without
+// the option.
 func TestSlow_OnlyWhereTheDurationIsKnown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, _ := kept(t, atomicbreaker.WithFailureThreshold(1), atomicbreaker.WithSlowThreshold(1))

@@ -15,7 +15,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/word"
 )
 
-// tooMany is a response 429 whose Retry-After says how long to wait.
+// tooMany is a 429 response with a Retry-After.
 type tooMany struct{ wait time.Duration }
 
 func (e *tooMany) Error() string { return fmt.Sprintf("429, retry after %v", e.wait) }
@@ -28,7 +28,7 @@ func waitOf(err error) (time.Duration, bool) {
 	return 0, false
 }
 
-// limited returns a breaker that reads tooMany, with so many calls in flight.
+// limited returns a breaker that reads tooMany, with that many calls in flight.
 func limited(t *testing.T, calls int, opts ...atomicbreaker.Option) (*atomicbreaker.Breaker, *ledger, []atomicbreaker.Permit) {
 	t.Helper()
 	b, l := kept(t, append(opts, atomicbreaker.WithRetryAfter(waitOf))...)
@@ -39,7 +39,8 @@ func limited(t *testing.T, calls int, opts ...atomicbreaker.Option) (*atomicbrea
 	return b, l, permits
 }
 
-// The sink answers all calls in flight with the same time to wait, the last one a second after the first.
+// The sink answers all calls in flight with the same time to wait, the last one a second after the
+// first.
 func TestRetryAfter_ManyAnswersAreOneTransition(t *testing.T) {
 	const calls = 101
 	for name, d := range map[string]time.Duration{"a long time": 120 * time.Second, "a short one": 5 * time.Second} {
@@ -54,9 +55,9 @@ func TestRetryAfter_ManyAnswersAreOneTransition(t *testing.T) {
 					permits[i].Report(&tooMany{d})
 				}
 				require.Len(t, l.all(), 1)
-				require.Equal(t, d, b.RetryAfter(), "no answer has asked for more")
+				require.Equal(t, d, b.RetryAfter(), "the wait was lengthened")
 				pass(1)
-				permits[calls].Report(&tooMany{d}) // this one does
+				permits[calls].Report(&tooMany{d}) // this one asks for a longer wait
 				require.Len(t, l.all(), 2)
 				require.Equal(t, d+slack, b.RetryAfter())
 			})
@@ -81,7 +82,7 @@ func TestRetryAfter_AnswersAtOnceAreOneTransition(t *testing.T) {
 	}
 }
 
-// Answers that differ: the breaker waits for the longest, whichever comes first.
+// When the answers differ, the breaker waits for the longest time, whichever comes first.
 func TestRetryAfter_AnswersThatDifferLeaveTheLongest(t *testing.T) {
 	const calls, longest = 100, 100 * time.Minute
 	for range 100 {
@@ -89,7 +90,7 @@ func TestRetryAfter_AnswersThatDifferLeaveTheLongest(t *testing.T) {
 			b, l, permits := limited(t, calls, atomicbreaker.WithFailureThreshold(1))
 			together(calls, func(i int) {
 				if i%10 == 0 {
-					permits[i].Report(errDown) // may open it before the others do
+					permits[i].Report(errDown) // may open the breaker before the others do
 				} else {
 					permits[i].Report(&tooMany{time.Duration(i+1) * time.Minute})
 				}
@@ -111,7 +112,7 @@ func TestRetryAfter_AShorterAnswerDoesNotShorten(t *testing.T) {
 	})
 }
 
-// A single answer opens, whatever the threshold; it is no counted failure.
+// A single answer opens the breaker, whatever the threshold. It is not counted as a failure.
 func TestRetryAfter_OpensThroughEveryReport(t *testing.T) {
 	want := &tooMany{time.Minute}
 	for name, report := range map[string]func(*atomicbreaker.Breaker) error{
@@ -135,13 +136,14 @@ func TestRetryAfter_OpensThroughEveryReport(t *testing.T) {
 					Cause: atomicbreaker.CauseTripped, Err: want,
 				}}, undated(l.all()...))
 				require.Equal(t, time.Now(), l.last().At)
-				require.Equal(t, 61*time.Second, b.RetryAfter(), "neither back-off nor jitter")
+				require.Equal(t, 61*time.Second, b.RetryAfter(), "back-off or jitter applied")
 			})
 		})
 	}
 }
 
-// A probe that is answered with a time to wait is a recovery that did not last: one event, one attempt.
+// A probe that is answered with a time to wait is a recovery that did not last: one event, one
+// attempt.
 func TestRetryAfter_OfAProbeCountsAsAnAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, l, _ := limited(t, 0, atomicbreaker.WithBackoff(time.Hour), atomicbreaker.WithHalfOpenMaxCalls(2))
@@ -155,13 +157,14 @@ func TestRetryAfter_OfAProbeCountsAsAnAttempt(t *testing.T) {
 		require.Equal(t, 3, l.last().Attempt)
 		require.Equal(t, 61*time.Second, b.RetryAfter())
 
-		other.Report(&tooMany{time.Hour}) // late by now: it makes the open period longer and is no attempt
+		other.Report(&tooMany{time.Hour}) // late by now: lengthens the open period and counts no attempt
 		require.Equal(t, word.Pack(word.Fields{Phase: word.Cooling, Generation: 9, Attempt: 3, Failures: 5}), b.Word())
 		require.Equal(t, time.Hour+time.Second, b.RetryAfter())
 	})
 }
 
-// A report of an earlier period can make an open period longer. In any other state it changes nothing.
+// A report of an earlier period can lengthen an open period. In any other state it changes nothing
+// (I3).
 func TestRetryAfter_OfAnEarlierPeriod(t *testing.T) {
 	for phase := word.Closed; phase <= word.Cooling; phase++ {
 		synctest.Test(t, func(t *testing.T) {
@@ -190,12 +193,12 @@ func TestRetryAfter_OfAnEarlierPeriod(t *testing.T) {
 
 			p = b.PermitOf(8)
 			p.Report(&tooMany{time.Second})
-			require.Len(t, l.all(), 1, "nothing is shortened")
+			require.Len(t, l.all(), 1, "the open period was shortened")
 		})
 	}
 }
 
-// What is asked, and of which errors.
+// RetryAfter comes before the classifier. The test lists the errors that each is called with.
 func TestRetryAfter_IsAskedBeforeTheClassifier(t *testing.T) {
 	var says time.Duration
 	var ok bool
@@ -213,7 +216,7 @@ func TestRetryAfter_IsAskedBeforeTheClassifier(t *testing.T) {
 				return atomicbreaker.Failure
 			}))
 	}
-	t.Run("one that names a time is not classified", func(t *testing.T) {
+	t.Run("an error with a time is not classified", func(t *testing.T) {
 		b := newBreaker()
 		says, ok = 1, true
 		_ = b.Do(down)

@@ -17,21 +17,22 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/history"
 )
 
-// soakReports is how often a soak tells how far it is.
+// soakReports is the interval between progress reports.
 const soakReports = 5 * time.Second
 
-// TestSoak repeats what real goroutines race for until the time in SOAK is over, such as 10m: TestLinearizability's drawn
-// programs, each from a seed that no other run has had, and the tests of fapilog's claims in between. A history that is
-// refused is left in a file whose program TestLinearizability runs again until the file is removed.
+// TestSoak races real goroutines for the duration in SOAK, such as 10m. It alternates
+// TestLinearizability's drawn programs, each from a new seed, with the tests of fapilog's claims. A
+// rejected history is kept in a file, and TestLinearizability runs its program again until the file
+// is removed.
 func TestSoak(t *testing.T) {
 	if os.Getenv("SOAK") == "" {
-		t.Skip("SOAK says for how long; make soak")
+		t.Skip("set SOAK to a duration, or run make soak")
 	}
 	d, err := time.ParseDuration(os.Getenv("SOAK"))
 	require.NoError(t, err, "want a duration such as 10m")
 	require.Positive(t, d, "want a duration such as 10m")
 	debug.SetTraceback("all")
-	defer time.AfterFunc(d+2*time.Minute, func() { panic("the soak hangs") }).Stop()
+	defer time.AfterFunc(d+2*time.Minute, func() { panic("the soak does not end") }).Stop()
 	replayFailures(t)
 
 	s := soak{all: raced{kinds: make(map[history.Kind]int)}, seed: rand.Uint64N(1 << 30), start: time.Now()}
@@ -48,7 +49,7 @@ func TestSoak(t *testing.T) {
 	}
 	s.report()
 	require.Positive(t, s.all.histories)
-	require.GreaterOrEqual(t, s.all.transitions, s.all.histories, "too little happened")
+	require.GreaterOrEqual(t, s.all.transitions, s.all.histories, "too few transitions")
 }
 
 type soak struct {
@@ -72,8 +73,8 @@ func (s *soak) race(t *testing.T) {
 	}
 }
 
-// stress runs the tests of fapilog's claims once, on threads and as coroutines. They draw nothing, so there is no seed to
-// keep: what fails says what it saw.
+// stress runs the tests of fapilog's claims once, on threads and as coroutines. They draw nothing,
+// so there is no seed to keep; a failure describes itself.
 func (s *soak) stress(t *testing.T) {
 	t.Helper()
 	for name, test := range map[string]func(t *testing.T, run crew){

@@ -55,7 +55,7 @@ func TestState_TextErrors(t *testing.T) {
 		state := atomicbreaker.ForcedOpen
 		err := state.UnmarshalText([]byte(text))
 		require.ErrorContains(t, err, `"`+text+`"`)
-		require.ErrorContains(t, err, "half_open", "the names that it takes")
+		require.ErrorContains(t, err, "half_open", "the error does not list the valid names")
 		require.Equal(t, atomicbreaker.ForcedOpen, state, "left alone")
 	}
 }
@@ -101,7 +101,7 @@ func TestCause_TextErrors(t *testing.T) {
 		cause := atomicbreaker.CauseReset
 		err := cause.UnmarshalText([]byte(text))
 		require.ErrorContains(t, err, `"`+text+`"`)
-		require.ErrorContains(t, err, "probe_timed_out", "the names that it takes")
+		require.ErrorContains(t, err, "probe_timed_out", "the error does not list the valid names")
 		require.Equal(t, atomicbreaker.CauseReset, cause, "left alone")
 	}
 }
@@ -115,7 +115,8 @@ func TestOutcome_Names(t *testing.T) {
 	}
 }
 
-// Each way from one state to another has its cause, and the transition holds what the breaker holds after it.
+// Each path from one state to another has its cause, and the transition matches the breaker's state
+// after it.
 func TestTransition_CauseOfEveryWay(t *testing.T) {
 	b, l := kept(t, atomicbreaker.WithFailureThreshold(2), atomicbreaker.WithHalfOpenMaxCalls(2))
 	generation := uint32(0)
@@ -174,7 +175,7 @@ func TestSnapshot_OfAProbedBreaker(t *testing.T) {
 	b.Elapsed(1, 0)
 	open.ProbeDue = true
 	require.Equal(t, open, b.Snapshot())
-	require.Equal(t, atomicbreaker.Open, b.State(), "until somebody asks")
+	require.Equal(t, atomicbreaker.Open, b.State(), "left open without a call")
 	for range 3 {
 		require.True(t, b.Allow())
 	}

@@ -52,7 +52,7 @@ func TestSubscribe_Nil(t *testing.T) {
 	})
 }
 
-// The caller does not wait for a subscription, and subscriptions do not wait for each other.
+// Callers do not wait for a subscription, and subscriptions do not wait for each other (I8).
 func TestSubscribe_DelaysNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gate := make(chan struct{})
@@ -74,8 +74,8 @@ func TestSubscribe_DelaysNobody(t *testing.T) {
 	})
 }
 
-// Nothing made after cancel returned is delivered, and nothing that is still queued then. A call
-// that has begun goes on.
+// A transition made after cancel returned is not delivered, and neither is one that was queued by
+// then. A call that is running continues.
 func TestSubscribe_Cancel(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gate := make(chan struct{})
@@ -101,7 +101,8 @@ func TestSubscribe_Cancel(t *testing.T) {
 		require.Equal(t, through(1), ended.generations())
 		require.Len(t, other.all(), 16)
 
-		// The same function again is another subscription, which the first cancel does not end.
+		// The same function can be subscribed again. The first cancel does not end the second
+		// subscription.
 		b.Subscribe(begun.add)
 		cancel()
 		flip(b, 2)
@@ -111,7 +112,7 @@ func TestSubscribe_Cancel(t *testing.T) {
 }
 
 // A subscription may begin and end in a hook, its own included. It begins after the transition that
-// the hook is called with, even though others are still being delivered that one.
+// the hook is called with, even if that is still being delivered to other hooks.
 func TestSubscribe_FromAHook(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l ledger
@@ -128,7 +129,7 @@ func TestSubscribe_FromAHook(t *testing.T) {
 			}
 		}))
 		for range 6 {
-			flip(b, int(b.Snapshot().Generation)%2+1) // one transition, with a trip before it that does nothing
+			flip(b, int(b.Snapshot().Generation)%2+1) // one transition, after a trip that has no effect
 			synctest.Wait()
 		}
 		require.Equal(t, uint32(6), b.Snapshot().Generation)
@@ -159,8 +160,8 @@ func TestSubscribe_PanicAndGoexit(t *testing.T) {
 	}
 }
 
-// Goroutines subscribe and cancel while others make transitions. Each subscription gets a part of
-// the history without a gap, from its beginning to its end.
+// Goroutines subscribe and cancel while others make transitions. Each subscription receives a
+// contiguous part of the history, from its beginning to its end (I7).
 func TestSubscribe_UnderContention(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, all := kept(t)
@@ -168,7 +169,7 @@ func TestSubscribe_UnderContention(t *testing.T) {
 			ledger
 			before, after  uint32 // generations around Subscribe
 			cancelled      bool
-			ending, inside int // generation when cancel returned; calls under way
+			ending, inside int // generation when cancel returned; running calls
 		}
 		var mu sync.Mutex
 		var list []*subscription
@@ -182,7 +183,7 @@ func TestSubscribe_UnderContention(t *testing.T) {
 			for n := range 60 {
 				s := &subscription{before: b.Snapshot().Generation, cancelled: n%3 != 0}
 				cancel := b.Subscribe(func(tr atomicbreaker.Transition) {
-					s.inside++ // the race detector is a judge as well
+					s.inside++ // the race detector checks this, too
 					if s.inside == 1 {
 						s.add(tr)
 					}
@@ -199,25 +200,25 @@ func TestSubscribe_UnderContention(t *testing.T) {
 				mu.Unlock()
 			}
 		})
-		b.ForceOpen() // one that everybody gets who is still subscribed
+		b.ForceOpen() // every remaining subscription receives this
 		synctest.Wait()
 		history := all.all()
 		require.Len(t, list, 180)
 		for _, s := range list {
-			heard := s.all()
+			received := s.all()
 			if !s.cancelled {
-				require.NotEmpty(t, heard)
-				require.Equal(t, history[len(history)-1], heard[len(heard)-1])
+				require.NotEmpty(t, received)
+				require.Equal(t, history[len(history)-1], received[len(received)-1])
 			}
-			if len(heard) == 0 {
+			if len(received) == 0 {
 				continue
 			}
-			first := heard[0].Generation
+			first := received[0].Generation
 			require.Greater(t, first, s.before)
 			require.LessOrEqual(t, first, s.after+1)
-			require.Equal(t, history[first-1:int(first)-1+len(heard)], heard)
+			require.Equal(t, history[first-1:int(first)-1+len(received)], received)
 			if s.cancelled {
-				require.LessOrEqual(t, int(heard[len(heard)-1].Generation), s.ending)
+				require.LessOrEqual(t, int(received[len(received)-1].Generation), s.ending)
 			}
 		}
 	})
@@ -234,7 +235,7 @@ func TestSubscribe_CancelHoldsNothing(t *testing.T) {
 	require.NotPanics(t, cancel)
 }
 
-// The breaker keeps nothing of a subscription that has been cancelled.
+// The breaker keeps nothing of a canceled subscription.
 func TestSubscribe_CancelledIsForgotten(t *testing.T) {
 	b := atomicbreaker.MustNew("sink")
 	subscribe := func() (weak.Pointer[ledger], func()) {
@@ -253,7 +254,7 @@ func TestSubscribe_CancelledIsForgotten(t *testing.T) {
 	runtime.KeepAlive(b)
 }
 
-// requireCollected demands that nothing holds what p points to.
+// requireCollected requires that nothing references what p points to.
 func requireCollected[T any](t *testing.T, p weak.Pointer[T]) {
 	t.Helper()
 	for range 100 {
@@ -263,5 +264,5 @@ func requireCollected[T any](t *testing.T, p weak.Pointer[T]) {
 		runtime.GC()
 		runtime.Gosched() // a goroutine that delivers may be about to end
 	}
-	assert.Fail(t, "something holds it")
+	assert.Fail(t, "the value is still referenced")
 }

@@ -16,8 +16,9 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/word"
 )
 
-// TestTimer_OnlyTheCurrentPeriodHasOne: goroutines that began other periods may start their timers in
-// any order. The one for the word as it is stays, and the others start none, also across the wrap.
+// TestTimer_OnlyTheCurrentPeriodHasOne lets goroutines that began different periods start their
+// timers in any order. Only the timer for the current word stays; the others are not started, also
+// across the wrap (I9).
 func TestTimer_OnlyTheCurrentPeriodHasOne(t *testing.T) {
 	for _, generation := range []uint32{2, word.MaxGeneration, 0} {
 		before := (generation - 1) & word.MaxGeneration
@@ -39,7 +40,7 @@ func TestTimer_OnlyTheCurrentPeriodHasOne(t *testing.T) {
 				}
 			}
 			require.True(t, b.timer.Load().current(current), "%v", order)
-			require.True(t, b.timer.Load().timer.Load().Stop(), "%v: it is not pending", order)
+			require.True(t, b.timer.Load().timer.Load().Stop(), "%v: the timer is not pending", order)
 		})
 	}
 }
@@ -52,8 +53,8 @@ func TestTimer_APeriodThatEndedLosesItsTimer(t *testing.T) {
 	b.timer.Store(&periodTimer{armed: true, event: word.Event{Generation: 1}})
 	b.timer.Load().timer.Store(cooling)
 	require.True(t, b.Allow())
-	require.False(t, cooling.Stop(), "the cooling timer is pending")
-	require.True(t, b.timer.Load().timer.Load().Stop(), "the probe's timer is not")
+	require.False(t, cooling.Stop(), "the cooling timer is still pending")
+	require.True(t, b.timer.Load().timer.Load().Stop(), "the probe's timer is not pending")
 }
 
 func TestTimer_OneForEachNumberOfSuccesses(t *testing.T) {
@@ -63,21 +64,21 @@ func TestTimer_OneForEachNumberOfSuccesses(t *testing.T) {
 	b.start(time.Hour, half)
 	first := b.timer.Load()
 	b.start(time.Hour, half)
-	require.Same(t, first, b.timer.Load(), "a pending timer serves both probes")
+	require.Same(t, first, b.timer.Load(), "a second probe timer was started")
 	first.fired.Store(1)
 	b.start(time.Hour, half)
 	second := b.timer.Load()
-	require.NotSame(t, first, second, "a timer that has fired serves nobody")
+	require.NotSame(t, first, second, "a timer that has fired was reused")
 
 	one := word.Pack(word.Fields{Phase: word.HalfOpen, Generation: 2, Attempt: 1, Failures: 1, Calls: 1, Successes: 1})
 	b.word.Store(uint64(one))
 	b.start(time.Hour, one)
-	require.NotSame(t, second, b.timer.Load(), "another number of successes")
+	require.NotSame(t, second, b.timer.Load(), "a timer with another number of successes was reused")
 	require.False(t, second.timer.Load().Stop())
 }
 
-// TestTimer_TripForOfAnUnknownDeadline: a breaker has opened, and the goroutine that opened it has not
-// started the timer yet.
+// TestTimer_TripForOfAnUnknownDeadline calls TripFor on a breaker that has opened and whose timer
+// the opening goroutine has not started yet.
 func TestTimer_TripForOfAnUnknownDeadline(t *testing.T) {
 	for name, tt := range map[string]struct{ opening, want time.Duration }{
 		"a shorter opening lasts as long as TripFor says": {time.Minute, 2*time.Hour + time.Second},
@@ -105,8 +106,8 @@ func TestTimer_TripForOfAnUnknownDeadline(t *testing.T) {
 	}
 }
 
-// A sink that fails as fast as it is asked, and an operator who keeps tripping, start a timer each
-// time. What is over must not be kept for as long as it would have taken.
+// A sink that fails every call, and an operator that keeps tripping, start a timer each time. A
+// timer of a period that is over must not be kept until its original deadline.
 func TestTimer_NothingPilesUp(t *testing.T) {
 	const n = 50_000
 	failing := MustNew("failing", WithFailureThreshold(1), WithRecoveryTimeout(0))
@@ -122,7 +123,7 @@ func TestTimer_NothingPilesUp(t *testing.T) {
 		_ = failing.Do(func() error { return io.ErrClosedPipe })
 		tripped.TripFor(time.Hour + 2*time.Second*time.Duration(i))
 		if i%100 == 0 {
-			runtime.Gosched() // the runtime lets go of stopped timers when it schedules, not before
+			runtime.Gosched() // the runtime drops stopped timers when it schedules, not before
 		}
 	}
 	require.Less(t, objects()-before, int64(n), "objects left by %d timers of each, three objects a timer", n)
@@ -131,8 +132,8 @@ func TestTimer_NothingPilesUp(t *testing.T) {
 	runtime.KeepAlive(tripped)
 }
 
-// A timer that fires before it could be stopped posts the period that it was started for, not the one
-// it finds.
+// A timer that fires before it can be stopped posts the event of its own period, not of the current
+// one (I3).
 func TestTimer_OneThatIsLateIsVoid(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := MustNew("sink")
@@ -178,5 +179,5 @@ func TestRetryAfter_HasNoJitterBeforeTheTimerIsKnown(t *testing.T) {
 	b.Reset()
 	b.Trip()
 	b.word.Store(uint64(word.Pack(word.Fields{Phase: word.Cooling, Generation: 5, Attempt: 2, Failures: 5})))
-	require.Equal(t, 4*time.Second, b.RetryAfter(), "the timer of another period")
+	require.Equal(t, 4*time.Second, b.RetryAfter(), "the deadline of another period was used")
 }

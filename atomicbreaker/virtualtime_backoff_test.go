@@ -18,8 +18,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/word"
 )
 
-// drive makes calls evenly spread over time. fails says whether the sink fails one at that time since
-// the start. It returns how many calls there were and how many of them were turned away.
+// drive makes calls, evenly spread over time. fails says whether the sink fails a call at that time
+// since the start. drive returns the number of calls and how many of them were rejected.
 func drive(b *atomicbreaker.Breaker, each, during time.Duration, fails func(at time.Duration) bool) (calls, away int) {
 	start := time.Now()
 	for time.Since(start) < during {
@@ -38,8 +38,8 @@ func drive(b *atomicbreaker.Breaker, each, during time.Duration, fails func(at t
 	return calls, away
 }
 
-// The sink is down for four hours, which raises the back-off to an hour. After that it fails for one
-// second every fifty minutes. An open hour for each such second would turn away most calls.
+// The sink is down for four hours, which raises the back-off to an hour. Then it fails for one
+// second every fifty minutes. An open hour for each such second would reject most calls.
 func TestVirtualTime_ALongOutageIsForgivenSoon(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := atomicbreaker.MustNew("sink", atomicbreaker.WithBackoff(time.Hour))
@@ -60,7 +60,7 @@ func TestVirtualTime_ALongOutageIsForgivenSoon(t *testing.T) {
 			return blip
 		})
 		share := float64(away) / float64(calls)
-		t.Logf("%d blips turned away %d of %d calls: %.2f %%", blips, away, calls, 100*share)
+		t.Logf("%d blips rejected %d of %d calls: %.2f %%", blips, away, calls, 100*share)
 		require.Equal(t, 26, blips)
 		// Each blip costs one plain recovery timeout of 30 s, which is 1 % of 50 minutes.
 		require.Positive(t, away)
@@ -68,8 +68,8 @@ func TestVirtualTime_ALongOutageIsForgivenSoon(t *testing.T) {
 	})
 }
 
-// A sink that fails too many calls, and not all, trips slowly. A failure is counted at the end of
-// almost every stability timeout, so that little is forgiven and the open periods grow up to the cap.
+// A sink that fails too many calls, but not all, trips slowly. At the end of almost every stability
+// timeout a failure is counted, so little is forgiven and the open periods grow to the cap.
 func TestVirtualTime_ASlowTripBacksOff(t *testing.T) {
 	for seed := range uint64(5) {
 		synctest.Test(t, func(t *testing.T) {
@@ -93,11 +93,11 @@ func TestVirtualTime_ASlowTripBacksOff(t *testing.T) {
 			for i := range ended {
 				periods = append(periods, ended[i].Sub(opened[i]).Round(time.Second))
 			}
-			t.Logf("seed %d: turned away in each hour %.0f %%, %.0f %%, %.0f %%; open for %v",
+			t.Logf("seed %d: rejected in each hour %.0f %%, %.0f %%, %.0f %%; open for %v",
 				seed, 100*shares[0], 100*shares[1], 100*shares[2], periods)
 			require.Equal(t, time.Second, periods[0])
 			assert.Equal(t, 5*time.Minute, slices.Max(periods))
-			// 80 s to trip and 300 s open are 79 %; a breaker that never backs off turns away 1 %.
+			// 80 s to trip and 300 s open make 79 %. A breaker that never backs off rejects 1 %.
 			assert.Greater(t, shares[1], 0.6)
 			assert.Greater(t, shares[2], 0.6)
 		})

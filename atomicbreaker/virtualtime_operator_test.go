@@ -20,8 +20,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/word"
 )
 
-// Of two calls that fail at once, one trips the breaker, and the other brings a Retry-After. The timer of the first is
-// not stopped, and must not cut short what the second says.
+// Of two calls that fail at once, one trips the breaker and the other brings a Retry-After. The
+// timer of the first is not stopped, and must not shorten the second one's wait.
 func TestVirtualTime_TripForJustAfterAnotherCallsTripHolds(t *testing.T) {
 	for _, after := range []time.Duration{0, tick, 10*time.Second - tick, 10 * time.Second, time.Hour} {
 		synctest.Test(t, func(t *testing.T) {
@@ -47,7 +47,8 @@ func TestVirtualTime_TripForJustAfterAnotherCallsTripHolds(t *testing.T) {
 	}
 }
 
-// "120 s" and then "1 s" leaves 120 s: another server's answer says nothing about the first one.
+// "120 s" and then "1 s" leaves 120 s: the answer of another server says nothing about the first
+// one.
 func TestVirtualTime_TripForNeverShortens(t *testing.T) {
 	const d, slack = 120 * time.Second, time.Second
 	for name, first := range map[string]func(*atomicbreaker.Breaker) time.Duration{
@@ -80,19 +81,20 @@ func TestVirtualTime_TripForCoolsAlsoWithoutARecoveryTimeout(t *testing.T) {
 		coolsFor(t, b, 5500*time.Millisecond)
 		p := probe(t, b)
 		p.Failure()
-		require.True(t, b.Snapshot().ProbeDue, "all other openings are due at once")
+		require.True(t, b.Snapshot().ProbeDue, "another opening was not due at once")
 	})
 }
 
-// A Reset may come just before the timer, at the same nanosecond (in either order) or just after. The old timer then
-// finds a closed breaker, or one that has opened again and has all its time before it.
+// A Reset may come just before the timer, at the same nanosecond (in either order) or just after.
+// The old timer then meets a closed breaker, or a breaker that has reopened and must cool for its
+// full time (I3).
 func TestVirtualTime_AResetNearTheTimersExpiryIsNotUndone(t *testing.T) {
 	const d = 10 * time.Second
 	for _, at := range []time.Duration{d - tick, d, d + tick} {
 		synctest.Test(t, func(t *testing.T) {
 			b := atomicbreaker.MustNew("sink", atomicbreaker.WithRecoveryTimeout(d), atomicbreaker.WithBackoff(time.Hour))
 			b.Trip()
-			time.Sleep(at) // and no more: at d the timer is about to fire, or firing
+			time.Sleep(at) // no synctest.Wait: at d the timer is about to fire, or firing
 			b.Reset()
 			wait(tick)
 			require.Equal(t, atomicbreaker.Snapshot{State: atomicbreaker.Closed, Generation: 2}, b.Snapshot())
@@ -115,7 +117,7 @@ func TestVirtualTime_JitterOnlyLengthensAndStaysWithinTheFraction(t *testing.T) 
 		shortest, longest := time.Duration(math.MaxInt64), time.Duration(0)
 		for i := range 1000 {
 			b := atomicbreaker.MustNew("sink", atomicbreaker.WithFailureThreshold(1), atomicbreaker.WithRecoveryTimeout(d),
-				atomicbreaker.WithBackoff(d), atomicbreaker.WithJitter(fraction)) // longer than the cap, too
+				atomicbreaker.WithBackoff(d), atomicbreaker.WithJitter(fraction)) // also beyond the cap
 			b.RecordFailure()
 			left := b.RetryAfter()
 			require.GreaterOrEqual(t, left, d)
@@ -125,7 +127,7 @@ func TestVirtualTime_JitterOnlyLengthensAndStaysWithinTheFraction(t *testing.T) 
 				coolsFor(t, b, left)
 			}
 		}
-		// That a thousand draws leave out a fifth of the range at either end has a chance of one to 10^96.
+		// The chance that a thousand draws miss a fifth of the range at either end is one in 10^96.
 		assert.Less(t, shortest, d+d/10)
 		assert.Greater(t, longest, d+d*4/10)
 	})
@@ -153,7 +155,7 @@ func TestVirtualTime_JitterOnlyLengthensStability(t *testing.T) {
 				longest[i] = max(longest[i], took)
 			}
 		}
-		// That fifty draws leave out the upper half of the range has a chance of one to 10^15.
+		// The chance that fifty draws miss the upper half of the range is one in 10^15.
 		assert.Greater(t, longest[0], d+d/4)
 		assert.Greater(t, longest[1], d+d/4)
 	})
@@ -191,7 +193,7 @@ func TestVirtualTime_HugeDurationsDoNotOverflow(t *testing.T) {
 				p := probe(t, b)
 				p.Failure()
 			}
-			require.GreaterOrEqual(t, b.Snapshot().Attempt, 31, "the attempt stays there")
+			require.GreaterOrEqual(t, b.Snapshot().Attempt, 31, "attempt did not saturate")
 			require.Equal(t, time.Second<<31, b.RetryAfter())
 		})
 	})
@@ -202,7 +204,7 @@ func TestVirtualTime_HugeDurationsDoNotOverflow(t *testing.T) {
 				b.TripFor(longest)
 				wait(time.Millisecond)
 			}
-			require.Equal(t, uint32(1), b.Snapshot().Generation, "one open period")
+			require.Equal(t, uint32(1), b.Snapshot().Generation, "a second open period began")
 			require.GreaterOrEqual(t, b.RetryAfter(), century)
 		})
 	})
@@ -222,7 +224,7 @@ func TestVirtualTime_HugeDurationsDoNotOverflow(t *testing.T) {
 			}
 			generation := b.Snapshot().Generation
 			b.TripFor(longest)
-			require.Equal(t, generation, b.Snapshot().Generation, "no longer than what is left")
+			require.Equal(t, generation, b.Snapshot().Generation, "TripFor began a period no longer than the time left")
 			wait(century)
 			require.False(t, b.Snapshot().ProbeDue)
 			b.TripFor(longest)
@@ -231,9 +233,9 @@ func TestVirtualTime_HugeDurationsDoNotOverflow(t *testing.T) {
 	})
 }
 
-// Operators who disagree at the same moment: the breaker cools for the longest time that one of
-// them names, whichever comes first. Which transitions they make is a matter of luck, their number
-// is at most that of the different times.
+// Operators disagree at the same moment. The breaker cools for the longest time that one of them
+// names, whichever comes first. The transitions depend on the order; there are at most as many as
+// different times.
 func TestVirtualTime_RacingTripForsCoolForTheLongest(t *testing.T) {
 	const rounds, operators, calls = 3000, 4, 8
 	synctest.Test(t, func(t *testing.T) {
@@ -253,8 +255,8 @@ func TestVirtualTime_RacingTripForsCoolForTheLongest(t *testing.T) {
 	})
 }
 
-// Breakers that are open, probing, closing and being told about it have pending timers, and no goroutine. A bubble does
-// not end while one of its goroutines lives, so that none stays is shown twice.
+// Breakers that are open, probing, closing or publishing have pending timers and no goroutine. The
+// bubble does not end while one of its goroutines lives, so the test shows this twice.
 func TestVirtualTime_NoGoroutineStays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		before := goroutines.Count(goroutines.Bubble)
@@ -263,11 +265,11 @@ func TestVirtualTime_NoGoroutineStays(t *testing.T) {
 			synctest.Wait()
 			assert.Equal(t, before, goroutines.Count(goroutines.Bubble), when)
 		}
-		var told atomic.Int64
+		var received atomic.Int64
 		breakers := make([]*atomicbreaker.Breaker, 300)
 		for i := range breakers {
 			breakers[i] = atomicbreaker.MustNew("sink", atomicbreaker.WithRecoveryTimeout(time.Second),
-				atomicbreaker.WithAsyncOnTransition(func(atomicbreaker.Transition) { told.Add(1) }))
+				atomicbreaker.WithAsyncOnTransition(func(atomicbreaker.Transition) { received.Add(1) }))
 			breakers[i].Trip()
 		}
 		none("300 open")
@@ -281,7 +283,7 @@ func TestVirtualTime_NoGoroutineStays(t *testing.T) {
 		none("150 half-open, 150 closed and not stable yet")
 		wait(time.Hour)
 		none("all timers fired")
-		assert.EqualValues(t, 300*3, told.Load(), "a trip, a probe, and a probe's success or timeout")
+		assert.EqualValues(t, 300*3, received.Load(), "a trip, a probe, and a probe's success or timeout")
 		runtime.KeepAlive(breakers) // a timer makes no transition of a breaker that was dropped
 	})
 }

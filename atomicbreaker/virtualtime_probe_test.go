@@ -16,7 +16,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/model"
 )
 
-// The four probes take a minute together, which is twice the probe timeout. No probe takes as much as a tick.
+// Together the four probes take a minute, which is twice the probe timeout. Each takes less than a
+// tick.
 func TestVirtualTime_SlowTrafficOnAHealthySinkCloses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := atomicbreaker.MustNew("sink", atomicbreaker.WithSuccessThreshold(4), atomicbreaker.WithProbeTimeout(30*time.Second))
@@ -43,10 +44,10 @@ func TestVirtualTime_ALostProbeCostsOneProbeTimeout(t *testing.T) {
 		wait(10 * time.Second)
 		lost := probe(t, b)
 		admitted := time.Now()
-		require.False(t, b.Allow(), "its place is taken")
+		require.False(t, b.Allow(), "a call was admitted although the place is taken")
 
 		wait(7*time.Second - tick)
-		require.Equal(t, atomicbreaker.HalfOpen, b.State(), "given up too early")
+		require.Equal(t, atomicbreaker.HalfOpen, b.State(), "the probe timed out too early")
 		wait(tick)
 		require.Equal(t, atomicbreaker.Transition{
 			Name: "sink", From: atomicbreaker.HalfOpen, To: atomicbreaker.Open,
@@ -56,15 +57,16 @@ func TestVirtualTime_ALostProbeCostsOneProbeTimeout(t *testing.T) {
 
 		coolsFor(t, b, 10*time.Second)
 		p := probe(t, b)
-		lost.Failure() // of a period that is over
+		lost.Failure() // of an earlier period
 		require.Equal(t, atomicbreaker.HalfOpen, b.State())
 		p.Success()
 		require.Equal(t, atomicbreaker.Closed, b.State())
 	})
 }
 
-// A probe that answers voids the timer of those admitted with it. If one of them is lost, the next to be admitted brings
-// a timer of its own, so the period ends one probe timeout after that admission.
+// A probe that succeeds voids the timer of the probes admitted with it. If one of them is lost, the
+// next admission starts a timer of its own, and the period ends one probe timeout after that
+// admission.
 func TestVirtualTime_AProbeLostAmongOthersCostsOneProbeTimeoutAfterTheLastAdmission(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := atomicbreaker.MustNew("sink", atomicbreaker.WithHalfOpenMaxCalls(2), atomicbreaker.WithSuccessThreshold(5),
@@ -76,7 +78,7 @@ func TestVirtualTime_AProbeLostAmongOthersCostsOneProbeTimeoutAfterTheLastAdmiss
 		wait(5 * time.Second)
 		answered.Success()
 		wait(time.Hour)
-		require.Equal(t, atomicbreaker.HalfOpen, b.State(), "something has answered since the lost one was admitted")
+		require.Equal(t, atomicbreaker.HalfOpen, b.State(), "timed out although a probe has succeeded since")
 		require.Equal(t, 1, b.Snapshot().HalfOpenCalls)
 
 		probe(t, b) // lost too
@@ -102,8 +104,8 @@ func TestVirtualTime_AProbeTimeoutOfZeroWaitsForEver(t *testing.T) {
 	})
 }
 
-// Whoever takes a probe and gives it back at once, over and over, must not start a timer each time: with a probe timeout
-// of 30 s and a million calls a second that would be 30 million of them.
+// A caller that takes a probe and cancels it, over and over, must not start a timer each time: a
+// probe timeout of 30 s and a million calls a second would make 30 million of them.
 func TestVirtualTime_ProbesThatAreGivenBackDoNotPileUpTimers(t *testing.T) {
 	b := atomicbreaker.MustNew("sink", atomicbreaker.WithRecoveryTimeout(0), atomicbreaker.WithProbeTimeout(24*time.Hour),
 		atomicbreaker.WithHalfOpenMaxCalls(2), atomicbreaker.WithSuccessThreshold(200))
@@ -116,16 +118,16 @@ func TestVirtualTime_ProbesThatAreGivenBackDoNotPileUpTimers(t *testing.T) {
 		p.Cancel()
 	}
 	giveBack() // makes it half-open, and starts the timer that serves all the others
-	assert.Zero(t, testing.AllocsPerRun(1000, giveBack), "a timer is an allocation, and these started some")
+	assert.Zero(t, testing.AllocsPerRun(1000, giveBack), "a canceled probe started a timer")
 
 	p := probe(t, b)
 	p.Success()
-	giveBack() // the successes are others now: one more timer
+	giveBack() // the number of successes has changed: one more timer
 	assert.Zero(t, testing.AllocsPerRun(1000, giveBack))
 }
 
-// One timer serves many probes, but no probe goes without: each of these gives its place back but the last, which is
-// lost at another moment of the running timer each time.
+// One timer serves many probes, and no probe is without one. All of these probes but the last are
+// canceled; the last is lost, each time at another moment of the running timer.
 func TestVirtualTime_AProbeThatIsLostAfterManyWereGivenBackTimesOut(t *testing.T) {
 	for givenBack := range 20 {
 		synctest.Test(t, func(t *testing.T) {
@@ -152,8 +154,9 @@ func TestVirtualTime_AProbeThatIsLostAfterManyWereGivenBackTimesOut(t *testing.T
 	}
 }
 
-// Two timers of one period are pending, because a success came between their probes. When the first has fired, the second
-// still serves whoever is admitted before it fires; a third would end the period before the probe timeout of the last probe.
+// Two timers of one period are pending, because a success came between their probes. After the
+// first has fired, the second still serves every probe that is admitted before it fires. A third
+// would end the period before the probe timeout of the last probe.
 func TestVirtualTime_ATimerThatFiresLeavesTheNextOneItsPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := counts(1, 1, 2)

@@ -16,16 +16,17 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 )
 
-// tick is the least that time can pass by.
+// tick is the smallest step of time.
 const tick = time.Nanosecond
 
-// wait lets d pass, and whatever is due by then happen.
+// wait advances the clock by d and runs everything that is due by then.
 func wait(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
 }
 
-// coolsFor checks that b is open with d to go, that no probe is due before d is over, and that one is then.
+// coolsFor checks that b is open with d left, that no probe is due before d is over, and that one
+// is due then.
 func coolsFor(t *testing.T, b *atomicbreaker.Breaker, d time.Duration) {
 	t.Helper()
 	require.Equal(t, atomicbreaker.Open, b.State())
@@ -33,11 +34,11 @@ func coolsFor(t *testing.T, b *atomicbreaker.Breaker, d time.Duration) {
 	wait(d - tick)
 	require.False(t, b.Snapshot().ProbeDue, "due too early")
 	require.Equal(t, tick, b.RetryAfter())
-	require.False(t, b.Allow(), "a probe too early")
+	require.False(t, b.Allow(), "a probe was admitted too early")
 	wait(tick)
 	require.True(t, b.Snapshot().ProbeDue, "not due in time")
 	require.Zero(t, b.RetryAfter())
-	require.Equal(t, atomicbreaker.Open, b.State(), "it leaves Open when a caller asks, not by itself")
+	require.Equal(t, atomicbreaker.Open, b.State(), "left open without a call")
 }
 
 // probe takes the permit of a probe that is due.
@@ -49,7 +50,7 @@ func probe(t *testing.T, b *atomicbreaker.Breaker) atomicbreaker.Permit {
 	return p
 }
 
-// recovers sends one probe that is due, which succeeds and closes b.
+// recovers makes one probe that is due; it succeeds and closes b.
 func recovers(t *testing.T, b *atomicbreaker.Breaker) {
 	t.Helper()
 	p := probe(t, b)
@@ -66,7 +67,7 @@ func TestVirtualTime_RecoveryIsNeverEarlyAndDueExactlyAtTheDeadline(t *testing.T
 		}
 		coolsFor(t, b, 10*time.Second)
 		wait(time.Hour)
-		assert.True(t, b.Snapshot().ProbeDue, "due it stays until somebody asks")
+		assert.True(t, b.Snapshot().ProbeDue, "no longer due without a call")
 		assert.True(t, b.Allow())
 		assert.Equal(t, atomicbreaker.HalfOpen, b.State())
 	})
@@ -88,7 +89,7 @@ func TestVirtualTime_BackoffDoublesUpToTheCap(t *testing.T) {
 		b := atomicbreaker.MustNew("sink", atomicbreaker.WithFailureThreshold(1),
 			atomicbreaker.WithRecoveryTimeout(10*time.Second), atomicbreaker.WithBackoff(70*time.Second))
 		b.RecordFailure()
-		// Long enough for the attempt to meet its own end, at 31.
+		// This is long enough for attempt to saturate, at 31.
 		for attempt := range 40 {
 			want := 70 * time.Second
 			if attempt < 3 {
@@ -115,8 +116,8 @@ func TestVirtualTime_WithoutBackoffEveryAttemptIsAsLong(t *testing.T) {
 	})
 }
 
-// Each recovery looks like a success and lasts for one record. If closing cleared the attempt, the sink would be tried
-// every ten seconds for ever.
+// Each recovery looks like a success and lasts for one record. If closing cleared the attempt, the
+// sink would be probed every ten seconds forever.
 func TestVirtualTime_ASinkThatTakesOneRecordAndFailsTheNextBacksOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var tripped []int
@@ -154,17 +155,17 @@ func TestVirtualTime_EachStableRecoveryTimeoutForgivesHalfOfTheAttempts(t *testi
 		want := atomicbreaker.Snapshot{State: atomicbreaker.Closed, Generation: b.Snapshot().Generation, Attempt: 3}
 		require.Equal(t, want, b.Snapshot())
 
-		// 10 s each time, whatever the back-off.
+		// Each step takes 10 s, whatever the back-off.
 		wait(10*time.Second - tick)
 		require.Equal(t, want, b.Snapshot(), "forgiven too early")
 		wait(tick)
 		want.Attempt = 1
-		require.Equal(t, want, b.Snapshot(), "half of them, rounded down, and no transition")
+		require.Equal(t, want, b.Snapshot(), "want half of the attempts, rounded down, and no transition")
 
 		b.RecordFailure()
 		want.Failures = 1
 		wait(10 * time.Second)
-		require.Equal(t, want, b.Snapshot(), "nothing is forgiven while a failure is counted")
+		require.Equal(t, want, b.Snapshot(), "forgiven while a failure is counted")
 		b.RecordSuccess()
 		want.Failures = 0
 		wait(10*time.Second - tick)
@@ -179,7 +180,8 @@ func TestVirtualTime_EachStableRecoveryTimeoutForgivesHalfOfTheAttempts(t *testi
 	})
 }
 
-// The stability timer of a closing that did not last fires in a later period, which it must not mistake for its own.
+// The stability timer of a closed period that did not last fires in a later period, and must have
+// no effect there (I3).
 func TestVirtualTime_TheStabilityTimerOfAnEarlierClosingClearsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := atomicbreaker.MustNew("sink", atomicbreaker.WithFailureThreshold(1),
@@ -192,7 +194,7 @@ func TestVirtualTime_TheStabilityTimerOfAnEarlierClosingClearsNothing(t *testing
 		wait(1100 * time.Millisecond)
 		recovers(t, b) // attempt 2: stable 10 s from here
 		wait(3900 * time.Millisecond)
-		require.Equal(t, 2, b.Snapshot().Attempt, "the timer of the first closing counted")
+		require.Equal(t, 2, b.Snapshot().Attempt, "the timer of the first closing had an effect")
 		wait(6100*time.Millisecond - tick)
 		require.Equal(t, 2, b.Snapshot().Attempt)
 		wait(tick)
@@ -205,7 +207,7 @@ func TestVirtualTime_WithoutRecoveryTimeoutClosingClearsTheAttemptAtOnce(t *test
 		b := atomicbreaker.MustNew("sink", atomicbreaker.WithFailureThreshold(1), atomicbreaker.WithRecoveryTimeout(0),
 			atomicbreaker.WithBackoff(time.Hour), atomicbreaker.WithJitter(3))
 		b.RecordFailure()
-		require.True(t, b.Snapshot().ProbeDue, "due at once whatever back-off and jitter say")
+		require.True(t, b.Snapshot().ProbeDue, "not due at once in spite of a timeout of 0")
 		p := probe(t, b)
 		p.Failure()
 		require.True(t, b.Snapshot().ProbeDue)

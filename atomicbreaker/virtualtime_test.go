@@ -14,8 +14,9 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/model"
 )
 
-// The whole public API with the real timers, on a clock that the test moves, against the model's timers. What is drawn
-// of time are the instants that matter: the end of each timeout, the nanosecond before it and the one after.
+// The test compares the whole public API, with the real timers and a clock that the test moves,
+// with the model and its timers. It draws the instants that matter: the end of each timeout, the
+// nanosecond before it and the one after. It checks I3 and I9.
 func TestVirtualTime_SameAsModel(t *testing.T) {
 	var seen pairSeen
 	rapid.Check(t, func(t *rapid.T) {
@@ -30,11 +31,11 @@ func TestVirtualTime_SameAsModel(t *testing.T) {
 			actions := pairActions(p)
 			sleeps := rapid.SampledFrom(rapid.SliceOfN(rapid.SampledFrom(p.sleeps()), 1, 4).Draw(t, "sleeps"))
 			sleep := func(t *rapid.T) { p.sleep(sleeps.Draw(t, "sleep")) }
-			// Under several names, so that time passes between every two or three calls.
+			// The action has several names, so that time passes about every third call.
 			actions["sleep"], actions["sleep on"], actions["sleep more"] = sleep, sleep, sleep
 			actions["sleep till due"], actions["sleep till then"] = p.sleepTillDue, p.sleepTillDue
 			some := drawSome(t, actions)
-			for range 3 { // one is 30 calls on average: too few for what takes two outages
+			for range 3 { // one round averages 30 calls, too few for two outages
 				t.Repeat(some)
 			}
 		})
@@ -46,7 +47,7 @@ var (
 	timedThresholds = rapid.IntRange(1, 3)
 	timedRecoveries = rapid.SampledFrom([]time.Duration{10 * time.Second, 10 * time.Second, 10 * time.Second, 0})
 	timedBackoffs   = rapid.SampledFrom([]time.Duration{0, 10 * time.Second, 25 * time.Second, 24 * time.Hour})
-	// Shorter than the recovery timeout, as long, longer, and none.
+	// The probe timeout is shorter than the recovery timeout, as long, longer, or off.
 	timedProbes = rapid.SampledFrom([]time.Duration{3 * time.Second, 10 * time.Second, 15 * time.Second, 0})
 	timedSlows  = rapid.SampledFrom([]time.Duration{0, 0, time.Second, 7 * time.Second})
 	timedHolds  = []time.Duration{-1, 0, 1, 4 * time.Second, 10 * time.Second, time.Hour}
@@ -64,11 +65,12 @@ func drawTimedConfig(t *rapid.T) model.Config {
 	}
 }
 
-// sleeps are the timeouts of p, the nanosecond before and after each, and a part of the probe timeout, so that several
-// probes start in it one after another. A check takes a few of them, so that what takes three sleeps alike is met too.
+// sleeps are the timeouts of p, the nanosecond before and after each, and a fraction of the probe
+// timeout, so that several probes start within it. Each check uses a few of them, so that the same
+// sleep is often repeated.
 func (p *modelPair) sleeps() []time.Duration {
 	ends := []time.Duration{
-		p.c.RecoveryTimeout, p.c.ProbeTimeout, 4 * time.Second, // one of TripFor's, for want of a better name
+		p.c.RecoveryTimeout, p.c.ProbeTimeout, 4 * time.Second, // 4 s is one of TripFor's
 		p.m.RecoveryTimeout(1), p.m.RecoveryTimeout(2), p.m.RecoveryTimeout(3),
 	}
 	sleeps := []time.Duration{1, p.c.ProbeTimeout / 3}

@@ -17,7 +17,7 @@ func newPeriod(generation uint32) model.Transition {
 	return model.Transition{From: "open", To: "open", Generation: generation, Cause: "tripped"}
 }
 
-// oneByOne gives operations intervals, each after the one before.
+// oneByOne gives operations intervals that follow one another.
 func oneByOne(operations ...history.Operation) []history.Operation {
 	for i := range operations {
 		operations[i].Call, operations[i].Return = int64(10*i), int64(10*i+5)
@@ -25,13 +25,15 @@ func oneByOne(operations ...history.Operation) []history.Operation {
 	return operations
 }
 
-// judged is the verdict on a breaker that stood in start, did operations, and published told.
-func judged(start, final model.State, told []model.Transition, operations ...history.Operation) error {
-	h := &history.History{Config: strict, Start: start, Final: final, Told: told, Operations: operations}
+// judged returns the verdict on a breaker that started in start, performed operations and published
+// received.
+func judged(start, final model.State, received []model.Transition, operations ...history.Operation) error {
+	h := &history.History{Config: strict, Start: start, Final: final, Received: received, Operations: operations}
 	return history.Judge(h, time.Minute)
 }
 
-// The judge knows no deadline: a cooling breaker that is asked to wait may start a new open period, or not.
+// The judge has no deadlines: a cooling breaker that is asked to wait may start a new open period,
+// or not.
 func TestJudge_EitherWay(t *testing.T) {
 	admitted := history.Operation{Kind: history.DoAdmit, Verdict: model.Admitted}
 	for _, o := range []history.Operation{
@@ -43,44 +45,44 @@ func TestJudge_EitherWay(t *testing.T) {
 		t.Run(o.Describe(), func(t *testing.T) {
 			start, began := in(model.Closed, 2), []model.Transition{{From: "closed", To: "open", Generation: 3, Cause: "tripped"}}
 			before := []history.Operation{admitted, {Kind: history.Trip}} // DoFailureRetryAfter needs an admission
-			do := func(final model.State, told ...model.Transition) error {
-				return judged(start, final, append(began, told...), oneByOne(append(before, o)...)...)
+			do := func(final model.State, received ...model.Transition) error {
+				return judged(start, final, append(began, received...), oneByOne(append(before, o)...)...)
 			}
 			assert.NoError(t, do(in(model.Cooling, 3)))
 			assert.NoError(t, do(in(model.Cooling, 4), newPeriod(4)))
-			assert.ErrorIs(t, do(in(model.Due, 4), newPeriod(4)), history.ErrRefused, "not due")
-			assert.ErrorIs(t, do(in(model.Cooling, 5), newPeriod(4), newPeriod(5)), history.ErrRefused, "one period")
+			assert.ErrorIs(t, do(in(model.Due, 4), newPeriod(4)), history.ErrRejected, "due after a wait")
+			assert.ErrorIs(t, do(in(model.Cooling, 5), newPeriod(4), newPeriod(5)), history.ErrRejected, "two periods for one call")
 			forced := newPeriod(4)
 			forced.Cause = "forced"
-			assert.ErrorIs(t, do(in(model.Cooling, 4), forced), history.ErrRefused, "cause")
+			assert.ErrorIs(t, do(in(model.Cooling, 4), forced), history.ErrRejected, "cause")
 
 			before = append(before, history.Operation{Kind: history.Elapsed, Generation: 3})
 			assert.NoError(t, do(in(model.Cooling, 4), newPeriod(4)), "due")
-			assert.ErrorIs(t, do(in(model.Due, 3)), history.ErrRefused, "nothing covers a wait on a due breaker")
+			assert.ErrorIs(t, do(in(model.Due, 3)), history.ErrRejected, "a due breaker ignored a wait")
 		})
 	}
 }
 
-// The choice is made once, in the order of the calls: what is seen in between decides.
+// The choice is made once, in the order of the calls. A snapshot between the calls reveals it.
 func TestJudge_EitherWayIsSeen(t *testing.T) {
 	first := history.Operation{Call: 0, Return: 10, Kind: history.TripFor}
 	second := history.Operation{Call: 40, Return: 50, Kind: history.TripFor}
-	final, told := in(model.Cooling, 4), []model.Transition{newPeriod(4)}
+	final, received := in(model.Cooling, 4), []model.Transition{newPeriod(4)}
 	for generation := range uint32(6) {
 		seen := history.Operation{Call: 20, Return: 30, Kind: history.Snapshot, State: in(model.Cooling, generation)}
-		err := judged(in(model.Cooling, 3), final, told, first, seen, second)
+		err := judged(in(model.Cooling, 3), final, received, first, seen, second)
 		if generation == 3 || generation == 4 {
 			assert.NoError(t, err, "generation %d", generation)
 		} else {
-			assert.ErrorIs(t, err, history.ErrRefused, "generation %d", generation)
+			assert.ErrorIs(t, err, history.ErrRejected, "generation %d", generation)
 		}
 	}
 	spent := history.Operation{Call: 40, Return: 50, Kind: history.FailureRetryAfter, Generation: 3, Spent: true}
-	assert.ErrorIs(t, judged(in(model.Cooling, 3), final, told, spent), history.ErrRefused, "a spent permit extends nothing")
+	assert.ErrorIs(t, judged(in(model.Cooling, 3), final, received, spent), history.ErrRejected, "a spent permit extended the period")
 }
 
-// An operation that opened the breaker makes no second transition, whatever another call starts
-// before it returns.
+// An operation that opened the breaker makes no second transition, even if another call starts an
+// open period before it returns.
 func TestJudge_OpenerMakesOneTransition(t *testing.T) {
 	for _, opener := range []history.Operation{
 		{Kind: history.RecordFailure},
@@ -109,18 +111,18 @@ func TestJudge_OpenerMakesOneTransition(t *testing.T) {
 				return history.Operation{Thread: 1, Call: at, Return: at + 5, Kind: history.Snapshot, State: state(generation)}
 			}
 			do := func(final uint32, operations ...history.Operation) error {
-				told := []model.Transition{opened, period(4), period(5), period(6)}
-				return judged(in(model.Closed, 2), state(final), told[:final-2], append(operations, opener)...)
+				received := []model.Transition{opened, period(4), period(5), period(6)}
+				return judged(in(model.Closed, 2), state(final), received[:final-2], append(operations, opener)...)
 			}
 			tripFor := history.Operation{Thread: 1, Call: 30, Return: 40, Kind: history.TripFor}
-			assert.NoError(t, do(3, look(20, 3), tripFor, look(50, 3)), "it is covered")
-			assert.NoError(t, do(4, look(20, 3), tripFor, look(50, 4)), "it extends")
-			assert.ErrorIs(t, do(5, look(20, 3), tripFor, look(50, 4)), history.ErrRefused, "one period each")
-			assert.ErrorIs(t, do(5, look(20, 3), tripFor, look(50, 4), look(60, 5)), history.ErrRefused, "and seen")
+			assert.NoError(t, do(3, look(20, 3), tripFor, look(50, 3)), "the wait is covered")
+			assert.NoError(t, do(4, look(20, 3), tripFor, look(50, 4)), "the wait extends the period")
+			assert.ErrorIs(t, do(5, look(20, 3), tripFor, look(50, 4)), history.ErrRejected, "more periods than calls")
+			assert.ErrorIs(t, do(5, look(20, 3), tripFor, look(50, 4), look(60, 5)), history.ErrRejected, "more periods than calls, and seen")
 
 			again := history.Operation{Thread: 1, Call: 60, Return: 70, Kind: history.TripFor}
 			assert.NoError(t, do(5, look(20, 3), tripFor, look(50, 4), again))
-			assert.ErrorIs(t, do(6, look(20, 3), tripFor, again), history.ErrRefused, "one for each of two")
+			assert.ErrorIs(t, do(6, look(20, 3), tripFor, again), history.ErrRejected, "more periods than calls")
 		})
 	}
 }

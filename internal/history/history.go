@@ -11,24 +11,26 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/model"
 )
 
-// History is everything that a run of a program showed.
+// History is the complete record of one run of a program.
 type History struct {
-	Why     string   // golden files: what is right or wrong here
-	Seed    uint64   // what the program was drawn from; 0: it was not
+	Why     string   // golden files: what is right or wrong in it
+	Seed    uint64   // the program was drawn from it; 0: not drawn
 	Program *Program // nil: made by hand
 
 	Config     model.Config
 	Start      model.State
 	Operations []Operation
-	Told       []model.Transition // what the hook was told, in that order
-	Final      model.State        // the word when everybody had returned
+	Received   []model.Transition // by the hook, in that order
+	Final      model.State        // the word after all calls had returned
 }
 
-// ErrMalformed says that what was to be judged is no history: no breaker, right or wrong, could have shown it.
+// ErrMalformed reports an input that is not a history: no breaker, correct or not, could have
+// produced it.
 var ErrMalformed = errors.New("history: malformed")
 
-// Check reports whether h can be judged: the operations of a goroutine follow each other, and reports of Do follow its
-// admissions. It is what keeps a mistake in a golden file, or in the recording, from passing for a broken breaker.
+// Check reports whether h can be judged: the operations of a goroutine do not overlap, and reports
+// of Do follow its admissions. It keeps a mistake in a golden file, or in the recording, from
+// passing for a broken breaker.
 func (h *History) Check() error {
 	var last [MaxThreads]int64
 	var doing [MaxThreads]bool
@@ -67,15 +69,15 @@ func (h *History) Check() error {
 	return nil
 }
 
-// maxGeneration is the last one before the count starts again at 0.
+// maxGeneration is the last generation before the wrap to 0.
 const maxGeneration = 1<<24 - 1
 
-// since counts the transitions from the start of h to a generation.
+// since returns the number of transitions from the start of h to a generation.
 func (h *History) since(generation uint32) int {
 	return int((generation - h.Start.Generation) & maxGeneration)
 }
 
-// inCallOrder does not trust the order in the file.
+// inCallOrder sorts the operations by call, because a file may have them in any order.
 func (h *History) inCallOrder() []*Operation {
 	sorted := make([]*Operation, len(h.Operations))
 	for i := range h.Operations {
@@ -85,8 +87,8 @@ func (h *History) inCallOrder() []*Operation {
 	return sorted
 }
 
-// Overlaps counts the pairs of operations of different goroutines that were under way at the same time. Without any the
-// history is a sequence, and proves nothing about concurrency.
+// Overlaps counts the pairs of operations of different goroutines that overlap. A history without
+// any is sequential, and proves nothing about concurrency.
 func (h *History) Overlaps() int {
 	pairs := 0
 	sorted := h.inCallOrder()
@@ -103,7 +105,7 @@ func (h *History) Overlaps() int {
 	return pairs
 }
 
-// String tells the whole story, one line for each operation.
+// String describes the whole history, one line for each operation.
 func (h *History) String() string {
 	var b strings.Builder
 	if h.Why != "" {
@@ -120,14 +122,15 @@ func (h *History) String() string {
 	for _, o := range h.inCallOrder() {
 		fmt.Fprintln(&b, o.line())
 	}
-	for _, t := range h.Told {
-		fmt.Fprintf(&b, "told %+v\n", t)
+	for _, t := range h.Received {
+		fmt.Fprintf(&b, "received %+v\n", t)
 	}
 	fmt.Fprintf(&b, "final %s\n", describeState(h.Final))
 	return b.String()
 }
 
-// line indents by goroutine, so that the columns show who was doing what at the same time.
+// line indents by goroutine, so that the columns show which goroutines were active at the same
+// time.
 func (o *Operation) line() string {
 	return fmt.Sprintf("%8d..%-8d %*s%d: %s", o.Call, o.Return, 4*o.Thread, "", o.Thread, o.Describe())
 }

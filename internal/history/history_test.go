@@ -18,7 +18,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/model"
 )
 
-// TestHistory_GoldenFiles: a golden file is exactly what Write makes of it, so editing one by hand leaves it readable.
+// TestHistory_GoldenFiles requires that a golden file is exactly what Write produces, so that
+// hand-edited files stay readable.
 func TestHistory_GoldenFiles(t *testing.T) {
 	names, err := filepath.Glob("../../testdata/histories/*/*.json")
 	require.NoError(t, err)
@@ -34,7 +35,7 @@ func TestHistory_GoldenFiles(t *testing.T) {
 	}
 }
 
-// TestHistory_RoundTrip has every field and every kind of operation.
+// TestHistory_RoundTrip covers every field and every kind of operation.
 func TestHistory_RoundTrip(t *testing.T) {
 	c := model.Config{
 		FailureThreshold: 1, FailureWeight: 2, SuccessWeight: 3, RecoveryTimeout: 4, BackoffMax: 5, ProbeTimeout: 6,
@@ -43,7 +44,7 @@ func TestHistory_RoundTrip(t *testing.T) {
 	s := model.State{Phase: model.HalfOpen, Generation: 1, Attempt: 2, Failures: 3, Calls: 4, Successes: 5}
 	h := &history.History{
 		Why: "all of it", Seed: 9, Config: c, Start: s, Final: in(model.ForcedClosed, 2),
-		Told: []model.Transition{{From: "open", To: "closed", Generation: 1, Cause: "reset", Failures: 2, Attempt: 3}},
+		Received: []model.Transition{{From: "open", To: "closed", Generation: 1, Cause: "reset", Failures: 2, Attempt: 3}},
 		Program: &history.Program{
 			Config: c, Start: s, Permits: []int{-1, 1},
 			Threads: [][]history.Step{{{
@@ -54,7 +55,7 @@ func TestHistory_RoundTrip(t *testing.T) {
 	}
 	for kind := range history.Word {
 		o := history.Operation{Thread: 1, Call: int64(kind) * 10, Return: int64(kind)*10 + 5, Kind: kind}
-		switch kind { //nolint:exhaustive // the others have nothing more
+		switch kind { //nolint:exhaustive // the others have no more fields
 		case history.Do:
 			continue
 		case history.TryAcquire:
@@ -85,7 +86,8 @@ func TestHistory_RoundTrip(t *testing.T) {
 	assert.Equal(t, "Kind(255)", history.Kind(255).String())
 }
 
-// TestHistory_Malformed: a mistake in a golden file must not pass for a broken breaker.
+// TestHistory_Malformed requires that a mistake in a golden file does not pass for a broken
+// breaker.
 func TestHistory_Malformed(t *testing.T) {
 	const sound = `{"why": "", "config": {"failure_threshold": 1, "half_open_max_calls": 1, "success_threshold": 1,
 		"recovery_timeout": "1h"}, "start": {"phase": "closed", "generation": 0}, "operations": [
@@ -134,14 +136,14 @@ func TestHistory_Overlaps(t *testing.T) {
 		{Thread: 0, Call: 10, Return: 20},
 		{Thread: 1, Call: 20, Return: 30},
 	}}
-	assert.Zero(t, h.Overlaps(), "one after the other")
+	assert.Zero(t, h.Overlaps(), "sequential operations overlap")
 	h.Operations[2].Call = 9
 	assert.Equal(t, 2, h.Overlaps())
 	h.Operations[2].Thread = 0
-	assert.Zero(t, h.Overlaps(), "a goroutine does not race with itself")
+	assert.Zero(t, h.Overlaps(), "operations of one goroutine overlap")
 }
 
-// TestProgram_Smaller drops a goroutine, a step, a step inside Do, or Do around its steps.
+// TestProgram_Smaller drops a goroutine, a step, a step inside Do, or the Do around its steps.
 func TestProgram_Smaller(t *testing.T) {
 	steps := []history.Step{{Op: history.Do, Body: []history.Step{{Op: history.Trip}}}, {Op: history.Reset}}
 	p := &history.Program{Config: strict, Threads: [][]history.Step{steps, {{Op: history.Allow}}}}
@@ -156,7 +158,7 @@ func TestProgram_Smaller(t *testing.T) {
 		"trip; reset\ngoroutine 1: allow\n", "do {} ; reset\ngoroutine 1: allow\n", "do {trip} \ngoroutine 1: allow\n",
 		"do {trip} ; reset\ngoroutine 1: \n",
 	}, got)
-	assert.Equal(t, before, p.String(), "the program itself is left alone")
+	assert.Equal(t, before, p.String(), "Smaller changed the program")
 	for range p.Smaller {
 		break
 	}

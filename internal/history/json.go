@@ -13,8 +13,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/model"
 )
 
-// The form of a history in a file. It is written to be read and edited by hand: phases have names, what is zero is left
-// out, an operation is one line.
+// The types below are the JSON form of a history. It is meant to be read and edited by hand: phases
+// have names, zero values are omitted, and an operation is one line.
 
 type historyJSON struct {
 	Why         string           `json:"why"`
@@ -95,7 +95,7 @@ func (h *History) MarshalJSON() ([]byte, error) {
 	for _, o := range h.Operations {
 		j.Operations = append(j.Operations, toOperationJSON(o))
 	}
-	for _, t := range h.Told {
+	for _, t := range h.Received {
 		j.Transitions = append(j.Transitions, transitionJSON(t))
 	}
 	if h.Program != nil {
@@ -104,8 +104,8 @@ func (h *History) MarshalJSON() ([]byte, error) {
 	return json.Marshal(j)
 }
 
-// UnmarshalJSON implements [json.Unmarshaler]. It refuses names that it does not know, because a misspelt field would
-// leave the history right where it was meant to be wrong.
+// UnmarshalJSON implements [json.Unmarshaler]. It rejects unknown names, because a misspelled field
+// would leave a history correct that is meant to be wrong.
 func (h *History) UnmarshalJSON(text []byte) error {
 	var j historyJSON
 	d := json.NewDecoder(bytes.NewReader(text))
@@ -129,7 +129,7 @@ func (h *History) UnmarshalJSON(text []byte) error {
 		h.Operations = append(h.Operations, operation)
 	}
 	for _, t := range j.Transitions {
-		h.Told = append(h.Told, model.Transition(t))
+		h.Received = append(h.Received, model.Transition(t))
 	}
 	if j.Program != nil {
 		h.Program = &Program{h.Config, h.Start, j.Program.Permits, j.Program.Threads}
@@ -143,7 +143,7 @@ func (h *History) Write(w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	// Fields and the elements of lists get a line each, what is inside them stays on it.
+	// Each field and each element of a list gets one line. Their contents stay on that line.
 	var fields bytes.Buffer
 	if err := json.Indent(&fields, compact, "", "\t"); err != nil {
 		return err
@@ -152,7 +152,7 @@ func (h *History) Write(w io.Writer) error {
 	return err
 }
 
-// shorten joins the lines that are indented by three tabs or more to the line that they continue.
+// shorten joins the lines that are indented by three tabs or more to the line before them.
 func shorten(indented []byte) []byte {
 	const deepest = 2
 	var out bytes.Buffer
@@ -211,7 +211,7 @@ func toOperationJSON(o Operation) operationJSON {
 		Thread: o.Thread, Call: o.Call, Return: o.Return, Op: o.Kind, Generation: o.Generation, Successes: o.Successes,
 		Spent: o.Spent, OK: o.OK, Given: o.Given, Public: o.Public,
 	}
-	switch o.Kind { //nolint:exhaustive // the others answer neither
+	switch o.Kind { //nolint:exhaustive // the others have neither answer
 	case DoAdmit:
 		j.Verdict = o.Verdict.String()
 	case Snapshot:

@@ -13,57 +13,60 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/model"
 )
 
-// The two ways not to be accepted. Undecided is no excuse: a test fails on either.
+// A history that is not accepted is rejected or undecided. A test must fail in both cases.
 var (
-	ErrRefused   = errors.New("history: refused")
-	ErrUndecided = errors.New("history: undecided, the search took too long")
+	ErrRejected  = errors.New("history: rejected")
+	ErrUndecided = errors.New("history: undecided: the search took too long")
 )
 
-// Judge accepts a history, by returning nil, if there is an order of its operations in which
+// Judge returns nil if it accepts the history, that is, if its operations have an order in which
 //
 //   - an operation that returned before another was called comes before it,
-//   - the reference model, going through them one by one, gives every answer that was given,
-//   - each of its transitions is what the hook was told, and the hook was told nothing else, and
-//   - it ends in the final word.
+//   - the reference model, applied to them one by one, gives every answer of the history,
+//   - the model's transitions are exactly those that the hook received, and
+//   - the final state is that of the final word.
 //
-// A history has no clock, so whether an open period is extended is left open; deadline.go says what that covers.
+// A history has no clock, so whether an open period is extended is left open; deadline.go describes
+// what that covers.
 //
-// The error explains itself with the history, and with the longest order that could be found.
+// The error contains the history and the longest order that was found.
 func Judge(h *History, timeout time.Duration) error {
 	if err := h.Check(); err != nil {
 		return err
 	}
-	if err := h.checkTold(); err != nil {
-		return fmt.Errorf("%w: %w\n%v", ErrRefused, err, h)
+	if err := h.checkReceived(); err != nil {
+		return fmt.Errorf("%w: %w\n%v", ErrRejected, err, h)
 	}
 	input := h.input()
 	switch porcupine.CheckOperationsTimeout(h.specification(true), input, timeout) {
 	case porcupine.Ok:
 		return nil
 	case porcupine.Illegal:
-		return fmt.Errorf("%w: %s\n%v", ErrRefused, h.explain(input, timeout), h)
+		return fmt.Errorf("%w: %s\n%v", ErrRejected, h.explain(input, timeout), h)
 	default:
 		return fmt.Errorf("%w: %v\n%v", ErrUndecided, timeout, h)
 	}
 }
 
-// checkTold compares what the hook was told with the generations alone: each once, in order, none missing up to the
-// final word. That they tell of the right changes is for the search to find out.
-func (h *History) checkTold() error {
-	for i, t := range h.Told {
+// checkReceived checks the generations of the transitions that the hook received: each once, in
+// order, and none missing up to the final word. The search checks that they are the right
+// transitions.
+func (h *History) checkReceived() error {
+	for i, t := range h.Received {
 		if h.since(t.Generation) != i+1 {
-			return fmt.Errorf("transition %d of %d was told with generation %d: want %d",
-				i+1, len(h.Told), t.Generation, (h.Start.Generation+uint32(i)+1)&maxGeneration)
+			return fmt.Errorf("transition %d of %d was received with generation %d: want %d",
+				i+1, len(h.Received), t.Generation, (h.Start.Generation+uint32(i)+1)&maxGeneration)
 		}
 	}
-	if made := h.since(h.Final.Generation); made != len(h.Told) {
-		return fmt.Errorf("%d transitions were made (generation %d to %d) and %d were told",
-			made, h.Start.Generation, h.Final.Generation, len(h.Told))
+	if made := h.since(h.Final.Generation); made != len(h.Received) {
+		return fmt.Errorf("%d transitions were made (generation %d to %d) and %d were received",
+			made, h.Start.Generation, h.Final.Generation, len(h.Received))
 	}
 	return nil
 }
 
-// input is the history as porcupine wants it, with the final word as one more operation after all others.
+// input converts the history for porcupine, with the final word as one more operation after all
+// others.
 func (h *History) input() []porcupine.Operation {
 	end := int64(0)
 	all := h.inCallOrder()
@@ -76,30 +79,31 @@ func (h *History) input() []porcupine.Operation {
 	return append(operations, porcupine.Operation{Input: final, Call: end, Return: end})
 }
 
-// state is what the search carries along: the breaker, and in which generation the call through Do that each goroutine
-// is in was admitted, which Do tells nobody.
+// state is the state of the search: the breaker and, for each goroutine, the generation in which
+// its running call through Do was admitted, which Do does not return.
 type state struct {
 	breaker model.State
 	doing   [MaxThreads]uint32
 }
 
-func (h *History) specification(told bool) porcupine.Model {
+func (h *History) specification(received bool) porcupine.Model {
 	choices := porcupine.NondeterministicModel{
 		Init: func() []any { return []any{state{breaker: h.Start}} },
 		Step: func(before, input, _ any) []any {
-			return h.step(before.(state), input.(*Operation), told)
+			return h.step(before.(state), input.(*Operation), received)
 		},
 		DescribeState: func(s any) string { return describeState(s.(state).breaker) },
 	}
 	return choices.ToModel()
 }
 
-// step lets the model do what o did and returns the states that this can lead to: none if the model gives another answer.
-func (h *History) step(s state, o *Operation, told bool) []any {
+// step applies o to the model and returns the possible states after it, or none if the model gives
+// another answer.
+func (h *History) step(s state, o *Operation, received bool) []any {
 	after := make([]any, 0, 1)
 	for _, m := range h.models(s, o) {
 		next := s
-		if next.answer(m, o, h.Config) && (!told || h.published(m.Transitions())) {
+		if next.answer(m, o, h.Config) && (!received || h.published(m.Transitions())) {
 			next.breaker = m.State()
 			after = append(after, next)
 		}
@@ -110,14 +114,14 @@ func (h *History) step(s state, o *Operation, told bool) []any {
 // published reports whether the hook received these transitions.
 func (h *History) published(made []model.Transition) bool {
 	for _, t := range made {
-		if i := h.since(t.Generation) - 1; i < 0 || i >= len(h.Told) || h.Told[i] != t {
+		if i := h.since(t.Generation) - 1; i < 0 || i >= len(h.Received) || h.Received[i] != t {
 			return false
 		}
 	}
 	return true
 }
 
-// answer is o on the model m.
+// answer applies o to the model m and reports whether m gives the same answer.
 func (s *state) answer(m *model.Model, o *Operation, c model.Config) bool {
 	switch o.Kind {
 	case Allow:
@@ -169,7 +173,8 @@ func (s *state) answer(m *model.Model, o *Operation, c model.Config) bool {
 	case Snapshot:
 		return o.State == rounded(m.State(), c)
 	case RetryAfter:
-		// An opening whose timer has not started yet is answered with the recovery timeout, which may be 0.
+		// A breaker that has opened and not yet started its timer answers with the recovery
+		// timeout, which may be 0.
 		cooling := m.State().Phase == model.Cooling
 		return o.OK == cooling || cooling && c.RecoveryTimeout == 0
 	case Word:
@@ -186,15 +191,15 @@ func report(through func(uint32), o *Operation) {
 	}
 }
 
-// done ends the call through Do that a goroutine is in. Forgetting its generation lets the search see that two ways to
-// the same breaker are one.
+// done ends the running call through Do of a goroutine. It clears the generation, so that the
+// search recognizes two paths to the same state.
 func (s *state) done(thread int) uint32 {
 	generation := s.doing[thread]
 	s.doing[thread] = 0
 	return generation
 }
 
-// rounded is what Snapshot makes of a weighted count: a number of failures, rounded up.
+// rounded converts a weighted count as Snapshot does: to a number of failures, rounded up.
 func rounded(s model.State, c model.Config) model.State {
 	if c.FailureWeight > 0 {
 		s.Failures = (s.Failures + c.FailureWeight - 1) / c.FailureWeight
@@ -202,11 +207,12 @@ func rounded(s model.State, c model.Config) model.State {
 	return s
 }
 
-// explain says how far the search came, and whether it is the answers or what was told that cannot be.
+// explain describes how far the search came, and whether the answers or the received transitions do
+// not fit.
 func (h *History) explain(input []porcupine.Operation, timeout time.Duration) string {
 	var b strings.Builder
 	if porcupine.CheckOperationsTimeout(h.specification(false), input, timeout) == porcupine.Ok {
-		b.WriteString("the answers fit the model in some order, but not with what the hook was told\n")
+		b.WriteString("the answers fit the model in some order, but not with the received transitions\n")
 	} else {
 		b.WriteString("no order of the operations fits the model\n")
 	}
@@ -220,7 +226,7 @@ func (h *History) explain(input []porcupine.Operation, timeout time.Duration) st
 			}
 		}
 	}
-	b.WriteString("the longest order that does, with the state after each:\n")
+	b.WriteString("the longest order that fits, with the state after each:\n")
 	s := specification.Init()
 	placed := make(map[*Operation]bool)
 	for _, p := range longest {

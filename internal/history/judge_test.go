@@ -13,7 +13,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/model"
 )
 
-// strict trips at the first failure, admits one probe, and closes at its success.
+// strict trips at the first failure, admits one probe, and closes when it succeeds.
 var strict = model.Config{
 	FailureThreshold: 1, HalfOpenMaxCalls: 1, SuccessThreshold: 1, RecoveryTimeout: time.Hour, ProbeTimeout: time.Hour,
 }
@@ -22,7 +22,8 @@ func in(phase model.Phase, generation uint32) model.State {
 	return model.State{Phase: phase, Generation: generation}
 }
 
-// TestJudge_Explains: what a developer gets to see is enough to understand the failure without running it again.
+// TestJudge_Explains requires that the error is enough to understand the failure without running it
+// again.
 func TestJudge_Explains(t *testing.T) {
 	h := &history.History{
 		Why: "made up", Seed: 4711, Config: strict, Final: in(model.Cooling, 1),
@@ -37,10 +38,10 @@ func TestJudge_Explains(t *testing.T) {
 			{Thread: 0, Call: 0, Return: 10, Kind: history.Trip},
 			{Thread: 1, Call: 20, Return: 30, Kind: history.Allow, OK: true},
 		},
-		Told: []model.Transition{{From: "closed", To: "open", Generation: 1, Cause: "tripped"}},
+		Received: []model.Transition{{From: "closed", To: "open", Generation: 1, Cause: "tripped"}},
 	}
 	err := history.Judge(h, time.Minute)
-	require.ErrorIs(t, err, history.ErrRefused)
+	require.ErrorIs(t, err, history.ErrRejected)
 	for _, part := range []string{
 		"made up", "seed 4711", "goroutine 0: trip (alias); elapsed generation -1, successes 2",
 		"goroutine 1: do {success permit -2} fails", "no order of the operations fits the model",
@@ -52,17 +53,18 @@ func TestJudge_Explains(t *testing.T) {
 	h.Operations[1].OK = false
 	require.NoError(t, history.Judge(h, time.Minute))
 
-	h.Told[0].Cause = "forced"
-	assert.ErrorContains(t, history.Judge(h, time.Minute), "but not with what the hook was told")
-	h.Told[0].Generation = 2
-	assert.ErrorContains(t, history.Judge(h, time.Minute), "was told with generation 2: want 1")
-	h.Told = nil
-	assert.ErrorContains(t, history.Judge(h, time.Minute), "1 transitions were made (generation 0 to 1) and 0 were told")
+	h.Received[0].Cause = "forced"
+	assert.ErrorContains(t, history.Judge(h, time.Minute), "but not with the received transitions")
+	h.Received[0].Generation = 2
+	assert.ErrorContains(t, history.Judge(h, time.Minute), "was received with generation 2: want 1")
+	h.Received = nil
+	assert.ErrorContains(t, history.Judge(h, time.Minute), "1 transitions were made (generation 0 to 1) and 0 were received")
 }
 
-// TestJudge_Undecided: a search that is given up is no acceptance. Where everything overlaps there is too much to try.
+// TestJudge_Undecided requires that a search that gives up does not accept. If everything overlaps,
+// there are too many orders to try.
 func TestJudge_Undecided(t *testing.T) {
-	h := &history.History{Config: strict, Final: model.State{Failures: 999}} // more than there are
+	h := &history.History{Config: strict, Final: model.State{Failures: 999}} // never reached
 	h.Config.FailureThreshold = 1000
 	for i := range 400 {
 		kinds := []history.Kind{history.RecordFailure, history.RecordSuccess}
@@ -70,10 +72,11 @@ func TestJudge_Undecided(t *testing.T) {
 	}
 	err := history.Judge(h, 20*time.Millisecond)
 	assert.ErrorIs(t, err, history.ErrUndecided)
-	assert.NotErrorIs(t, err, history.ErrRefused)
+	assert.NotErrorIs(t, err, history.ErrRejected)
 }
 
-// TestJudge_Answers changes the answer of one operation at a time: each is one that the judge compares.
+// TestJudge_Answers changes the answer of one operation at a time, to show that the judge compares
+// it.
 func TestJudge_Answers(t *testing.T) {
 	halfOpen := model.State{Phase: model.HalfOpen, Generation: 3, Calls: 1}
 	for _, r := range []struct {
@@ -156,12 +159,13 @@ func TestJudge_Answers(t *testing.T) {
 		}
 		assert.NoError(t, judge(r.right), r.name)
 		for _, wrong := range r.wrongs {
-			assert.ErrorIs(t, judge(wrong), history.ErrRefused, "%s: %s", r.name, wrong.Describe())
+			assert.ErrorIs(t, judge(wrong), history.ErrRejected, "%s: %s", r.name, wrong.Describe())
 		}
 	}
 }
 
-// TestJudge_Do: the report of a call through Do counts in the generation that admitted it, which only the search knows.
+// TestJudge_Do requires that the report of a call through Do counts in the generation that admitted
+// it, which only the search knows.
 func TestJudge_Do(t *testing.T) {
 	admitted := history.Operation{Call: 0, Return: 10, Kind: history.DoAdmit, Verdict: model.Admitted}
 	reset := history.Operation{Thread: 1, Call: 11, Return: 20, Kind: history.Reset}
@@ -172,22 +176,22 @@ func TestJudge_Do(t *testing.T) {
 		history.DoCancel:            {Phase: model.HalfOpen, Generation: 4},
 	} {
 		report := history.Operation{Call: 30, Return: 40, Kind: kind}
-		told := []model.Transition{
+		received := []model.Transition{
 			{From: "open", To: "half_open", Generation: 4, Cause: "probe_admitted"},
 			{From: "half_open", To: want.Phase.Public(), Generation: 5, Attempt: 1, Cause: map[history.Kind]string{
 				history.DoSuccess: "probe_succeeded", history.DoFailure: "probe_failed", history.DoFailureRetryAfter: "tripped",
 			}[kind]},
 		}
 		h := &history.History{
-			Config: strict, Start: in(model.Due, 3), Final: want, Told: told[:want.Generation-3],
+			Config: strict, Start: in(model.Due, 3), Final: want, Received: received[:want.Generation-3],
 			Operations: []history.Operation{admitted, report},
 		}
 		assert.NoError(t, history.Judge(h, time.Minute), kind)
 
 		h.Operations = []history.Operation{admitted, reset, report}
-		assert.ErrorIs(t, history.Judge(h, time.Minute), history.ErrRefused, kind)
+		assert.ErrorIs(t, history.Judge(h, time.Minute), history.ErrRejected, kind)
 		h.Final = in(model.Closed, 5)
-		h.Told = []model.Transition{told[0], {From: "half_open", To: "closed", Generation: 5, Cause: "reset"}}
+		h.Received = []model.Transition{received[0], {From: "half_open", To: "closed", Generation: 5, Cause: "reset"}}
 		assert.NoError(t, history.Judge(h, time.Minute), kind)
 	}
 }

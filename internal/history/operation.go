@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package history decides whether what concurrent callers saw of a circuit breaker can be explained by one caller after
-// the other: it runs programs on goroutines that really race, records who was told what and when, and asks porcupine for
-// an order that the reference model in internal/model would have answered the same way.
+// Package history decides whether the answers that concurrent callers got from a circuit breaker
+// have a sequential explanation. It runs programs on goroutines that really race, records all calls
+// with their answers and times, and has porcupine search for an order in which the reference model
+// in internal/model gives the same answers.
 //
-// It knows the breaker by its operations alone, not by its code: a test supplies the function that performs a [Step].
+// It knows the breaker by its operations, not by its code: a test supplies the function that
+// performs a [Step].
 package history
 
 import (
@@ -13,20 +15,22 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/model"
 )
 
-// Kind names an operation. Do is two of them, because a call through Do takes effect twice, at the admission and at the
-// report, with the guarded function in between: judged as one, it would have to hold the breaker still meanwhile, which
-// it does not. So it is recorded as DoAdmit, from the call to the start of the function, and as one of DoSuccess,
-// DoFailure, DoFailureRetryAfter and DoCancel, from the end of the function to the return. Between the two the goroutine may do other
-// things, and each half has the shortest interval that is certain to hold its instant.
+// Kind names an operation. Do is two operations, because a call through Do takes effect twice, at
+// the admission and at the report, with the guarded function in between. As one operation it would
+// have to hold the breaker still meanwhile, which it does not do. It is therefore recorded as
+// DoAdmit, from the call to the start of the function, and as one of DoSuccess, DoFailure,
+// DoFailureRetryAfter and DoCancel, from the end of the function to the return. The goroutine may
+// perform other operations between the two, and each half has the shortest interval that is certain
+// to contain its effect.
 type Kind uint8
 
-// The operations. Do stands in programs only, Word only in the final position of a history.
+// The operations. Do occurs in programs only, and Word only as the final operation of a history.
 const (
 	Allow Kind = iota
 	TryAcquire
 	Success // the four reports through a permit
 	Failure
-	FailureRetryAfter // an error that says how long to wait
+	FailureRetryAfter // an error with a time to wait
 	Cancel
 	Do
 	DoAdmit
@@ -45,7 +49,7 @@ const (
 	State
 	Snapshot
 	RetryAfter
-	Word // the whole word, when everybody has returned
+	Word // the whole word, after all calls have returned
 )
 
 var kinds = [...]string{
@@ -54,7 +58,7 @@ var kinds = [...]string{
 	"reset", "force_open", "force_closed", "state", "snapshot", "retry_after", "word",
 }
 
-// String returns the name that stands in golden files, such as "try_acquire".
+// String returns the name used in golden files, such as "try_acquire".
 func (k Kind) String() string {
 	if int(k) < len(kinds) {
 		return kinds[k]
@@ -76,31 +80,33 @@ func (k *Kind) UnmarshalText(text []byte) error {
 	return fmt.Errorf("history: unknown operation %q: want one of %q", text, kinds)
 }
 
-// MaxThreads is the number of goroutines that a history may have. The judge's state has a place for each.
+// MaxThreads is the largest number of goroutines in a history. The judge's state has a slot for
+// each.
 const MaxThreads = 4
 
-// Operation is one call that has returned: what was asked, what was answered, and an interval that holds the instant at
-// which it took effect. Operations of different goroutines whose intervals touch may have happened in either order.
+// Operation is one completed call: its arguments, its answer, and an interval that contains the
+// instant at which it took effect. Operations of different goroutines whose intervals touch may
+// have happened in either order.
 type Operation struct {
 	Thread       int
 	Call, Return int64 // nanoseconds since the epoch of the run
 
 	Kind Kind
 
-	// What was asked.
-	Generation uint32 // of the permit, or what the timer was armed with
-	Successes  int    // the other half of what the timer was armed with
+	// The arguments.
+	Generation uint32 // of the permit, or of the timer
+	Successes  int    // of the timer
 	Spent      bool   // the permit had been reported before
 
-	// What was answered.
+	// The answer.
 	OK      bool          // Allow, TryAcquire: admitted; RetryAfter: there is time left
 	Given   uint32        // TryAcquire: the permit's generation
 	Verdict model.Verdict // DoAdmit
 	Public  string        // State
-	State   model.State   // Word; and Snapshot, whose Failures are a number of failures also where they are weighted
+	State   model.State   // Word and Snapshot; Snapshot's Failures are a number of failures even with weights
 }
 
-// Describe says in one line what was called and what it answered.
+// Describe describes the call and its answer in one line.
 func (o *Operation) Describe() string {
 	switch o.Kind {
 	case Allow:

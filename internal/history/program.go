@@ -9,47 +9,51 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/model"
 )
 
-// Step is one instruction of a program. It says what is certain before the run; what depends on the race (which
-// generation a timer fires for, whether there is a permit to report) is settled by whoever performs it.
+// Step is one instruction of a program. It holds what is fixed before the run. What depends on the
+// race (the generation a timer fires for, whether there is a permit to report) is decided when the
+// step is performed.
 type Step struct {
 	Op Kind `json:"op"`
 
-	// Alias asks for the same operation by its other name: Report for Success, Failure and Cancel, TripFor with no time
-	// for Trip, Call for Do.
+	// Alias selects the operation's other name: Report for Success, Failure and Cancel, TripFor
+	// with no time for Trip, Call for Do.
 	Alias bool `json:"alias,omitempty"`
 
-	// Permit says which of the goroutine's permits is reported, counted back from the newest, around and around.
+	// Permit selects one of the goroutine's permits, counted back from the newest, modulo their
+	// number.
 	Permit int `json:"permit,omitempty"`
 
-	// Offset is what Elapsed adds to the generation that the breaker has just before.
+	// Offset is what Elapsed adds to the breaker's current generation.
 	Offset int `json:"offset,omitempty"`
 
-	// Successes is what Elapsed's timer was armed with; -1 is what the breaker has just before.
+	// Successes is the number of successes with which the timer of Elapsed was armed; -1 stands for
+	// the breaker's current number.
 	Successes int `json:"successes,omitempty"`
 
-	// End says how the function that Do guards ends, and Body what it does before.
+	// End is how the function that Do guards ends, and Body what it does before.
 	End  End    `json:"end,omitempty"`
 	Body []Step `json:"body,omitempty"`
 }
 
-// End says how a guarded function ends.
+// End is how a guarded function ends.
 type End string
 
-// The five ends.
+// The ends of a guarded function.
 const (
 	Returns         End = ""                  // no error
 	Fails           End = "fails"             // an error
-	FailsRetryAfter End = "fails_retry_after" // an error that says how long to wait
+	FailsRetryAfter End = "fails_retry_after" // an error with a time to wait
 	Ignored         End = "ignore"            // an error that says nothing about the sink
 	Panics          End = "panics"
 )
 
-// Program is what a number of goroutines do to one breaker at the same time.
+// Program lists what several goroutines do to one breaker at the same time.
 type Program struct {
 	Config model.Config
 	Start  model.State
 
-	// Permits are the generations of the permits that each goroutine holds at the start, relative to Start's.
+	// Permits are the generations of the permits that each goroutine holds at the start, relative
+	// to that of Start.
 	Permits []int
 	Threads [][]Step
 }
@@ -78,7 +82,7 @@ func join(steps []Step) string {
 	return strings.Join(texts, "; ")
 }
 
-// String lists the program, a line for each goroutine.
+// String lists the program, one line for each goroutine.
 func (p *Program) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "configuration %+v\nstart %s, permits of generations %+d\n", p.Config, describeState(p.Start), p.Permits)
@@ -88,8 +92,9 @@ func (p *Program) String() string {
 	return b.String()
 }
 
-// Smaller yields the programs that have one goroutine or one step less, those that lose most first. A step of a
-// guarded function counts; so does the call around it, which leaves the function's steps behind.
+// Smaller yields the programs that have one goroutine or one step less, starting with the largest
+// reduction. The steps of a guarded function count, and so does the call around it, whose removal
+// keeps the function's steps.
 func (p *Program) Smaller(yield func(*Program) bool) {
 	if len(p.Threads) > 1 {
 		for i := range p.Threads {
@@ -128,7 +133,7 @@ func fewerSteps(steps []Step) func(yield func([]Step) bool) {
 	}
 }
 
-// without returns list with element i replaced by others; list itself is left alone.
+// without returns a copy of list with element i replaced by others.
 func without[T any](list []T, i int, others []T) []T {
 	kept := make([]T, 0, len(list)+len(others))
 	kept = append(kept, list[:i]...)

@@ -7,12 +7,12 @@ import (
 	"time"
 )
 
-// Recorder takes down what one goroutine does. Each goroutine has its own, filled in memory that it allocated before the
-// run, so that recording shares nothing: a counter in common would order the very calls whose order is in question, and
-// halve the races.
+// Recorder records the operations of one goroutine. Each goroutine has its own, in memory allocated
+// before the run, so that recording shares nothing: a common counter would order the very calls
+// whose order is in question, and halve the number of races.
 //
-// The stamps are the monotonic clock's. Two of them that are equal make their operations overlap, so a clock that is too
-// coarse makes the judge milder and never unjust.
+// The stamps come from the monotonic clock. Operations with equal stamps overlap, so a coarse clock
+// makes the judge more lenient, and never makes it reject a correct history.
 type Recorder struct {
 	thread     int
 	epoch      time.Time
@@ -20,26 +20,26 @@ type Recorder struct {
 	_          [128]byte // the next goroutine's recorder begins on another cache line
 }
 
-// prealloc is more than a drawn program does; a recorder that grows is right, and slower for once.
+// prealloc exceeds the length of a drawn program. A recorder that grows works, but is slower once.
 const prealloc = 64
 
 func newRecorder(thread int, epoch time.Time) *Recorder {
 	return &Recorder{thread: thread, epoch: epoch, operations: make([]Operation, 0, prealloc)}
 }
 
-// Now is the stamp to take just before a call.
+// Now returns the stamp to take just before a call.
 func (r *Recorder) Now() int64 { return int64(time.Since(r.epoch)) }
 
-// Returned takes down an operation that has returned just now, and when it was called.
+// Returned records an operation that has just returned, with the stamp of its call.
 func (r *Recorder) Returned(call int64, o Operation) { r.Record(call, r.Now(), o) }
 
-// Record takes down an operation with both of its stamps, for one whose end is not where it is recorded.
+// Record records an operation with both of its stamps, for one that ended before it is recorded.
 func (r *Recorder) Record(call, returned int64, o Operation) {
 	o.Thread, o.Call, o.Return = r.thread, call, returned
 	r.operations = append(r.operations, o)
 }
 
-// merge puts the operations of all goroutines into the order of their calls.
+// merge returns the operations of all goroutines in the order of their calls.
 func merge(recorders []*Recorder) []Operation {
 	var all []Operation
 	for _, r := range recorders {

@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// Runner lets functions loose on each other. Its goroutines stay from round to round, spin until the next one and start
-// together at a barrier where they spin too: an operation takes some 50 ns, so goroutines that were started one after
-// the other, or woken through a channel, would be done before the next one begins. With them hardly one history in 300
-// has operations that overlap; with spinning nearly all do.
+// Runner runs functions that race. Its goroutines live for many rounds, spin until the next one and
+// start together at a spinning barrier. An operation takes some 50 ns, so a goroutine that was
+// started, or woken through a channel, would be done before the next one begins. That way hardly
+// one history in 300 has overlapping operations; with spinning nearly all do.
 //
-// The caller of Run is one of the goroutines. A Runner is for one caller at a time.
+// The goroutine that calls Run is one of them. A Runner is for one caller at a time.
 type Runner struct {
 	threads  int
-	patience time.Duration // to begin at the same time
+	patience time.Duration // limit for a common start
 	epoch    time.Time
 	round    atomic.Pointer[round]
 }
@@ -25,16 +25,16 @@ type Runner struct {
 type round struct {
 	threads int
 	body    func(thread int)
-	over    bool // no round: the end
+	over    bool // the runner was closed
 
-	deadline time.Time // to begin at the same time
+	deadline time.Time // limit for a common start
 	late     atomic.Bool
 	yielded  atomic.Int64
 	barrier  barrier
 }
 
-// NewRunner returns a runner for so many goroutines, 1 to [MaxThreads]. They keep a processor each busy until Close, so
-// there should be no other Runner meanwhile.
+// NewRunner returns a runner for 1 to [MaxThreads] goroutines. Each keeps a processor busy until
+// Close, so there should be no other Runner at the same time.
 func NewRunner(threads int) *Runner {
 	r := &Runner{threads: threads, epoch: time.Now()}
 	if threads <= runtime.GOMAXPROCS(0) {
@@ -61,14 +61,14 @@ func (r *Runner) help(thread int) {
 	}
 }
 
-// Run calls body once for each thread, all at the same time, and returns what they recorded, in the order of the calls,
-// when all of them have returned.
+// Run calls body once for each thread, all at the same time, and waits for all of them. It returns
+// the operations that they recorded, in the order of their calls.
 func (r *Runner) Run(body func(thread int, recorder *Recorder)) []Operation {
 	recorders := make([]*Recorder, r.threads)
 	for i := range recorders {
 		recorders[i] = newRecorder(i, r.epoch)
 	}
-	// A barrier for each round: somebody may still be about to leave the last one's.
+	// Each round has its own barrier, because a goroutine may still be leaving the last one.
 	now := &round{
 		threads:  r.threads,
 		deadline: time.Now().Add(r.patience),
@@ -79,9 +79,10 @@ func (r *Runner) Run(body func(thread int, recorder *Recorder)) []Operation {
 	return merge(recorders)
 }
 
-// perform lets body begin when all goroutines are on a processor: when none had to yield at the barrier. One that was
-// woken only because another yielded begins when that one is off its processor, and nothing overlaps. Where that cannot
-// be had (fewer processors than goroutines, or other programs on them) they begin all the same after some time.
+// perform calls body when all goroutines are on a processor, which is when none had to yield at the
+// barrier. A goroutine that runs only because another one yielded would begin while that one is off
+// its processor, and nothing would overlap. If that does not happen in time (fewer processors than
+// goroutines, or other programs on them), they begin anyway.
 func (r *round) perform(thread int) {
 	for yielded, together := int64(0), false; !together; {
 		if r.barrier.pass(r.threads) {
@@ -90,7 +91,7 @@ func (r *round) perform(thread int) {
 		if thread == 0 && !time.Now().Before(r.deadline) {
 			r.late.Store(true)
 		}
-		// After the second pass everybody reads the same, and so they go on together.
+		// After the second pass all goroutines read the same value, so they continue together.
 		r.barrier.pass(r.threads)
 		sum := r.yielded.Load()
 		together = sum == yielded || r.late.Load()
@@ -100,19 +101,20 @@ func (r *round) perform(thread int) {
 	r.barrier.pass(r.threads)
 }
 
-// barrier lets nobody pass until all have arrived. It may be passed any number of times in a row.
+// barrier blocks until all goroutines have arrived. It can be passed any number of times.
 type barrier struct{ arrived atomic.Int64 }
 
-// pass reports whether it has yielded.
+// pass waits at the barrier and reports whether it has yielded.
 func (b *barrier) pass(threads int) bool {
 	n := int64(threads)
 	all := (b.arrived.Add(1) + n - 1) / n * n
 	return spin(func() bool { return b.arrived.Load() >= all })
 }
 
-// spin waits without sleeping, because waking up takes longer than what is to be raced. It yields now and then, because
-// there may be more goroutines than processors, and reports whether it has. When that does not help for long, the one it
-// waits for has lost its processor to another program, and gets it back sooner if this one sleeps.
+// spin waits without sleeping, because waking up takes longer than the operations that race. It
+// yields now and then, because there may be more goroutines than processors, and reports whether it
+// has. If the wait is long, the awaited goroutine has lost its processor to another program, and
+// gets it back sooner if this one sleeps.
 func spin(until func() bool) (yielded bool) {
 	for spins := 1; !until(); spins++ {
 		if spins%64 == 0 {

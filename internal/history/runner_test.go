@@ -17,17 +17,19 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/model"
 )
 
-// patient counts failures and never trips in these tests, so that there are no transitions to be told of.
+// patient counts failures and never trips in these tests, so there are no transitions.
 var patient = model.Config{FailureThreshold: 1000, HalfOpenMaxCalls: 1, SuccessThreshold: 1, RecoveryTimeout: time.Hour}
 
-// counter is what the programs of this file call. The model is one, and right by definition: it has a lock.
+// counter is the interface that the programs of this file call. The model implements it and is
+// correct, because it has a lock.
 type counter interface {
 	RecordSuccess()
 	RecordFailure()
 	State() model.State
 }
 
-// careless loads the state, asks the model what follows and stores that, whatever has happened meanwhile.
+// careless loads the state, lets the model compute the next one and stores it, without noticing
+// changes in between.
 type careless struct{ state atomic.Pointer[model.State] }
 
 func (b *careless) State() model.State { return *b.state.Load() }
@@ -37,12 +39,12 @@ func (b *careless) RecordSuccess()     { b.change((*model.Model).RecordSuccess) 
 func (b *careless) change(f func(*model.Model)) {
 	m := model.At(patient, b.State())
 	f(m)
-	runtime.Gosched() // to be found out on one processor too
+	runtime.Gosched() // so that it also fails on one processor
 	s := m.State()
 	b.state.Store(&s)
 }
 
-// count lets the runner's goroutines report to b and look at it.
+// count lets the runner's goroutines report to b and read it.
 func count(r *history.Runner, b counter) *history.History {
 	h := &history.History{Config: patient, Start: b.State()}
 	h.Operations = r.Run(func(thread int, rec *history.Recorder) {
@@ -67,7 +69,8 @@ func count(r *history.Runner, b counter) *history.History {
 	return h
 }
 
-// TestRunner_RightAndWrong: what holds a lock is accepted every time, and what loses updates is soon found out.
+// TestRunner_RightAndWrong requires that a locked implementation is accepted every time, and that
+// one with lost updates is soon rejected.
 func TestRunner_RightAndWrong(t *testing.T) {
 	for threads := 1; threads <= history.MaxThreads; threads++ {
 		r := history.NewRunner(threads)
@@ -76,26 +79,26 @@ func TestRunner_RightAndWrong(t *testing.T) {
 				break
 			}
 		}
-		refused := func() bool {
+		rejected := func() bool {
 			b := new(careless)
 			b.state.Store(new(model.State))
 			return history.Judge(count(r, b), time.Minute) != nil
 		}
 		if threads == 1 {
-			assert.False(t, refused(), "who is alone loses nothing")
+			assert.False(t, rejected(), "a single goroutine lost an update")
 		} else {
 			rounds := 1
-			for rounds < 10_000 && !refused() {
+			for rounds < 10_000 && !rejected() {
 				rounds++
 			}
-			t.Logf("%d goroutines: found out after %d histories", threads, rounds)
+			t.Logf("%d goroutines: rejected after %d histories", threads, rounds)
 			assert.Less(t, rounds, 10_000, "%d goroutines", threads)
 		}
 		r.Close()
 	}
 }
 
-// TestRunner_Merges: everybody runs, once a round, and nothing is lost of what they record.
+// TestRunner_Merges requires that every goroutine runs once in a round, and that no record is lost.
 func TestRunner_Merges(t *testing.T) {
 	r := history.NewRunner(3)
 	defer r.Close()
@@ -106,7 +109,7 @@ func TestRunner_Merges(t *testing.T) {
 			mu.Lock()
 			ran = append(ran, thread)
 			mu.Unlock()
-			for range 100 { // more than was allocated
+			for range 100 { // more than prealloc
 				rec.Returned(rec.Now(), history.Operation{Kind: history.Trip})
 			}
 			rec.Record(1, 2, history.Operation{Kind: history.Reset})
