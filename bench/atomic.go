@@ -8,7 +8,7 @@ var atomicSubject = Subject{"atomic", merge(atomicPermitLoops, atomicDoLoops, ma
 	RejectHalfOpen: func() Loop {
 		b := atomicNew(halfOpen)
 		b.Trip()
-		b.Allow() // the one probe, and it never answers
+		b.Allow() // the only probe, which never reports
 		return atomicReject(b)
 	},
 	Flaky1000: func() Loop { return atomicFlaky(atomicNew(flaky), 1000) },
@@ -28,7 +28,7 @@ func atomicPair(b *atomicBreaker) Loop {
 	return func(n int) {
 		for range n {
 			if !b.Allow() {
-				panic(turnedAway)
+				panic(unexpectedReject)
 			}
 			b.RecordSuccess()
 		}
@@ -40,7 +40,7 @@ func atomicReject(b *atomicBreaker) Loop {
 	return func(n int) {
 		for range n {
 			if b.Allow() {
-				panic(letThrough)
+				panic(unexpectedAdmit)
 			}
 		}
 	}
@@ -52,7 +52,7 @@ func atomicFlaky(b *atomicBreaker, every int) Loop {
 		left := every
 		for range n {
 			if !b.Allow() {
-				panic(turnedAway)
+				panic(unexpectedReject)
 			}
 			left--
 			if left > 0 {

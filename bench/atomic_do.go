@@ -28,7 +28,7 @@ func atomicRejectDo(b *atomicBreaker) Loop {
 	return func(n int) {
 		for range n {
 			if b.Do(atomicFailAdmitted) == nil {
-				panic(letThrough)
+				panic(unexpectedAdmit)
 			}
 		}
 	}
@@ -46,7 +46,7 @@ func atomicFlakyDo(b *atomicBreaker, every int) Loop {
 				}
 			} else {
 				if b.Do(atomicFail) == nil {
-					panic(letThrough)
+					panic(unexpectedAdmit)
 				}
 				left = every
 			}
@@ -54,7 +54,7 @@ func atomicFlakyDo(b *atomicBreaker, every int) Loop {
 	}
 }
 
-// The first probe may come before the breaker knows that it is due: it asks again.
+// The first probe may come before the breaker knows that it is due, so the loop retries.
 //
 //go:noinline
 func atomicCycle(b *atomicBreaker) Loop {

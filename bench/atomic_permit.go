@@ -18,7 +18,7 @@ func atomicTwoStep(b *atomicBreaker) Loop {
 		for range n {
 			p, ok := b.TryAcquire()
 			if !ok {
-				panic(turnedAway)
+				panic(unexpectedReject)
 			}
 			p.Success()
 		}
@@ -44,9 +44,9 @@ func atomicFlakyPermit(b *atomicBreaker, every int) Loop {
 		for range n {
 			p, ok := b.TryAcquire()
 			if !ok {
-				panic(turnedAway)
+				panic(unexpectedReject)
 			}
-			runtime.Gosched() // a probe takes a while: others are turned away meanwhile
+			runtime.Gosched() // a probe takes time, in which other calls are rejected
 			left--
 			if left > 0 {
 				p.Success()
@@ -67,7 +67,7 @@ func atomicHerd(b *atomicBreaker) Loop {
 			if !ok {
 				continue
 			}
-			runtime.Gosched() // a probe takes a while: others are turned away meanwhile
+			runtime.Gosched() // a probe takes time, in which other calls are rejected
 			left--
 			if left > 0 {
 				p.Success()

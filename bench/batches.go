@@ -12,15 +12,16 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 )
 
-// The scenarios of the Batcher. The sink takes everything at no cost.
+// These are the scenarios of the Batcher. The sink takes everything at no cost.
 const (
 	BatchRecord   Scenario = "Batch/record=200/goroutines=1" // an io.Writer, a record of 200 bytes
 	BatchRecord64 Scenario = "Batch/record=200/goroutines=64"
 	SlogBatch     Scenario = "Batch/logger=slog/goroutines=1" // a log call, as in SlogDiscard
 )
 
-// batcherSubject has a Batcher above the guarded sink. bufioSubject has what people use: a bufio.Writer of the same size
-// under a mutex, which loses what the sink refuses, and waits for it. paceSubject takes the time that a record may take.
+// batcherSubject has a Batcher above the guarded sink. bufioSubject is the usual alternative: a
+// bufio.Writer of the same size under a mutex, which loses what the sink rejects, and waits for the
+// sink. paceSubject takes the time that a record may take.
 var (
 	batcherSubject = Subject{"batcher", merge(batchLoops(func() io.Writer {
 		return breakerio.NewBatcher(breakerio.NewWriter(atomicNew(usual), nowhere{}, nowhere{}))
@@ -30,7 +31,7 @@ var (
 	})}
 	paceSubject = Subject{"pace", map[Scenario]func() Loop{
 		BatchRecord:   func() Loop { return paceLoop(100 * time.Nanosecond) },      // 10^7 records a second
-		BatchRecord64: func() Loop { return paceLoop(64 * 200 * time.Nanosecond) }, // 5 × 10^6, of which a goroutine writes a 64th
+		BatchRecord64: func() Loop { return paceLoop(64 * 200 * time.Nanosecond) }, // 5 × 10^6 a second, a 64th of them by each goroutine
 	}}
 )
 
@@ -65,7 +66,7 @@ func batchLoop(w io.Writer) Loop {
 	}
 }
 
-// paceLoop sleeps, so that any number of goroutines can do it at once.
+// paceLoop sleeps, so that any number of goroutines can run it at once.
 //
 //go:noinline
 func paceLoop(each time.Duration) Loop {

@@ -9,10 +9,11 @@ import (
 	"testing"
 )
 
-// The names are keys of benchstat: benchstat -col /impl -row /call,/g puts the implementations side by side.
+// The names are keys of benchstat: benchstat -col /impl -row /call,/g puts the implementations side
+// by side.
 
-// scale is how many goroutines share a breaker where that is the question. There are two cores: beyond two goroutines it
-// is the scheduler and the lock that are asked, not more processors.
+// scale lists the numbers of goroutines that share a breaker. The machine has two cores: beyond two
+// goroutines the benchmark measures the scheduler and the lock, not more processors.
 var scale = []int{1, 2, 4, 16, 256, 4096}
 
 func BenchmarkHealthy(b *testing.B) {
@@ -37,8 +38,8 @@ func BenchmarkLog(b *testing.B) {
 	run(b, []int{1}, SlogDiscard, ZapDiscard, ZerologDiscard, SlogFile, ZapFile, ZerologFile)
 }
 
-// BenchmarkIsolation asks whether a breaker for each goroutine pays: goroutines that share one write to the same word
-// when they fail.
+// BenchmarkIsolation measures what a breaker for each goroutine would gain: goroutines that share
+// one write to the same word when they fail.
 func BenchmarkIsolation(b *testing.B) {
 	for _, s := range []Scenario{Pair, Flaky1000, Flaky100, Flaky4} {
 		share := "0%"
@@ -73,7 +74,7 @@ func run(b *testing.B, goroutines []int, scenarios ...Scenario) {
 			for _, g := range goroutines {
 				var loop Loop
 				b.Run(fmt.Sprintf("impl=%s/%s/g=%d", subject.Name, keys, g), func(b *testing.B) {
-					if loop == nil { // once, and not for each b.N: some of them leave a goroutine behind
+					if loop == nil { // once, not for each b.N: some loops leave a goroutine behind
 						loop = set()
 					}
 					b.ReportAllocs()

@@ -10,8 +10,9 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 )
 
-// BenchmarkDesign times the designs that CONCURRENCY.md rejects, each in its shortest form and only in the path that it
-// is rejected for; a lock is BenchmarkFlaky's impl=mutex. None of them is a breaker.
+// BenchmarkDesign times the designs that CONCURRENCY.md rejects, each in its shortest form and only
+// on the path that is the reason for the rejection. A lock is BenchmarkFlaky's impl=mutex. None of
+// them is a complete breaker.
 func BenchmarkDesign(b *testing.B) {
 	b.Run("path=flaky", func(b *testing.B) { // one call in two fails, none trips
 		b.Run("impl=atomic", func(b *testing.B) {
@@ -42,7 +43,7 @@ func BenchmarkDesign(b *testing.B) {
 			var state, failures atomic.Uint64
 			b.ReportAllocs()
 			for range b.N {
-				if failures.Add(1) == 5 { // and between this and the next line, anything
+				if failures.Add(1) == 5 { // anything can happen between this and the next line
 					state.Store(1)
 				}
 				if state.Load() == 0 && failures.Load() != 0 {
@@ -57,7 +58,7 @@ func BenchmarkDesign(b *testing.B) {
 			breaker.Trip()
 			for range b.N {
 				if breaker.Allow() {
-					b.Fatal(letThrough)
+					b.Fatal(unexpectedAdmit)
 				}
 			}
 		})
@@ -67,7 +68,7 @@ func BenchmarkDesign(b *testing.B) {
 			word.Store(uint64(time.Hour))
 			for range b.N {
 				if uint64(time.Since(start)) > word.Load() {
-					b.Fatal(letThrough)
+					b.Fatal(unexpectedAdmit)
 				}
 			}
 		})

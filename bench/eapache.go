@@ -8,10 +8,11 @@ import (
 	"github.com/eapache/go-resiliency/breaker"
 )
 
-// github.com/eapache/go-resiliency/breaker. What it counts is another thing: errors with no pause as long as the timeout
-// between them. A success clears nothing, so that it need not write, and a sink that fails one record in a million is cut
-// off in the end if there are records enough. So it has Do alone, and is no rival that counts consecutive failures. An
-// open breaker keeps a goroutine, asleep until the timeout is over.
+// github.com/eapache/go-resiliency/breaker counts differently: errors without a pause of the
+// timeout between them. A success clears nothing, so it need not write, and a sink that fails one
+// record in a million is cut off in the end if there are enough records. It therefore implements Do
+// alone, and is not compared with breakers that count consecutive failures. An open breaker keeps a
+// goroutine, which sleeps until the timeout is over.
 var eapacheSubject = Subject{"eapache", merge(eapacheDoLoops, logLoops(eapacheGuard), map[Scenario]func() Loop{
 	Cycle: func() Loop { return eapacheCycle(eapacheNew(halfOpen)) },
 })}
@@ -34,7 +35,7 @@ func (b *eapacheBreaker) Do(fn func() error) error { return (*breaker.Breaker)(b
 
 func eapacheSucceed() error      { return nil }
 func eapacheFail() error         { return errSink }
-func eapacheFailAdmitted() error { panic(letThrough) }
+func eapacheFailAdmitted() error { panic(unexpectedAdmit) }
 
 type eapacheWriter struct {
 	b *breaker.Breaker

@@ -10,14 +10,15 @@ import (
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
 )
 
-// github.com/failsafe-go/failsafe-go. Its consecutive failures are counted in a ring of as many bits as the threshold,
-// so flaky, which is never to trip, has a threshold of 1,000. A breaker admits as many probes as successes close it: 255
-// in the herd. The two steps are calls on the breaker and carry nothing from one to the other.
+// github.com/failsafe-go/failsafe-go counts consecutive failures in a ring of as many bits as the
+// threshold, so flaky, which must never trip, has a threshold of 1,000. A breaker admits as many
+// probes as successes close it: 255 in the herd. The two steps are calls on the breaker and carry
+// nothing from one to the other.
 var failsafeSubject = Subject{"failsafe", merge(failsafePermitLoops, failsafeDoLoops, logLoops(failsafeGuard), map[Scenario]func() Loop{
 	Herd:  func() Loop { return failsafeHerd(failsafeNew(herd)) },
 	Cycle: func() Loop { return failsafeCycle(failsafeNew(halfOpen)) },
 	CycleHook: func() Loop {
-		var count atomic.Int64 // its hooks may run at once
+		var count atomic.Int64 // its hooks may run concurrently
 		b := failsafeBuilder(halfOpen).OnStateChanged(func(circuitbreaker.StateChangedEvent) { count.Add(1) }).Build()
 		return failsafeCycle(&failsafeBreaker{b, failsafe.With(b)})
 	},
@@ -67,8 +68,8 @@ func (p failsafePermit) Failure() { p.cb.RecordFailure() }
 
 func failsafeSucceed() error      { return nil }
 func failsafeFail() error         { return errSink }
-func failsafeFailAdmitted() error { panic(letThrough) }
-func failsafeAdmitted()           { panic(letThrough) }
+func failsafeFailAdmitted() error { panic(unexpectedAdmit) }
+func failsafeAdmitted()           { panic(unexpectedAdmit) }
 
 type failsafeWriter struct {
 	executor failsafe.Executor[any]

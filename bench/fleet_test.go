@@ -14,15 +14,16 @@ import (
 	gozero "github.com/zeromicro/go-zero/core/breaker"
 )
 
-// fleet is how to make many breakers of an implementation and what to do to them. Those that are weighed have the usual
-// timeout, and whatever an open breaker keeps for it: a timer, a goroutine. Those that are timed are due at once.
+// fleet makes many breakers of an implementation and operates on them. The breakers that are
+// weighed have the usual timeout, with whatever an open breaker keeps for it: a timer, a goroutine.
+// Those that are timed are due at once.
 type fleet[B any] struct {
 	impl    string
-	largest int // more would need more than a gigabyte
+	largest int // a larger fleet needs more than a gigabyte
 	create  func(scene) B
-	fail    func(B) // nil: cannot be tripped, so it is only weighed, closed
+	fail    func(B) // nil: cannot be tripped, so the fleet is weighed only while closed
 	succeed func(B) bool
-	release func(B) // ends what would outlive the benchmark; may be nil
+	release func(B) // ends goroutines that would outlive the benchmark; may be nil
 }
 
 func BenchmarkFleet(b *testing.B) {
@@ -50,7 +51,7 @@ func BenchmarkFleet(b *testing.B) {
 		func(b *failsafeBreaker) bool { return b.Do(failsafeSucceed) == nil }, nil,
 	}.run(b)
 	fleet[*breaker.Breaker]{
-		"eapache", 1_000_000, func(s scene) *breaker.Breaker { // a second, not an hour, for nothing ends its goroutine
+		"eapache", 1_000_000, func(s scene) *breaker.Breaker { // a second, not an hour, because its goroutine cannot be stopped
 			return breaker.New(s.threshold, s.successes, min(s.timeout(), time.Second))
 		},
 		func(b *breaker.Breaker) { _ = b.Run(eapacheFail) },
@@ -66,12 +67,13 @@ func BenchmarkFleet(b *testing.B) {
 		func(b *rubyistBreaker) { _ = b.Do(rubyistFail) },
 		func(b *rubyistBreaker) bool { return b.Do(rubyistSucceed) == nil }, nil,
 	}.run(b)
-	fleet[gozero.Breaker]{ // it has no states: see gozero.go
+	fleet[gozero.Breaker]{ // no states: see gozero.go
 		"gozero", 1000, func(scene) gozero.Breaker { return gozero.NewBreaker(gozero.WithName("bench")) }, nil, nil, nil,
 	}.run(b)
 }
 
-// run weighs a fleet of each size, and times how long it takes until all have tripped and all have recovered.
+// run weighs a fleet of each size, and times how long it takes until all have tripped and all have
+// recovered.
 func (f fleet[B]) run(b *testing.B) {
 	b.Helper()
 	for _, n := range []int{1, 1000, 1_000_000} {
@@ -80,7 +82,7 @@ func (f fleet[B]) run(b *testing.B) {
 		}
 		b.Run(fmt.Sprintf("impl=%s/breakers=%d", f.impl, n), func(b *testing.B) {
 			closed, open := f.weigh(n)
-			b.ReportMetric(0, "ns/op") // of making them as well
+			b.ReportMetric(0, "ns/op") // would include making them
 			b.ReportMetric(closed, "closed-B/breaker")
 			if f.fail == nil {
 				return
@@ -122,8 +124,8 @@ func (f fleet[B]) trip(all []B) {
 	}
 }
 
-// weigh returns the bytes of a breaker, closed and open. One breaker is less than what the runtime does meanwhile, so at
-// least a thousand are weighed; none shares anything with another.
+// weigh returns the bytes of a breaker, closed and open. A single breaker is smaller than what the
+// runtime allocates meanwhile, so at least a thousand are weighed; they share nothing.
 func (f fleet[B]) weigh(n int) (closed, open float64) {
 	all := make([]B, max(n, 1000))
 	empty := inUse()
@@ -143,10 +145,10 @@ func (f fleet[B]) weigh(n int) (closed, open float64) {
 	return closed, open
 }
 
-// inUse is what is reachable, goroutines' stacks included.
+// inUse returns the number of reachable bytes, including the goroutines' stacks.
 func inUse() float64 {
 	runtime.GC()
-	runtime.GC() // what the first made free, and finalizers
+	runtime.GC() // for finalizers, and what they free
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return float64(m.HeapAlloc + m.StackInuse)

@@ -8,9 +8,10 @@ import (
 	"github.com/sony/gobreaker/v2"
 )
 
-// github.com/sony/gobreaker/v2, configured as the others: consecutive failures, no interval that clears the counts. Two
-// differences. Its MaxRequests is both the number of probes and of the successes that close, so in the herd it has 255
-// probes where ours has 4. And the shortest timeout is a nanosecond, because 0 means a minute.
+// github.com/sony/gobreaker/v2 is configured like the others: consecutive failures, no interval
+// that clears the counts. There are two differences. Its MaxRequests is both the number of probes
+// and the number of successes that close, so in the herd it has 255 probes where ours has 4. And
+// its shortest timeout is a nanosecond, because 0 means a minute.
 var gobreakerSubject = Subject{"gobreaker", merge(gobreakerPermitLoops, gobreakerDoLoops, logLoops(gobreakerGuard), map[Scenario]func() Loop{
 	Herd:  func() Loop { return gobreakerHerd(gobreakerNew(herd)) },
 	Cycle: func() Loop { return gobreakerCycle(gobreakerNew(halfOpen)) },
@@ -22,7 +23,7 @@ var gobreakerSubject = Subject{"gobreaker", merge(gobreakerPermitLoops, gobreake
 	},
 })}
 
-// gobreakerBreaker has both forms, of which a user has one: they are two breakers.
+// gobreakerBreaker has both forms of call. They are two breakers, of which a user needs one.
 type gobreakerBreaker struct {
 	cb      *gobreaker.CircuitBreaker[int]
 	twoStep *gobreaker.TwoStepCircuitBreaker[int]
@@ -71,8 +72,8 @@ func (p gobreakerPermit) Failure() { p.done(errSink) }
 
 func gobreakerSucceed() (int, error)      { return 0, nil }
 func gobreakerFail() (int, error)         { return 0, errSink }
-func gobreakerFailAdmitted() (int, error) { panic(letThrough) }
-func gobreakerAdmitted()                  { panic(letThrough) }
+func gobreakerFailAdmitted() (int, error) { panic(unexpectedAdmit) }
+func gobreakerAdmitted()                  { panic(unexpectedAdmit) }
 
 type gobreakerWriter struct {
 	cb *gobreaker.CircuitBreaker[int]

@@ -9,14 +9,15 @@ import (
 	"github.com/zeromicro/go-zero/core/logx"
 )
 
-// github.com/zeromicro/go-zero/core/breaker. It has no states and nothing to configure: it turns calls away with a
-// probability that follows from the share of failures in the last ten seconds, and lets one through every second all the
-// same. So it cannot be told to trip after five failures, nor to close after a success; it is not in the cycle, the
-// storm or the herd, and "open" means here that some thousands of calls have failed. Flaky does not trip it, as it takes
-// more than a third of failures. Each call that it turns away formats a line of a log.
+// github.com/zeromicro/go-zero/core/breaker has no states and nothing to configure. It rejects
+// calls with a probability that follows from the share of failures in the last ten seconds, and
+// admits one every second all the same. It cannot trip after five failures, nor close after a
+// success, so it is not in the cycle, the storm or the herd, and "open" means here that some
+// thousands of calls have failed. Flaky does not trip it, because that takes more than a third of
+// failures. For each rejected call it formats a line of a log.
 //
-// Its import starts a goroutine that reads the processor's use four times a second and one that handles signals, and it
-// logs to standard output, in the midst of the results, unless told not to.
+// Importing it starts a goroutine that reads the processor usage four times a second and one that
+// handles signals. It also logs to standard output, among the results, unless that is disabled.
 var gozeroSubject = Subject{"gozero", merge(gozeroPermitLoops, gozeroDoLoops, logLoops(gozeroGuard))}
 
 func init() { logx.Disable() }
@@ -47,7 +48,7 @@ func (p gozeroPermit) Failure() { p.Reject("failed") }
 
 func gozeroSucceed() error      { return nil }
 func gozeroFail() error         { return errSink }
-func gozeroFailAdmitted() error { return errSink } // now and then it lets one through
+func gozeroFailAdmitted() error { return errSink } // now and then it admits a call
 func gozeroAdmitted()           {}
 
 type gozeroWriter struct {

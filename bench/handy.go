@@ -8,10 +8,11 @@ import (
 	"github.com/streadway/handy/breaker"
 )
 
-// github.com/streadway/handy/breaker: a goroutine that owns the state and is talked to through channels, so a lock-free
-// design of another kind. It trips on a share of failures after ten calls, and lets one through every second; neither
-// can be changed (its setters write to a copy). Success and Failure want to know how long the call took, for which its
-// user reads the clock; here they are told 0.
+// github.com/streadway/handy/breaker has a goroutine that owns the state and communicates through
+// channels, which is another kind of lock-free design. It trips on a share of failures after ten
+// calls, and admits one call every second; neither can be changed (its setters write to a copy).
+// Success and Failure take the duration of the call, for which a user reads the clock; here they
+// get 0.
 var handySubject = Subject{"handy", merge(handyPermitLoops, logLoops(handyGuard))}
 
 type handyBreaker struct{ breaker.Breaker }
@@ -38,7 +39,7 @@ func (b *handyBreaker) TryAcquire() (handyPermit, bool) { return handyPermit{b.B
 func (p handyPermit) Success()                          { p.Breaker.Success(0) }
 func (p handyPermit) Failure()                          { p.Breaker.Failure(0) }
 
-func handyAdmitted() {} // once a second it lets one through
+func handyAdmitted() {} // it admits a call every second
 
 type handyWriter struct {
 	b breaker.Breaker
@@ -47,7 +48,7 @@ type handyWriter struct {
 
 func (g handyWriter) Write(p []byte) (int, error) {
 	if !g.b.Allow() {
-		return 0, errTurnedAway
+		return 0, errRejected
 	}
 	n, err := g.w.Write(p)
 	if err != nil {

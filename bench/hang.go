@@ -15,19 +15,20 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 )
 
-// HangTimeout is how long a write takes to a sink that hangs: its client gives up then.
+// HangTimeout is how long a write to a hanging sink takes, until its client gives up.
 const HangTimeout = 250 * time.Millisecond
 
 const (
 	hangThreshold = 3
 	hangRecovery  = 300 * time.Millisecond
-	hangWatched   = 2 * time.Second // once the breaker is open: three probes
+	hangWatched   = 2 * time.Second // after the breaker opens, three probes
 	hangPause     = time.Millisecond
 )
 
-// SlowestWhileOpen has goroutines log through one slog handler to a sink that hangs. It returns how long the slowest log
-// call took of those that began after the breaker had opened. impl is "breakerio", a Writer with asynchronous probes over
-// a Lane, or "gobreaker", which calls the client in the caller. The result is 0 for a breaker that does not open.
+// SlowestWhileOpen lets goroutines log through one slog handler to a sink that hangs. It returns
+// the duration of the slowest log call among those that began after the breaker had opened. impl is
+// "breakerio", a Writer with asynchronous probes over a Lane, or "gobreaker", which calls the
+// client in the caller. The result is 0 for a breaker that does not open.
 func SlowestWhileOpen(impl string, goroutines int) time.Duration {
 	var opened atomic.Bool
 	w := hangGuards[impl](func() { opened.Store(true) })

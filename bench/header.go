@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// Header writes what results are worth nothing without: what was measured in directory, by which command, on what.
+// Header writes the context of the results: what was measured in directory, by which command, and
+// on which machine.
 func Header(w io.Writer, directory, command string) error {
 	commit := "unknown"
 	git := exec.Command("git", "describe", "--always", "--dirty")

@@ -12,13 +12,14 @@ import (
 	"github.com/afex/hystrix-go/hystrix"
 )
 
-// github.com/afex/hystrix-go (no change since 2018). It does more than break: each command runs on a goroutine of its
-// own, with a timeout and under a limit of concurrency, and its outcome goes through a channel to a rolling window. None
-// of that can be turned off; the timeout is an hour and the limit above all goroutines. It trips on the share of
-// errors in ten seconds, seen by a later call, and sleeps for a millisecond at the least, so it is not in the cycle.
+// github.com/afex/hystrix-go (unchanged since 2018) does more than break: each command runs on a
+// goroutine of its own, with a timeout and under a limit of concurrency, and its outcome goes
+// through a channel to a rolling window. None of that can be turned off; the timeout is an hour and
+// the limit exceeds the number of goroutines. It trips on the share of errors in ten seconds, which
+// a later call detects, and sleeps for at least a millisecond, so it is not in the cycle.
 var hystrixSubject = Subject{"hystrix", merge(hystrixDoLoops, logLoops(hystrixGuard))}
 
-// hystrixBreaker is the name of a command, by which hystrix finds the breaker in a map.
+// hystrixBreaker is the name of a command, under which hystrix finds the breaker in a map.
 type hystrixBreaker struct{ command string }
 
 var hystrixCommands atomic.Int64
@@ -36,7 +37,8 @@ func hystrixNew(s scene) *hystrixBreaker {
 	return &hystrixBreaker{name}
 }
 
-// hystrixOpen fails until it is turned away: outcomes arrive late, and some that come too fast are dropped.
+// hystrixOpen fails until a call is rejected: outcomes arrive late, and some that come too fast are
+// dropped.
 func hystrixOpen() *hystrixBreaker {
 	b := hystrixNew(usual)
 	for !errors.Is(b.Do(hystrixFail), hystrix.ErrCircuitOpen) {
@@ -49,7 +51,7 @@ func (b *hystrixBreaker) Do(fn func() error) error { return hystrix.Do(b.command
 
 func hystrixSucceed() error      { return nil }
 func hystrixFail() error         { return errSink }
-func hystrixFailAdmitted() error { panic(letThrough) }
+func hystrixFailAdmitted() error { panic(unexpectedAdmit) }
 
 type hystrixWriter struct {
 	command string

@@ -30,7 +30,7 @@ func hystrixRejectDo(b *hystrixBreaker) Loop {
 	return func(n int) {
 		for range n {
 			if b.Do(hystrixFailAdmitted) == nil {
-				panic(letThrough)
+				panic(unexpectedAdmit)
 			}
 		}
 	}
@@ -48,7 +48,7 @@ func hystrixFlakyDo(b *hystrixBreaker, every int) Loop {
 				}
 			} else {
 				if b.Do(hystrixFail) == nil {
-					panic(letThrough)
+					panic(unexpectedAdmit)
 				}
 				left = every
 			}
@@ -56,7 +56,7 @@ func hystrixFlakyDo(b *hystrixBreaker, every int) Loop {
 	}
 }
 
-// The first probe may come before the breaker knows that it is due: it asks again.
+// The first probe may come before the breaker knows that it is due, so the loop retries.
 //
 //go:noinline
 func hystrixCycle(b *hystrixBreaker) Loop {

@@ -10,7 +10,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 )
 
-// The scenarios of a Lane.
+// These are the scenarios of a Lane.
 const (
 	LaneRecord Scenario = "Lane/width=1/sink=nowhere" // one record, handed to another goroutine, and its result
 	LaneBurst  Scenario = "Lane/width=64/sink=5ms"    // 64 goroutines write one record each
@@ -19,7 +19,7 @@ const (
 const (
 	burstWidth  = 64
 	burstTime   = 5 * time.Millisecond
-	laneTimeout = time.Minute // no scenario is about a sink that hangs
+	laneTimeout = time.Minute // never reached: no scenario has a sink that hangs
 )
 
 func laneLoops() map[Scenario]func() Loop {

@@ -9,20 +9,22 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/word"
 )
 
-// loadSubject is the least that a decision can cost: as many atomic loads as the breaker makes, each looked at by one
-// comparison and one branch. Loads that nobody looks at would decide nothing, and measure how many load units the
-// processor has; two of them take a twentieth less than two of these.
+// loadSubject is the least that a decision can cost: as many atomic loads as the breaker makes,
+// each followed by one comparison and one branch. Loads whose values are unused would decide
+// nothing, and would measure the number of load units of the processor; two of them take a
+// twentieth less than two of these.
 var loadSubject = Subject{"load", map[Scenario]func() Loop{
 	Pair: loadPair, Permit: loadPair, Do: loadPair,
 	Reject: loadReject, RejectPermit: loadReject, RejectHalfOpen: loadReject,
 }}
 
-// handSubject is the same as a user would write it without the library: where load panics, it calls a slow half. The
-// compiler keeps those calls in line and jumps over them, here and in the breaker; what this costs more than load is Go's
-// price of a fast half, and what the breaker costs more than this is its own.
+// handSubject is loadSubject as a user would write it by hand, without the library: where load
+// panics, it calls a slow half. The compiler keeps those calls in line and jumps over them, here
+// and in the breaker. The difference from load is the cost of a fast half in Go, and the difference
+// between the breaker and this is the breaker's own cost.
 var handSubject = Subject{"hand", map[Scenario]func() Loop{Pair: handPair}}
 
-// clockSubject is reading the clock once, which a breaker that compares deadlines cannot do without.
+// clockSubject reads the clock once, which a breaker that compares deadlines must do.
 var clockSubject = Subject{"clock", map[Scenario]func() Loop{
 	Pair: clock, Permit: clock, Do: clock, Reject: clock, RejectPermit: clock, RejectDo: clock, RejectHalfOpen: clock,
 }}
@@ -32,7 +34,7 @@ func loadPair() Loop {
 	return func(n int) {
 		for range n {
 			if w.Load() > uint64(word.MaxClosed) {
-				panic(turnedAway)
+				panic(unexpectedReject)
 			}
 			if w.Load()&uint64(word.Unhealthy) != 0 {
 				panic(failed)
@@ -47,7 +49,7 @@ func loadReject() Loop {
 	return func(n int) {
 		for range n {
 			if w.Load() <= uint64(word.MaxClosed) {
-				panic(letThrough)
+				panic(unexpectedAdmit)
 			}
 		}
 	}
@@ -58,7 +60,7 @@ func handPair() Loop {
 	return func(n int) {
 		for range n {
 			if w.Load() > uint64(word.MaxClosed) && !slowAllow(w) {
-				panic(turnedAway)
+				panic(unexpectedReject)
 			}
 			if w.Load()&uint64(word.Unhealthy) != 0 {
 				slowSuccess(w)

@@ -13,14 +13,14 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 )
 
-// It is here because this module, which nobody imports, may require a logger.
+// The example is here because no other module imports this one, so it may require a logger.
 func Example_logrus() {
-	collector, gone := io.Pipe()
+	collector, pipe := io.Pipe()
 	_ = collector.Close()
 	var file strings.Builder
 
 	b := atomicbreaker.MustNew("collector", atomicbreaker.WithFailureThreshold(2))
-	w := breakerio.NewWriter(b, gone, &file)
+	w := breakerio.NewWriter(b, pipe, &file)
 	logger := logrus.New()
 	logger.SetOutput(w)
 	for i := range 4 {

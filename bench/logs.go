@@ -13,7 +13,8 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// End to end: one log call, with three fields, as JSON, through a logger to a sink that is healthy.
+// The end-to-end scenarios are one log call with three fields, as JSON, through a logger to a
+// healthy sink.
 const (
 	SlogDiscard    Scenario = "Log/logger=slog/sink=discard"
 	SlogFile       Scenario = "Log/logger=slog/sink=file"
@@ -42,13 +43,13 @@ func logLoops(guard func(sink io.Writer) io.Writer) map[Scenario]func() Loop {
 	}
 }
 
-// file is a real one, which is gone when it is closed. It grows by what is logged.
+// file opens a real file, which is deleted when it is closed. It grows by what is logged.
 func file() io.Writer {
 	f, err := os.CreateTemp("", "bench-*.log")
 	if err != nil {
 		panic(err)
 	}
-	_ = os.Remove(f.Name()) // where open files cannot be removed it stays
+	_ = os.Remove(f.Name()) // fails where open files cannot be removed
 	return f
 }
 

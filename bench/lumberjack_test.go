@@ -16,7 +16,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 )
 
-// Lumberjack opens its file again when it is written to after Close, and nobody closes it then. A
+// Lumberjack reopens its file when it is written to after Close, and nothing closes it then. A
 // Writer that is closed does not write to it.
 func TestLumberjack_WriteAfterClose(t *testing.T) {
 	dir := t.TempDir()
@@ -35,11 +35,11 @@ func TestLumberjack_WriteAfterClose(t *testing.T) {
 	}
 	left, err := os.ReadDir(dir)
 	require.NoError(t, err)
-	require.Empty(t, left, "neither side opened its file again")
+	require.Empty(t, left, "a file was reopened after Close")
 	require.Equal(t, atomicbreaker.Snapshot{}, b.Snapshot())
 	require.Equal(t, breakerio.Stats{}, w.Stats())
 
 	_, err = io.WriteString(primary, "stray\n")
-	require.NoError(t, err, "lumberjack itself would have written")
+	require.NoError(t, err, "lumberjack did not reopen its file")
 	require.NoError(t, primary.Close())
 }

@@ -10,7 +10,7 @@ var mutexSubject = Subject{"mutex", merge(mutexPermitLoops, mutexDoLoops, map[Sc
 	RejectHalfOpen: func() Loop {
 		b := mutexNew(halfOpen)
 		b.Trip()
-		b.Allow() // the one probe, and it never answers
+		b.Allow() // the only probe, which never reports
 		return mutexReject(b)
 	},
 	Flaky1000: func() Loop { return mutexFlaky(mutexNew(flaky), 1000) },
@@ -30,7 +30,7 @@ func mutexPair(b *mutexBreaker) Loop {
 	return func(n int) {
 		for range n {
 			if !b.Allow() {
-				panic(turnedAway)
+				panic(unexpectedReject)
 			}
 			b.RecordSuccess()
 		}
@@ -42,7 +42,7 @@ func mutexReject(b *mutexBreaker) Loop {
 	return func(n int) {
 		for range n {
 			if b.Allow() {
-				panic(letThrough)
+				panic(unexpectedAdmit)
 			}
 		}
 	}
@@ -54,7 +54,7 @@ func mutexFlaky(b *mutexBreaker, every int) Loop {
 		left := every
 		for range n {
 			if !b.Allow() {
-				panic(turnedAway)
+				panic(unexpectedReject)
 			}
 			left--
 			if left > 0 {

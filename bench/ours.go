@@ -10,7 +10,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 )
 
-// ours is atomic with what the controls do not have: a hook, and a sink behind it.
+// ours is atomic with what the controls lack: a hook, and a sink behind it.
 var ours = Subject{"atomic", merge(atomicSubject.Loops, logLoops(guardByPermit), map[Scenario]func() Loop{
 	CycleHook: func() Loop {
 		var count int
@@ -18,17 +18,18 @@ var ours = Subject{"atomic", merge(atomicSubject.Loops, logLoops(guardByPermit),
 	},
 })}
 
-// timerSubject is the cycle with a recovery timeout that is not 0: it starts a runtime timer at every trip and another at
-// every closing, and waits until the runtime has run the first. Its rivals compare a deadline instead, which is over at
-// once; but eapache waits for a goroutine that sleeps.
+// timerSubject is the cycle with a recovery timeout that is not 0. It starts a runtime timer at
+// every trip and another at every closing, and waits until the runtime has run the first. Its
+// rivals compare a deadline instead, which has already passed, except for eapache, which waits for
+// a goroutine that sleeps.
 var timerSubject = Subject{"atomic_timer", map[Scenario]func() Loop{
 	Cycle: func() Loop {
 		return atomicCycle(atomicNew(halfOpen, atomicbreaker.WithRecoveryTimeout(time.Nanosecond)))
 	},
 }}
 
-// adapterSubject is the package that a user takes for this: it also counts, joins errors, survives a panic of the sink,
-// and knows a fallback.
+// adapterSubject is the library's own package for this purpose. It also counts, joins errors,
+// survives a panic of the sink, and has a fallback.
 var adapterSubject = Subject{"breakerio", merge(
 	logLoops(func(w io.Writer) io.Writer { return breakerio.NewWriter(atomicNew(usual), w, nil) }),
 	laneLoops(), map[Scenario]func() Loop{
@@ -41,7 +42,7 @@ var mutexGuarded = Subject{"mutex", merge(mutexSubject.Loops, logLoops(func(w io
 	return mutexWriter{mutexNew(usual), w}
 }))}
 
-// permitWriter guards a writer by hand, as the README shows it.
+// permitWriter guards a writer by hand, as shown in the README.
 type permitWriter struct {
 	b *atomicBreaker
 	w io.Writer
@@ -52,9 +53,9 @@ func guardByPermit(w io.Writer) io.Writer { return permitWriter{atomicNew(usual)
 func (g permitWriter) Write(p []byte) (int, error) {
 	permit, ok := g.b.TryAcquire()
 	if !ok {
-		return 0, errTurnedAway
+		return 0, errRejected
 	}
-	defer permit.Failure() // a panic counts as one; after a report it does nothing
+	defer permit.Failure() // counts a panic as a failure; does nothing after a report
 	n, err := g.w.Write(p)
 	permit.Report(err)
 	return n, err

@@ -20,17 +20,18 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 )
 
-// SlogProcess is a log call, as in SlogDiscard, that goes in batches to a sink in another process, over HTTP. Each run of
-// the loop ends when the sink has acknowledged everything.
+// SlogProcess is a log call, as in SlogDiscard, that goes in batches to a sink in another process,
+// over HTTP. Each run of the loop ends when the sink has acknowledged everything.
 const SlogProcess Scenario = "Batch/logger=slog/sink=process"
 
-// plainSubject is a batcher without a breaker, of the same batch size.
+// plainSubject is a batcher without a breaker, with the same batch size.
 var plainSubject = Subject{"plain", map[Scenario]func() Loop{SlogProcess: func() Loop {
 	b := newPlainBatcher(startProcess())
 	return processLoop(b, b.flush)
 }}}
 
-// guardedLoop is SlogProcess through the library. A record that overflows would not have been delivered.
+// guardedLoop is SlogProcess through the library. It panics if a record overflows, because that
+// record would not be delivered.
 func guardedLoop() Loop {
 	b := breakerio.NewBatcher(breakerio.NewWriter(atomicNew(usual), startProcess(), nil))
 	return processLoop(b, func() {
@@ -51,7 +52,7 @@ func processLoop(w io.Writer, flush func()) Loop {
 	}
 }
 
-// plainBatcher fills one buffer while it writes the other, and waits where both are full.
+// plainBatcher fills one buffer while it writes the other, and blocks when both are full.
 type plainBatcher struct {
 	sink    io.Writer
 	mu      sync.Mutex
@@ -93,7 +94,7 @@ func (b *plainBatcher) swap() {
 	b.filling = empty
 }
 
-// flush returns when the sink has everything.
+// flush returns when the sink has taken everything.
 func (b *plainBatcher) flush() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -103,10 +104,10 @@ func (b *plainBatcher) flush() {
 	}
 }
 
-// processSink posts what is written to it.
+// processSink posts each write to the process.
 type processSink struct {
 	url   string
-	stdin io.Closer // keeps the process alive: the garbage collector closes pipes that nobody holds
+	stdin io.Closer // keeps the process alive: the garbage collector closes unreferenced pipes
 }
 
 func (s processSink) Write(p []byte) (int, error) {
@@ -121,7 +122,8 @@ func (s processSink) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// asSink, in the environment, makes of a program that imports this package the process of startProcess.
+// asSink is an environment variable. If it is set, a program that imports this package becomes the
+// process of startProcess.
 const asSink = "BENCH_SINK"
 
 func init() {
@@ -134,12 +136,12 @@ func init() {
 	}
 }
 
-// startProcess returns the sink of this program's own process, which it starts at the first call. The process ends with
-// its standard input.
+// startProcess returns the sink of this program's own process, which the first call starts. The
+// process ends with its standard input.
 var startProcess = sync.OnceValue(func() processSink {
 	sink, err := start()
 	if err == nil {
-		_, err = sink.Write(nil) // connects: the harness judges by the first call how many make a slice
+		_, err = sink.Write(nil) // connects now: the harness sizes a slice by the first call
 	}
 	if err != nil {
 		panic(err)

@@ -14,8 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The complete programs in the README compile, and log their record. (make release-check runs them as a user
-// does, in modules of their own.)
+// The complete programs in the README compile and log their record. (make release-check runs them
+// as a user does, in modules of their own.)
 func TestReadme_ProgramsRun(t *testing.T) {
 	readme, err := os.ReadFile("../README.md")
 	require.NoError(t, err)
@@ -34,6 +34,6 @@ func TestReadme_ProgramsRun(t *testing.T) {
 		run.Stdout, run.Stderr = &stdout, &stderr
 		require.NoError(t, run.Run(), "%s\n%s", program, stderr.String())
 		assert.Contains(t, stdout.String(), `"item":"anvil"`)
-		assert.Empty(t, stderr.String(), "the fallback")
+		assert.Empty(t, stderr.String(), "the fallback got records")
 	}
 }

@@ -12,8 +12,9 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/word"
 )
 
-// retrying is the breaker's loop over the same Next, with a count of swaps and of those that failed: the real one counts
-// nothing, because a counter would be a second word to contend for. Here each call returns its own.
+// retrying is the breaker's loop over the same Next, with a count of the swaps and of those that
+// failed. The breaker itself counts nothing, because a counter would be a second contended word.
+// Here each call returns its own counts.
 type retrying struct {
 	word   atomic.Uint64
 	params word.Params
@@ -50,8 +51,8 @@ func (b *retrying) flaky(n, every int) (swaps, failed int) {
 	return swaps, failed
 }
 
-// BenchmarkRetries counts; its times are of no use. On two cores at most one other call can come between the load and
-// the swap of a call that is not interrupted.
+// BenchmarkRetries measures counts; its times mean nothing. On two cores at most one other call can
+// come between the load and the swap of a call that is not interrupted.
 func BenchmarkRetries(b *testing.B) {
 	for _, c := range []struct {
 		share string
@@ -78,5 +79,5 @@ func TestRetrying_CountsSwaps(t *testing.T) {
 	b := &retrying{params: flaky.params()}
 	swaps, failed := b.flaky(400, 100)
 	assert.Equal(t, 4+3, swaps, "each failure, and each success after one")
-	assert.Zero(t, failed, "alone nobody comes in between")
+	assert.Zero(t, failed, "a swap failed without contention")
 }

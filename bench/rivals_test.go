@@ -9,13 +9,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// guarded is a breaker under test: report asks for admission and, if it is given, reports an outcome.
+// guarded is a breaker under test. report asks for admission and, if admitted, reports an outcome.
 type guarded struct {
 	name   string
 	report func(ok bool) (admitted bool)
 }
 
-// does makes a guarded of a Do: whether the function ran is whether the call was admitted.
+// does makes a guarded from a Do: the call was admitted if the function ran.
 func does(name string, do func(fn func() error) error) guarded {
 	return guarded{name, func(ok bool) (ran bool) {
 		_ = do(func() error {
@@ -34,7 +34,7 @@ type settled interface {
 	Failure()
 }
 
-// steps makes a guarded of the two steps.
+// steps makes a guarded from the two steps.
 func steps[P settled](name string, acquire func() (P, bool)) guarded {
 	return guarded{name, func(ok bool) bool {
 		p, admitted := acquire()
@@ -52,7 +52,7 @@ func gobreakerFunc(fn func() error) func() (int, error) {
 	return func() (int, error) { return 0, fn() }
 }
 
-// counting are those that can be told to trip after five failures.
+// counting returns the breakers that can be configured to trip after five failures.
 func counting(s scene) []guarded {
 	gobreaker, gobreakerTwoStep := gobreakerNew(s), gobreakerNew(s)
 	return []guarded{
@@ -71,7 +71,8 @@ func counting(s scene) []guarded {
 	}
 }
 
-// The benchmarks measure what they say only if every implementation trips after the fifth failure and not before.
+// The benchmarks are valid only if every implementation trips after the fifth failure and not
+// before.
 func TestRivals_TripAtTheFifthFailure(t *testing.T) {
 	for _, b := range counting(usual) {
 		for i := range cycleLength {
@@ -81,7 +82,8 @@ func TestRivals_TripAtTheFifthFailure(t *testing.T) {
 	}
 }
 
-// Who counts consecutive failures forgets them at a success. One that claims to and is too fast does not.
+// A breaker that counts consecutive failures clears them at a success. A fast implementation may
+// claim so and not do it.
 func TestRivals_CountConsecutiveFailures(t *testing.T) {
 	for _, b := range counting(usual) {
 		for range 3 {
@@ -99,15 +101,15 @@ func TestRivals_RecoverAndCloseAtASuccess(t *testing.T) {
 		for range cycleLength {
 			b.report(false)
 		}
-		require.Eventually(t, func() bool { return b.report(true) }, 5e9, 1e6, "%s: a probe", b.name)
+		require.Eventually(t, func() bool { return b.report(true) }, 5e9, 1e6, "%s: no probe was admitted", b.name)
 		for i := range cycleLength {
-			require.True(t, b.report(false), "%s: failure %d after closing", b.name, i+1)
+			require.True(t, b.report(false), "%s: tripped at failure %d after closing", b.name, i+1)
 		}
 	}
 }
 
-// The others trip in their own way, and stay open while they are asked.
-func TestRivals_TurnAwayWhenOpen(t *testing.T) {
+// The other breakers trip by their own rules, and reject calls while open.
+func TestRivals_RejectWhenOpen(t *testing.T) {
 	handy, gozero, gozeroTwoStep := handyOpen(), gozeroOpen(), gozeroOpen()
 	for _, b := range []guarded{
 		does("hystrix", hystrixOpen().Do),
@@ -132,8 +134,8 @@ func TestRivals_NeverTripWhenFlaky(t *testing.T) {
 	}
 }
 
-// The unpacked variant's permits belong to no period: an answer from before the outage closes the breaker while its probe
-// is still in flight. Ours does not do that.
+// The permits of the unpacked variant belong to no period: an outcome from before the outage closes
+// the breaker while its probe is still in flight. That does not happen to ours.
 func TestUnpacked_LateSuccessCloses(t *testing.T) {
 	unpacked := unpackedNew(halfOpen)
 	late, _ := unpacked.TryAcquire()
@@ -141,7 +143,7 @@ func TestUnpacked_LateSuccessCloses(t *testing.T) {
 	_, probe := unpacked.TryAcquire()
 	require.True(t, probe)
 	late.Success()
-	assert.True(t, unpacked.Allow(), "closed by the late answer")
+	assert.True(t, unpacked.Allow(), "the late outcome did not close it")
 
 	ours := atomicNew(halfOpen)
 	permit, _ := ours.TryAcquire()
@@ -149,5 +151,5 @@ func TestUnpacked_LateSuccessCloses(t *testing.T) {
 	_, probe = ours.TryAcquire()
 	require.True(t, probe)
 	permit.Success()
-	assert.False(t, ours.Allow(), "the late answer decides nothing")
+	assert.False(t, ours.Allow(), "the late outcome closed it")
 }

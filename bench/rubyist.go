@@ -9,10 +9,10 @@ import (
 	circuit "github.com/rubyist/circuitbreaker"
 )
 
-// github.com/rubyist/circuitbreaker, with its consecutive breaker and a constant back-off instead of its exponential
-// one. It has no limit of probes but one at a time, and every success closes it. Call has a timeout, which costs a
-// goroutine for each call; here it is 0, which is none. Its events go through channels, not hooks, so it is not in the
-// cycle with a hook.
+// github.com/rubyist/circuitbreaker is used with its consecutive breaker and a constant back-off
+// instead of its exponential one. It admits one probe at a time, without another limit, and every
+// success closes it. Call has a timeout, which costs a goroutine for each call; here it is 0, which
+// disables it. Its events go through channels, not hooks, so it is not in the cycle with a hook.
 var rubyistSubject = Subject{"rubyist", merge(rubyistPermitLoops, rubyistDoLoops, logLoops(rubyistGuard), map[Scenario]func() Loop{
 	Cycle: func() Loop { return rubyistCycle(rubyistNew(halfOpen)) },
 })}
@@ -47,8 +47,8 @@ func (p rubyistPermit) Failure() { p.cb.Fail() }
 
 func rubyistSucceed() error      { return nil }
 func rubyistFail() error         { return errSink }
-func rubyistFailAdmitted() error { panic(letThrough) }
-func rubyistAdmitted()           { panic(letThrough) }
+func rubyistFailAdmitted() error { panic(unexpectedAdmit) }
+func rubyistAdmitted()           { panic(unexpectedAdmit) }
 
 type rubyistWriter struct {
 	cb *circuit.Breaker

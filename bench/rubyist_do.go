@@ -30,7 +30,7 @@ func rubyistRejectDo(b *rubyistBreaker) Loop {
 	return func(n int) {
 		for range n {
 			if b.Do(rubyistFailAdmitted) == nil {
-				panic(letThrough)
+				panic(unexpectedAdmit)
 			}
 		}
 	}
@@ -48,7 +48,7 @@ func rubyistFlakyDo(b *rubyistBreaker, every int) Loop {
 				}
 			} else {
 				if b.Do(rubyistFail) == nil {
-					panic(letThrough)
+					panic(unexpectedAdmit)
 				}
 				left = every
 			}
@@ -56,7 +56,7 @@ func rubyistFlakyDo(b *rubyistBreaker, every int) Loop {
 	}
 }
 
-// The first probe may come before the breaker knows that it is due: it asks again.
+// The first probe may come before the breaker knows that it is due, so the loop retries.
 //
 //go:noinline
 func rubyistCycle(b *rubyistBreaker) Loop {

@@ -10,7 +10,7 @@ var rwmutexSubject = Subject{"rwmutex", merge(rwmutexPermitLoops, rwmutexDoLoops
 	RejectHalfOpen: func() Loop {
 		b := rwmutexNew(halfOpen)
 		b.Trip()
-		b.Allow() // the one probe, and it never answers
+		b.Allow() // the only probe, which never reports
 		return rwmutexReject(b)
 	},
 	Flaky1000: func() Loop { return rwmutexFlaky(rwmutexNew(flaky), 1000) },
@@ -30,7 +30,7 @@ func rwmutexPair(b *rwmutexBreaker) Loop {
 	return func(n int) {
 		for range n {
 			if !b.Allow() {
-				panic(turnedAway)
+				panic(unexpectedReject)
 			}
 			b.RecordSuccess()
 		}
@@ -42,7 +42,7 @@ func rwmutexReject(b *rwmutexBreaker) Loop {
 	return func(n int) {
 		for range n {
 			if b.Allow() {
-				panic(letThrough)
+				panic(unexpectedAdmit)
 			}
 		}
 	}
@@ -54,7 +54,7 @@ func rwmutexFlaky(b *rwmutexBreaker, every int) Loop {
 		left := every
 		for range n {
 			if !b.Allow() {
-				panic(turnedAway)
+				panic(unexpectedReject)
 			}
 			left--
 			if left > 0 {

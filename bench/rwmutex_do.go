@@ -30,7 +30,7 @@ func rwmutexRejectDo(b *rwmutexBreaker) Loop {
 	return func(n int) {
 		for range n {
 			if b.Do(rwmutexFailAdmitted) == nil {
-				panic(letThrough)
+				panic(unexpectedAdmit)
 			}
 		}
 	}
@@ -48,7 +48,7 @@ func rwmutexFlakyDo(b *rwmutexBreaker, every int) Loop {
 				}
 			} else {
 				if b.Do(rwmutexFail) == nil {
-					panic(letThrough)
+					panic(unexpectedAdmit)
 				}
 				left = every
 			}
@@ -56,7 +56,7 @@ func rwmutexFlakyDo(b *rwmutexBreaker, every int) Loop {
 	}
 }
 
-// The first probe may come before the breaker knows that it is due: it asks again.
+// The first probe may come before the breaker knows that it is due, so the loop retries.
 //
 //go:noinline
 func rwmutexCycle(b *rwmutexBreaker) Loop {

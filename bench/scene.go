@@ -18,10 +18,11 @@ type (
 	rwmutexBreaker = locked.RWMutex
 )
 
-// scene is a configuration, for all implementations that can be configured so; their files say what they cannot. Nothing
-// in it depends on time: the recovery timeout is an hour, or the shortest there is where a scenario opens the breaker
-// over and over, and the probes may take for ever. Here that shortest one is 0, with which no timer is armed, so that
-// the locked variants, which have no timers, do the same.
+// scene is a configuration for all implementations that can be configured so; their files describe
+// the exceptions. Nothing in it depends on time: the recovery timeout is an hour, or the shortest
+// possible one where a scenario opens the breaker over and over, and probes never time out. Here
+// the shortest timeout is 0, with which no timer is armed, as in the locked variants, which have no
+// timers.
 type scene struct {
 	threshold, probes, successes int
 	dueAtOnce                    bool
@@ -36,7 +37,8 @@ var (
 
 	storm = scene{threshold: stormLength, probes: 1, successes: 1, dueAtOnce: true}
 
-	// herd stays half-open: the probes never close it, because one in herdLength fails, and it is due again at once.
+	// herd stays half-open: the probes never close it, because one in herdLength fails, and it is
+	// due again at once.
 	herd = scene{threshold: 1, probes: 4, successes: word.MaxSuccesses, dueAtOnce: true}
 )
 
@@ -46,7 +48,7 @@ const (
 	cycleLength = 5
 )
 
-// never is the threshold of flaky for who takes any number.
+// never is the threshold of flaky for implementations that accept any number.
 func (s scene) never() int {
 	if s.threshold == word.MaxFailures {
 		return math.MaxInt32
@@ -54,7 +56,7 @@ func (s scene) never() int {
 	return s.threshold
 }
 
-// timeout is the recovery timeout for who takes 0 for a default of his own.
+// timeout is the recovery timeout for implementations in which 0 selects a default.
 func (s scene) timeout() time.Duration {
 	if s.dueAtOnce {
 		return time.Nanosecond
@@ -105,11 +107,12 @@ func rwmutexOpen() *rwmutexBreaker {
 }
 
 var (
-	errSink       = errors.New("the sink failed")
-	errTurnedAway = errors.New("turned away")
+	errSink     = errors.New("the sink failed")
+	errRejected = errors.New("rejected")
 )
 
-// What the calls are given to do. They have a name for each implementation because not all take a func() error.
+// These are the guarded functions. They have a name for each implementation because not all take a
+// func() error.
 
 func atomicSucceed() error  { return nil }
 func mutexSucceed() error   { return nil }
@@ -119,13 +122,13 @@ func atomicFail() error  { return errSink }
 func mutexFail() error   { return errSink }
 func rwmutexFail() error { return errSink }
 
-// Where every call is to be turned away, a breaker that lets one through is no measurement. (Two of the rivals let one
-// through every second, whatever they are told.)
+// Where every call must be rejected, a measurement of a breaker that admits one is invalid. (Two of
+// the rivals admit one call every second, in any configuration.)
 
-func atomicFailAdmitted() error  { panic(letThrough) }
-func mutexFailAdmitted() error   { panic(letThrough) }
-func rwmutexFailAdmitted() error { panic(letThrough) }
+func atomicFailAdmitted() error  { panic(unexpectedAdmit) }
+func mutexFailAdmitted() error   { panic(unexpectedAdmit) }
+func rwmutexFailAdmitted() error { panic(unexpectedAdmit) }
 
-func atomicAdmitted()  { panic(letThrough) }
-func mutexAdmitted()   { panic(letThrough) }
-func rwmutexAdmitted() { panic(letThrough) }
+func atomicAdmitted()  { panic(unexpectedAdmit) }
+func mutexAdmitted()   { panic(unexpectedAdmit) }
+func rwmutexAdmitted() { panic(unexpectedAdmit) }

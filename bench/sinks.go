@@ -11,16 +11,16 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerslog"
 )
 
-// The scenarios of the adapters: one record to a sink that takes everything at no cost.
+// The scenarios of the adapters write one record to a sink that takes everything at no cost.
 const (
 	WriteRecord Scenario = "WriteRecord/state=closed" // an io.Writer
 	LogRecord   Scenario = "LogRecord/state=closed"   // slog's JSON handler
 )
 
-// handlerSubject has the adapter for slog around its handler; breakerio's is in ours.go. What they are compared with:
-// unsafeSubject is an io.Writer that asks a permit, writes and reports, and is not safe, because it loses a record whose
-// sink panics; permitSubject the same without a method around it; and what that costs less is the price of being an
-// io.Writer.
+// handlerSubject has the slog adapter around its handler; that of breakerio is in ours.go. The
+// references are: unsafeSubject, an io.Writer that takes a permit, writes and reports, and is
+// unsafe because it loses a record whose sink panics; and permitSubject, the same without a method
+// around it. The difference between the two is the cost of being an io.Writer.
 var (
 	handlerSubject = Subject{"breakerslog", map[Scenario]func() Loop{
 		LogRecord: func() Loop { return logLoop(breakerslog.NewHandler(atomicNew(usual), newJSON(), newJSON())) },
@@ -33,7 +33,7 @@ var (
 	}}
 )
 
-// unsafeWriter is a guarded writer as one would write it without a thought for panics.
+// unsafeWriter is a guarded writer that ignores panics.
 type unsafeWriter struct {
 	breaker           *atomicBreaker
 	primary, fallback io.Writer
@@ -53,7 +53,8 @@ func (w *unsafeWriter) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// nowhere is a sink without cost. It is a type of our own: loggers look for io.Discard and do nothing at all.
+// nowhere is a sink without cost. It is a separate type because loggers recognize io.Discard and
+// then do nothing at all.
 type nowhere struct{}
 
 //go:noinline
@@ -80,7 +81,7 @@ func permitLoop(b *atomicBreaker, w io.Writer) Loop {
 		for range n {
 			p, ok := b.TryAcquire()
 			if !ok {
-				panic(turnedAway)
+				panic(unexpectedReject)
 			}
 			if _, err := w.Write(record); err != nil {
 				panic(failed)

@@ -4,9 +4,9 @@ package bench
 
 import "sync"
 
-// Spread runs loop n times in all on g goroutines, each its share in one piece: handing out turns one by one, or in
-// batches, would cost more than some of the bodies. They start together, after
-// ready is called; the last to end ends the measurement.
+// Spread runs n iterations of loop in total on g goroutines, each in one piece: to hand out
+// iterations one by one, or in batches, would cost more than some of the bodies. The goroutines
+// start together, after ready is called, and the measurement ends with the last of them.
 func Spread(loop Loop, n, g int, ready func()) {
 	if g == 1 {
 		ready()

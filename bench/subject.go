@@ -1,32 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package bench holds the loops that benchmarks and ratios time: for every scenario one body, written for each
-// implementation as its user would write it.
+// Package bench holds the loops that benchmarks and ratios time: for every scenario one body,
+// written for each implementation as its user would write it.
 //
-// The bodies are straight code for each implementation, because anything that is shared between types costs more than
-// what is measured. A generic body makes of the healthy pair, 0.5 ns in a plain loop, one of 2.6 ns: the methods of a
-// type parameter are called through a dictionary, and are not inlined. So each body is written once, for atomic, and
-// go generate copies it for the others; a test compares them. atomic.go has the calls that report without a permit,
-// atomic_permit.go those in two steps, atomic_do.go those that take a function. A breaker with other names for them
-// gets a file of its own, of one-line methods that the compiler inlines: gobreaker.go and its like.
+// The bodies are separate code for each implementation, because code shared between types costs
+// more than what is measured. A generic body turns the healthy pair, 0.5 ns in a plain loop, into
+// 2.6 ns, because the methods of a type parameter are called through a dictionary and are not
+// inlined. So each body is written once, for atomic, and go generate copies it for the others; a
+// test compares them. atomic.go has the calls that report without a permit, atomic_permit.go those
+// in two steps, and atomic_do.go those that take a function. A breaker with other method names gets
+// a file of its own, with one-line methods that the compiler inlines, such as gobreaker.go.
 //
-// The functions that make a loop are not inlined, for the compiler would inline them into the package's init, which is
-// so large that it inlines nothing else there: the healthy pair becomes four times as slow.
+// The functions that make a loop are marked noinline. Otherwise the compiler would inline them into
+// the package's init, which is so large that nothing else is inlined there, and the healthy pair
+// would become four times as slow.
 package bench
 
 //go:generate go run ./copies
 
-// Loop runs the body of a scenario n times, in a plain loop: a turn of it, a quarter of a nanosecond or so, is part of
-// all that is measured, on both sides of every ratio. Several goroutines may run it at once. It panics when it meets a
-// breaker in a state that is not the scenario's, for it would then time something else.
+// Loop runs the body of a scenario n times, in a plain loop. An iteration costs about a quarter of
+// a nanosecond, which is part of every measurement, on both sides of every ratio. Several
+// goroutines may run a Loop at once. It panics if it meets a breaker in a state other than the
+// scenario's, because it would then time something else.
 type Loop func(n int)
 
-// Scenario names what is measured, in the keys of benchstat: the benchmark, and how its cases differ.
+// Scenario names what is measured, in the keys of benchstat: the benchmark, and the parameters of
+// the case.
 type Scenario string
 
-// The scenarios. Times are per call and its outcome; a cycle is all its calls. The forms of call are: pair, Allow and
-// RecordSuccess or RecordFailure; permit, the two steps with something that carries the admission to its outcome; do, a
-// function handed over.
+// The scenarios. Times are for a call and its outcome; a cycle is all of its calls. The forms of
+// call are: pair, Allow with RecordSuccess or RecordFailure; permit, the two steps with a value
+// that carries the admission to its outcome; do, a call with a function.
 const (
 	Pair   Scenario = "Healthy/call=pair"
 	Permit Scenario = "Healthy/call=permit"
@@ -59,7 +63,8 @@ type Subject struct {
 	Loops map[Scenario]func() Loop // each sets the scene and returns the loop over it
 }
 
-// Subjects are all there are, in the order of the tables: ours, the controls, the rivals, the limits.
+// Subjects lists all subjects, in the order of the tables: ours, the controls, the rivals, the
+// limits.
 var Subjects = []Subject{
 	ours, timerSubject, adapterSubject, handlerSubject, mutexGuarded, rwmutexSubject, unpackedSubject,
 	gobreakerSubject, failsafeSubject, eapacheSubject, rubyistSubject, gozeroSubject, hystrixSubject, handySubject,
@@ -67,7 +72,7 @@ var Subjects = []Subject{
 	batcherSubject, bufioSubject, paceSubject, plainSubject, handoffSubject,
 }
 
-// New sets the scene for an implementation; nil where there is none.
+// New prepares a scenario for an implementation and returns its loop, or nil if there is none.
 func New(s Scenario, impl string) Loop {
 	for _, subject := range Subjects {
 		if set := subject.Loops[s]; subject.Name == impl && set != nil {
@@ -77,7 +82,7 @@ func New(s Scenario, impl string) Loop {
 	return nil
 }
 
-// merge is the union of maps that have no scenario in common.
+// merge returns the union of maps that have no scenario in common.
 func merge(maps ...map[Scenario]func() Loop) map[Scenario]func() Loop {
 	all := map[Scenario]func() Loop{}
 	for _, m := range maps {
@@ -91,9 +96,9 @@ func merge(maps ...map[Scenario]func() Loop) map[Scenario]func() Loop {
 	return all
 }
 
-// What a loop panics with.
+// The panic values of the loops.
 const (
-	turnedAway = "bench: a call was turned away"
-	letThrough = "bench: a call was let through"
-	failed     = "bench: a call failed"
+	unexpectedReject = "bench: a call was rejected"
+	unexpectedAdmit  = "bench: a call was admitted"
+	failed           = "bench: a call failed"
 )

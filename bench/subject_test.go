@@ -13,7 +13,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 )
 
-// Every loop of every subject runs: it panics where it meets another state than it expects.
+// The test runs every loop of every subject: a loop panics if it meets an unexpected state.
 func TestSubjects(t *testing.T) {
 	for _, subject := range Subjects {
 		for s := range subject.Loops {
@@ -29,7 +29,8 @@ func TestSubjects(t *testing.T) {
 	assert.Nil(t, New("None", "atomic"))
 }
 
-// What has Do has it in every scenario of that form, and so with the others: no table has a hole that no file explains.
+// A subject with one loop of a form has a loop for every scenario of that form, so no table has an
+// unexplained gap.
 func TestSubjects_FormsAreWhole(t *testing.T) {
 	forms := map[string][]Scenario{
 		"pair":   {Pair, Reject, RejectHalfOpen, Flaky1000, Flaky100, Flaky4, Storm},
@@ -70,7 +71,7 @@ func TestMerge(t *testing.T) {
 	assert.Panics(t, func() { merge(one, one) })
 }
 
-// The scenarios in which a loop would notice nothing do what their names say.
+// The scenarios whose loops cannot check themselves do what their names say.
 func TestScenes(t *testing.T) {
 	b := atomicNew(flaky)
 	atomicFlaky(b, 4)(404)
@@ -95,7 +96,7 @@ func TestScenes(t *testing.T) {
 	b = atomicNew(herd)
 	b.Trip()
 	Spread(atomicHerd(b), 64*100*herdLength, 64, func() {})
-	assert.Less(t, b.Snapshot().Generation, uint32(64*100), "two for each herdLength admissions: most are turned away")
+	assert.Less(t, b.Snapshot().Generation, uint32(64*100), "two for each herdLength admissions: most are rejected")
 
 	b = atomicNew(halfOpen)
 	atomicCycle(b)(10)

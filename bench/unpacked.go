@@ -10,7 +10,7 @@ var unpackedSubject = Subject{"unpacked", merge(unpackedPermitLoops, unpackedDoL
 	RejectHalfOpen: func() Loop {
 		b := unpackedNew(halfOpen)
 		b.Trip()
-		b.Allow() // the one probe, and it never answers
+		b.Allow() // the only probe, which never reports
 		return unpackedReject(b)
 	},
 	Flaky1000: func() Loop { return unpackedFlaky(unpackedNew(flaky), 1000) },
@@ -30,7 +30,7 @@ func unpackedPair(b *unpackedBreaker) Loop {
 	return func(n int) {
 		for range n {
 			if !b.Allow() {
-				panic(turnedAway)
+				panic(unexpectedReject)
 			}
 			b.RecordSuccess()
 		}
@@ -42,7 +42,7 @@ func unpackedReject(b *unpackedBreaker) Loop {
 	return func(n int) {
 		for range n {
 			if b.Allow() {
-				panic(letThrough)
+				panic(unexpectedAdmit)
 			}
 		}
 	}
@@ -54,7 +54,7 @@ func unpackedFlaky(b *unpackedBreaker, every int) Loop {
 		left := every
 		for range n {
 			if !b.Allow() {
-				panic(turnedAway)
+				panic(unexpectedReject)
 			}
 			left--
 			if left > 0 {

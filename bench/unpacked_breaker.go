@@ -7,20 +7,21 @@ import (
 	"time"
 )
 
-// unpackedBreaker is what one writes first: state, failure count, deadline and probes in an atomic each. It is fast, and
-// wrong, because what belongs together is read and written in pieces:
+// unpackedBreaker is the obvious first attempt: state, failure count, deadline and probes in an
+// atomic each. It is fast, and wrong, because values that belong together are read and written
+// separately:
 //
-//   - Open is stored before its deadline. Who reads between the two stores finds an open breaker whose deadline is of the
-//     outage before, and sends a probe into the dead sink at once. The other order shows a closed breaker a deadline, and
-//     two that trip at once still mix theirs.
-//   - A success clears a count that it has not looked at: failures that others counted in between are forgotten, and
-//     count towards no trip.
-//   - Who adds the last failure and who stores the state are two steps. A success in between clears the count and the
-//     breaker opens all the same, right after a success.
-//   - Nothing ties an outcome to its admission. A success that comes in late, from before the outage, closes a half-open
-//     breaker whose probe has not answered. A test does this.
+//   - Open is stored before its deadline. A reader between the two stores finds an open breaker with
+//     the deadline of the previous outage, and sends a probe into the dead sink at once. The other
+//     order shows a closed breaker a deadline, and two goroutines that trip at once still mix theirs.
+//   - A success clears a count that it has not read: failures that others counted in between are
+//     lost, and count toward no trip.
+//   - Adding the last failure and storing the state are two steps. A success in between clears the
+//     count, but the breaker opens all the same, right after a success.
+//   - Nothing ties an outcome to its admission. A late success from before the outage closes a
+//     half-open breaker whose probe has not answered. A test shows this.
 //
-// None of it is tested away by trying: each needs another goroutine between two instructions.
+// Trial runs do not find these bugs: each needs another goroutine between two instructions.
 type unpackedBreaker struct {
 	state    atomic.Uint32 // 0 closed, 1 open, 2 half-open
 	failures atomic.Uint32
@@ -97,7 +98,7 @@ func (b *unpackedBreaker) Reset() {
 
 func (b *unpackedBreaker) Do(fn func() error) error {
 	if !b.Allow() {
-		return errTurnedAway
+		return errRejected
 	}
 	settled := false
 	defer func() {
@@ -115,7 +116,7 @@ func (b *unpackedBreaker) Do(fn func() error) error {
 	return err
 }
 
-// unpackedPermit has no more to carry than the breaker.
+// unpackedPermit carries only the breaker.
 type unpackedPermit struct{ breaker *unpackedBreaker }
 
 func (b *unpackedBreaker) TryAcquire() (unpackedPermit, bool) { return unpackedPermit{b}, b.Allow() }
@@ -124,5 +125,5 @@ func (p unpackedPermit) Failure()                             { p.breaker.Record
 
 func unpackedSucceed() error      { return nil }
 func unpackedFail() error         { return errSink }
-func unpackedFailAdmitted() error { panic(letThrough) }
-func unpackedAdmitted()           { panic(letThrough) }
+func unpackedFailAdmitted() error { panic(unexpectedAdmit) }
+func unpackedAdmitted()           { panic(unexpectedAdmit) }

@@ -20,7 +20,7 @@ func unpackedTwoStep(b *unpackedBreaker) Loop {
 		for range n {
 			p, ok := b.TryAcquire()
 			if !ok {
-				panic(turnedAway)
+				panic(unexpectedReject)
 			}
 			p.Success()
 		}
@@ -46,9 +46,9 @@ func unpackedFlakyPermit(b *unpackedBreaker, every int) Loop {
 		for range n {
 			p, ok := b.TryAcquire()
 			if !ok {
-				panic(turnedAway)
+				panic(unexpectedReject)
 			}
-			runtime.Gosched() // a probe takes a while: others are turned away meanwhile
+			runtime.Gosched() // a probe takes time, in which other calls are rejected
 			left--
 			if left > 0 {
 				p.Success()
@@ -69,7 +69,7 @@ func unpackedHerd(b *unpackedBreaker) Loop {
 			if !ok {
 				continue
 			}
-			runtime.Gosched() // a probe takes a while: others are turned away meanwhile
+			runtime.Gosched() // a probe takes time, in which other calls are rejected
 			left--
 			if left > 0 {
 				p.Success()
