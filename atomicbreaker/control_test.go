@@ -68,7 +68,7 @@ func TestControl_ResetClosesFromAnyPhase(t *testing.T) {
 
 // No sequence of calls reaches the two unused phase values. A breaker in one of them rejects every
 // call until Reset.
-func TestControl_ImpossiblePhasesAdmitNobody(t *testing.T) {
+func TestControl_UnusedPhasesRejectEveryCall(t *testing.T) {
 	for phase := word.Phase(6); phase < 8; phase++ {
 		b, _ := kept(t)
 		b.Start(word.Pack(word.Fields{Phase: phase, Generation: 1}))
@@ -123,7 +123,7 @@ func TestControl_TripFor(t *testing.T) {
 }
 
 // TripFor with no time to wait is Trip.
-func TestControl_TripForNothingIsTrip(t *testing.T) {
+func TestControl_TripForZeroIsTrip(t *testing.T) {
 	for _, d := range []time.Duration{0, -1, -time.Hour} {
 		synctest.Test(t, func(t *testing.T) {
 			b, l := kept(t, atomicbreaker.WithRecoveryTimeout(time.Minute))

@@ -97,8 +97,8 @@ var free = map[string]func(*atomicbreaker.Breaker) func(){
 			_, _ = atomicbreaker.Call(b, upValue)
 		}
 	},
-	"cancelled Do": func(b *atomicbreaker.Breaker) func() {
-		return func() { _ = b.Do(cancelled) }
+	"canceled Do": func(b *atomicbreaker.Breaker) func() {
+		return func() { _ = b.Do(canceled) }
 	},
 	"rejected by open":        func(b *atomicbreaker.Breaker) func() { b.Trip(); return rejected(b) },
 	"rejected by forced open": func(b *atomicbreaker.Breaker) func() { b.ForceOpen(); return rejected(b) },
@@ -124,7 +124,7 @@ var free = map[string]func(*atomicbreaker.Breaker) func(){
 	"probe canceled in Do": func(b *atomicbreaker.Breaker) func() {
 		p := halfOpen(b)
 		p.Cancel()
-		return func() { _ = b.Do(cancelled) }
+		return func() { _ = b.Do(canceled) }
 	},
 	"late reports, closed": func(b *atomicbreaker.Breaker) func() {
 		b.RecordFailure()
@@ -152,7 +152,7 @@ var free = map[string]func(*atomicbreaker.Breaker) func(){
 
 func up() error                { return nil }
 func down() error              { return errDown }
-func cancelled() error         { return context.Canceled }
+func canceled() error          { return context.Canceled }
 func upValue() (int, error)    { return 1, nil }
 func downValue() (int, error)  { return 0, errDown }
 func never() error             { panic("was admitted") }
@@ -244,7 +244,8 @@ func TestCost_Sizes(t *testing.T) {
 	}
 }
 
-// On 32-bit platforms a 64-bit atomic is aligned to 4 bytes unless it is first in an allocation of its own.
+// On 32-bit platforms a 64-bit atomic is aligned to 4 bytes unless it is first in an allocation of
+// its own.
 func TestCost_TheWordIsFirstAndAligned(t *testing.T) {
 	field, ok := reflect.TypeFor[atomicbreaker.Breaker]().FieldByName("word")
 	require.True(t, ok)

@@ -78,7 +78,7 @@ func TestDifference_SilentProbesReopen(t *testing.T) {
 }
 
 // A probe timeout of 0 restores the behavior of fapilog.
-func TestDifference_SilentProbesMayBeWaitedFor(t *testing.T) {
+func TestDifference_SilentProbesKeepTheirPlaceWithoutATimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, _ := kept(t, atomicbreaker.WithRecoveryTimeout(0), atomicbreaker.WithProbeTimeout(0))
 		b.Trip()

@@ -33,7 +33,7 @@ func requireGranted(t *testing.T, b *atomicbreaker.Breaker) {
 	require.Equal(t, before, b.Word())
 }
 
-func TestDryRun_TurnsNobodyAway(t *testing.T) {
+func TestDryRun_RejectsNoCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, l := kept(t, atomicbreaker.WithDryRun(), atomicbreaker.WithFailureThreshold(2))
 		for range 2 {

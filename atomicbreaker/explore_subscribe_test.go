@@ -113,10 +113,10 @@ func (x *subscriptions) shared() (w, rest uint64) {
 
 // judge reports what is wrong at the end of a run.
 func (x *subscriptions) judge() string {
-	cancelled := 0
+	canceled := 0
 	for i, o := range x.all {
 		if o.over {
-			cancelled++
+			canceled++
 		}
 		if o.wrong {
 			return fmt.Sprintf("subscription %d: two calls overlapped, or one began after cancel returned", i)
@@ -152,7 +152,7 @@ func (x *subscriptions) judge() string {
 			return "the breaker kept an empty list of subscriptions"
 		}
 	}
-	if len(held) != len(x.all)-cancelled {
+	if len(held) != len(x.all)-canceled {
 		return fmt.Sprintf("%d subscriptions are held", len(held))
 	}
 	for i, h := range x.queues {
@@ -171,7 +171,7 @@ func TestExploreSubscribe(t *testing.T) {
 	type program = func(x *subscriptions)
 	var (
 		subscribe   = func(x *subscriptions) { x.subscribe() }
-		cancelled   = func(x *subscriptions) { x.subscribe()() }
+		canceled    = func(x *subscriptions) { x.subscribe()() }
 		forceOpen   = func(x *subscriptions) { x.b.ForceOpen() }
 		forceClosed = func(x *subscriptions) { x.b.ForceClosed() }
 		twice       = func(x *subscriptions) { x.b.ForceOpen(); x.b.Reset() }
@@ -183,10 +183,10 @@ func TestExploreSubscribe(t *testing.T) {
 		slow     bool // a minute or so
 	}{
 		{"two publishers", bases, []program{subscribe, forceOpen, forceClosed}, false},
-		{"two publishers, cancelled", bases[1:], []program{cancelled, forceOpen, forceClosed}, false},
+		{"two publishers, canceled", bases[1:], []program{canceled, forceOpen, forceClosed}, false},
 		{"two publishers, three made", bases, []program{subscribe, twice, forceClosed}, true},
 		{"two subscribers", bases, []program{subscribe, subscribe, forceOpen}, false},
-		{"two subscribers, one cancelled", bases[:1], []program{subscribe, cancelled, forceOpen}, false},
+		{"two subscribers, one canceled", bases[:1], []program{subscribe, canceled, forceOpen}, false},
 	} {
 		t.Run(shape.name, func(t *testing.T) {
 			if shape.slow && !whole {

@@ -16,15 +16,15 @@ import (
 
 // explorer runs programs on one breaker in every order of their accesses and judges each run.
 type explorer struct {
-	config  model.Config
-	b       *Breaker
-	s       *explore.Scheduler
-	callers []*caller
-	out     outcome
-	timed   *timers // nil: no timer runs, and the programs post the timers' events
-	inHook  bool
-	overlapped   bool   // two deliveries overlapped
-	heard   uint64 // a hash of out.received
+	config     model.Config
+	b          *Breaker
+	s          *explore.Scheduler
+	callers    []*caller
+	out        outcome
+	timed      *timers // nil: no timer runs, and the programs post the timers' events
+	inHook     bool
+	overlapped bool   // two deliveries overlapped
+	heard      uint64 // a hash of out.received
 
 	programs, interleavings int
 	runs                    int             // the other interleavings reached a known state

@@ -111,7 +111,7 @@ func TestFault_GoexitingProbeReopens(t *testing.T) {
 	require.Len(t, l.all(), 9)
 }
 
-func TestFault_CancelledProbeGivesItsPlaceBack(t *testing.T) {
+func TestFault_CanceledProbeFreesItsPlace(t *testing.T) {
 	b, l := kept(t, atomicbreaker.WithRecoveryTimeout(0))
 	b.Trip()
 	for range 3 {
@@ -201,7 +201,7 @@ func TestFault_LostProbeAmongSuccessesReopens(t *testing.T) {
 
 // A probe timer that fires with no probe in flight must not be the last one: a later probe of the
 // same period has a timer too (I9).
-func TestFault_ProbeAfterAnIdleTimeoutIsWatched(t *testing.T) {
+func TestFault_ProbeAfterAnIdleTimeoutHasATimer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, _ := kept(t, atomicbreaker.WithRecoveryTimeout(0), atomicbreaker.WithProbeTimeout(30*time.Second))
 		b.Trip()
@@ -317,7 +317,7 @@ func TestFault_TripForJustAfterAnothersTripHolds(t *testing.T) {
 	})
 }
 
-func TestFault_RecoveryTimeoutOfZeroStillHonoursTripFor(t *testing.T) {
+func TestFault_RecoveryTimeoutOfZeroStillHonorsTripFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, _ := kept(t, atomicbreaker.WithRecoveryTimeout(0))
 		b.TripFor(time.Second)

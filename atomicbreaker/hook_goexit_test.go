@@ -224,7 +224,7 @@ func TestHook_GoexitUnderContention(t *testing.T) {
 
 // If a hook ends the goroutine of an admission, the admission is canceled, whichever method asked
 // for it.
-func TestHook_GoexitGivesTheAdmissionBack(t *testing.T) {
+func TestHook_GoexitCancelsTheAdmission(t *testing.T) {
 	for name, call := range map[string]func(*atomicbreaker.Breaker){
 		"Allow":      func(b *atomicbreaker.Breaker) { _ = b.Allow() },
 		"TryAcquire": func(b *atomicbreaker.Breaker) { _, _ = b.TryAcquire() },
@@ -249,7 +249,7 @@ func TestHook_GoexitGivesTheAdmissionBack(t *testing.T) {
 
 // The cancel belongs to the generation of the admission. If that period is over, a probe of a later
 // one keeps its place (I3).
-func TestHook_GoexitGivesNoOtherAdmissionBack(t *testing.T) {
+func TestHook_GoexitCancelsNoOtherAdmission(t *testing.T) {
 	var b *atomicbreaker.Breaker
 	b = atomicbreaker.MustNew("sink", atomicbreaker.WithRecoveryTimeout(0), atomicbreaker.WithProbeTimeout(0),
 		atomicbreaker.WithOnTransition(func(tr atomicbreaker.Transition) {

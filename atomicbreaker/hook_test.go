@@ -88,7 +88,7 @@ func TestHook_OneAtATimeInOrderUnderContention(t *testing.T) {
 
 // The publisher of the last transition arrives just as the deliverer stops looking. Two goroutines
 // meet there in each round, and no later publisher would deliver what they left.
-func TestHook_NothingIsLeftBehind(t *testing.T) {
+func TestHook_NothingIsLeftUndelivered(t *testing.T) {
 	const rounds = 30_000
 	received := 0
 	b := atomicbreaker.MustNew("sink", atomicbreaker.WithOnTransition(func(atomicbreaker.Transition) { received++ }))
@@ -142,7 +142,7 @@ func TestHook_RunsBeforeTheCallReturns(t *testing.T) {
 }
 
 // A hook receives the transitions that it causes after it has returned, not within itself.
-func TestHook_GetsWhatItCausesAfterItReturned(t *testing.T) {
+func TestHook_ReceivesItsOwnTransitionsAfterItReturns(t *testing.T) {
 	var b *atomicbreaker.Breaker
 	var received []string
 	b = atomicbreaker.MustNew("sink",
@@ -166,7 +166,7 @@ func TestHook_GetsWhatItCausesAfterItReturned(t *testing.T) {
 
 // No caller waits for a hook that runs on another goroutine. The caller's transition is delivered
 // afterward.
-func TestHook_BlockedDeliveryBlocksNobodyElse(t *testing.T) {
+func TestHook_BlockedDeliveryBlocksNoOtherCaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release, returned := make(chan struct{}), false
 		var received []uint32

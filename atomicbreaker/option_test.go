@@ -14,7 +14,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 )
 
-func TestOption_BadValuesAreNamedWithTheirRange(t *testing.T) {
+func TestOption_InvalidValuesAreReportedWithTheirRange(t *testing.T) {
 	const above, share = ": want 0 or more", ": want more than 0 and less than 1"
 	for option, tt := range map[string]struct {
 		opt  atomicbreaker.Option
@@ -61,7 +61,7 @@ func TestOption_BadValuesAreNamedWithTheirRange(t *testing.T) {
 	}
 }
 
-func TestOption_EveryBadOneIsInTheError(t *testing.T) {
+func TestOption_EveryInvalidOptionIsInTheError(t *testing.T) {
 	b, err := atomicbreaker.New("sink",
 		atomicbreaker.WithFailureThreshold(0), atomicbreaker.WithHalfOpenMaxCalls(1000), nil,
 		atomicbreaker.WithSuccessThreshold(2), // valid
@@ -85,7 +85,7 @@ func TestOption_EveryBadOneIsInTheError(t *testing.T) {
 }
 
 // These options are valid alone and invalid together, in either order.
-func TestOption_BadCombinations(t *testing.T) {
+func TestOption_InvalidCombinations(t *testing.T) {
 	for _, tt := range []struct {
 		one, other atomicbreaker.Option
 		want       []string
@@ -118,7 +118,7 @@ func TestOption_BadCombinations(t *testing.T) {
 	}
 }
 
-func TestOption_LimitsAreGood(t *testing.T) {
+func TestOption_LimitsAreValid(t *testing.T) {
 	for name, opts := range map[string][]atomicbreaker.Option{
 		"lowest": {
 			atomicbreaker.WithFailureThreshold(1), atomicbreaker.WithHalfOpenMaxCalls(1),

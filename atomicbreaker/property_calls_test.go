@@ -21,7 +21,7 @@ import (
 var (
 	errPairSink     = errors.New("the sink failed")
 	errPairRefused  = errors.New("the sink rejected the record")
-	errPairNoIdea   = errors.New("nobody knows")
+	errPairNoIdea   = errors.New("unknown cause")
 	errPairCanceled = fmt.Errorf("gave up: %w", context.Canceled)
 
 	pairErrors = []error{nil, errPairSink, context.Canceled, errPairCanceled, errPairRefused, errPairNoIdea}

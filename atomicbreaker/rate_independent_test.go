@@ -54,7 +54,7 @@ func TestRate_StaysClosedWellBelow(t *testing.T) {
 
 // The mean number of calls until the breaker opens is the computed mean of the chain, within four
 // standard errors.
-func TestRate_MeanCallsAreTheChains(t *testing.T) {
+func TestRate_MeanCallsMatchTheChain(t *testing.T) {
 	for _, tt := range []struct {
 		rate      float64
 		threshold int

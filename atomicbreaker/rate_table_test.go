@@ -22,7 +22,7 @@ const (
 )
 
 // The documented table of mean calls matches the current weights. UPDATE_RATE_TABLE=1 writes it.
-func TestRateTable_IsTheOneInTheDocuments(t *testing.T) {
+func TestRateTable_MatchesTheDocuments(t *testing.T) {
 	text, err := os.ReadFile(rateDocument)
 	require.NoError(t, err)
 	before, rest, ok := strings.Cut(string(text), rateTableBegin)

@@ -157,7 +157,7 @@ func TestRateThreshold_GivenBeforeOrAfter(t *testing.T) {
 	}
 }
 
-func TestRateThreshold_Refused(t *testing.T) {
+func TestRateThreshold_Rejected(t *testing.T) {
 	for _, tt := range []struct {
 		rate               float64
 		threshold, highest int // threshold 0: none

@@ -85,7 +85,7 @@ func TestTransition_ErrOfASuccess(t *testing.T) {
 // Fail is Failure: the classifier, which would ignore a canceled call, is not asked.
 func TestPermit_FailIsNotClassified(t *testing.T) {
 	b, _ := kept(t, atomicbreaker.WithClassifier(func(error) atomicbreaker.Outcome { panic("was asked") }))
-	for n, err := range []error{errDown, cancelled(), nil} {
+	for n, err := range []error{errDown, canceled(), nil} {
 		p := acquired(t, b)
 		p.Fail(err)
 		p.Fail(err) // spent
@@ -109,7 +109,7 @@ func TestSlow_SuccessesCountAsFailures(t *testing.T) {
 				require.Zero(t, b.Snapshot(), "a call as long as the threshold counted as slow")
 				takes(slow+1, errDown)
 				require.Equal(t, atomicbreaker.Snapshot{Failures: 1}, b.Snapshot(), "one failure, not two")
-				takes(slow+1, cancelled())
+				takes(slow+1, canceled())
 				require.Equal(t, atomicbreaker.Snapshot{Failures: 1}, b.Snapshot(), "says nothing about the sink")
 				takes(1500*time.Millisecond, nil)
 				require.Equal(t, atomicbreaker.Open, b.State())

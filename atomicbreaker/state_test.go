@@ -117,7 +117,7 @@ func TestOutcome_Names(t *testing.T) {
 
 // Each path from one state to another has its cause, and the transition matches the breaker's state
 // after it.
-func TestTransition_CauseOfEveryWay(t *testing.T) {
+func TestTransition_CauseOfEveryPath(t *testing.T) {
 	b, l := kept(t, atomicbreaker.WithFailureThreshold(2), atomicbreaker.WithHalfOpenMaxCalls(2))
 	generation := uint32(0)
 	allow := func() { _ = b.Allow() }

@@ -53,7 +53,7 @@ func TestSubscribe_Nil(t *testing.T) {
 }
 
 // Callers do not wait for a subscription, and subscriptions do not wait for each other (I8).
-func TestSubscribe_DelaysNobody(t *testing.T) {
+func TestSubscribe_DelaysNoCaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gate := make(chan struct{})
 		var blocked, free, async ledger
@@ -168,7 +168,7 @@ func TestSubscribe_UnderContention(t *testing.T) {
 		type subscription struct {
 			ledger
 			before, after  uint32 // generations around Subscribe
-			cancelled      bool
+			canceled       bool
 			ending, inside int // generation when cancel returned; running calls
 		}
 		var mu sync.Mutex
@@ -181,7 +181,7 @@ func TestSubscribe_UnderContention(t *testing.T) {
 				return
 			}
 			for n := range 60 {
-				s := &subscription{before: b.Snapshot().Generation, cancelled: n%3 != 0}
+				s := &subscription{before: b.Snapshot().Generation, canceled: n%3 != 0}
 				cancel := b.Subscribe(func(tr atomicbreaker.Transition) {
 					s.inside++ // the race detector checks this, too
 					if s.inside == 1 {
@@ -191,7 +191,7 @@ func TestSubscribe_UnderContention(t *testing.T) {
 				})
 				s.after = b.Snapshot().Generation
 				runtime.Gosched()
-				if s.cancelled {
+				if s.canceled {
 					cancel()
 					s.ending = int(b.Snapshot().Generation)
 				}
@@ -206,7 +206,7 @@ func TestSubscribe_UnderContention(t *testing.T) {
 		require.Len(t, list, 180)
 		for _, s := range list {
 			received := s.all()
-			if !s.cancelled {
+			if !s.canceled {
 				require.NotEmpty(t, received)
 				require.Equal(t, history[len(history)-1], received[len(received)-1])
 			}
@@ -217,7 +217,7 @@ func TestSubscribe_UnderContention(t *testing.T) {
 			require.Greater(t, first, s.before)
 			require.LessOrEqual(t, first, s.after+1)
 			require.Equal(t, history[first-1:int(first)-1+len(received)], received)
-			if s.cancelled {
+			if s.canceled {
 				require.LessOrEqual(t, int(received[len(received)-1].Generation), s.ending)
 			}
 		}
@@ -236,7 +236,7 @@ func TestSubscribe_CancelHoldsNothing(t *testing.T) {
 }
 
 // The breaker keeps nothing of a canceled subscription.
-func TestSubscribe_CancelledIsForgotten(t *testing.T) {
+func TestSubscribe_CanceledIsForgotten(t *testing.T) {
 	b := atomicbreaker.MustNew("sink")
 	subscribe := func() (weak.Pointer[ledger], func()) {
 		l := &ledger{}

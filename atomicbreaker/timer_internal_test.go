@@ -134,7 +134,7 @@ func TestTimer_NothingPilesUp(t *testing.T) {
 
 // A timer that fires before it can be stopped posts the event of its own period, not of the current
 // one (I3).
-func TestTimer_OneThatIsLateIsVoid(t *testing.T) {
+func TestTimer_ALateTimerIsVoid(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := MustNew("sink")
 		before := word.Pack(word.Fields{Phase: word.Cooling, Generation: 5, Attempt: 1, Failures: 1})

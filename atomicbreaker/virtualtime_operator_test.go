@@ -257,7 +257,7 @@ func TestVirtualTime_RacingTripForsCoolForTheLongest(t *testing.T) {
 
 // Breakers that are open, probing, closing or publishing have pending timers and no goroutine. The
 // bubble does not end while one of its goroutines lives, so the test shows this twice.
-func TestVirtualTime_NoGoroutineStays(t *testing.T) {
+func TestVirtualTime_LeavesNoGoroutine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		before := goroutines.Count(goroutines.Bubble)
 		none := func(when string) {

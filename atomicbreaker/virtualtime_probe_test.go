@@ -90,7 +90,7 @@ func TestVirtualTime_AProbeLostAmongOthersCostsOneProbeTimeoutAfterTheLastAdmiss
 	})
 }
 
-func TestVirtualTime_AProbeTimeoutOfZeroWaitsForEver(t *testing.T) {
+func TestVirtualTime_AProbeTimeoutOfZeroWaitsForever(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := atomicbreaker.MustNew("sink", atomicbreaker.WithProbeTimeout(0))
 		b.Trip()
@@ -106,7 +106,7 @@ func TestVirtualTime_AProbeTimeoutOfZeroWaitsForEver(t *testing.T) {
 
 // A caller that takes a probe and cancels it, over and over, must not start a timer each time: a
 // probe timeout of 30 s and a million calls a second would make 30 million of them.
-func TestVirtualTime_ProbesThatAreGivenBackDoNotPileUpTimers(t *testing.T) {
+func TestVirtualTime_CanceledProbesDoNotPileUpTimers(t *testing.T) {
 	b := atomicbreaker.MustNew("sink", atomicbreaker.WithRecoveryTimeout(0), atomicbreaker.WithProbeTimeout(24*time.Hour),
 		atomicbreaker.WithHalfOpenMaxCalls(2), atomicbreaker.WithSuccessThreshold(200))
 	b.Trip()
@@ -128,7 +128,7 @@ func TestVirtualTime_ProbesThatAreGivenBackDoNotPileUpTimers(t *testing.T) {
 
 // One timer serves many probes, and no probe is without one. All of these probes but the last are
 // canceled; the last is lost, each time at another moment of the running timer.
-func TestVirtualTime_AProbeThatIsLostAfterManyWereGivenBackTimesOut(t *testing.T) {
+func TestVirtualTime_AProbeLostAfterManyCanceledOnesTimesOut(t *testing.T) {
 	for givenBack := range 20 {
 		synctest.Test(t, func(t *testing.T) {
 			c := counts(1, 2, 3)

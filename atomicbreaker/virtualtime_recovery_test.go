@@ -103,7 +103,7 @@ func TestVirtualTime_BackoffDoublesUpToTheCap(t *testing.T) {
 	})
 }
 
-func TestVirtualTime_WithoutBackoffEveryAttemptIsAsLong(t *testing.T) {
+func TestVirtualTime_WithoutBackoffEveryAttemptCoolsEquallyLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := atomicbreaker.MustNew("sink", atomicbreaker.WithFailureThreshold(1), atomicbreaker.WithRecoveryTimeout(10*time.Second))
 		b.RecordFailure()

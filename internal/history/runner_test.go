@@ -69,9 +69,9 @@ func count(r *history.Runner, b counter) *history.History {
 	return h
 }
 
-// TestRunner_RightAndWrong requires that a locked implementation is accepted every time, and that
+// TestRunner_AcceptsLockedRejectsCareless requires that a locked implementation is accepted every time, and that
 // one with lost updates is soon rejected.
-func TestRunner_RightAndWrong(t *testing.T) {
+func TestRunner_AcceptsLockedRejectsCareless(t *testing.T) {
 	for threads := 1; threads <= history.MaxThreads; threads++ {
 		r := history.NewRunner(threads)
 		for range 50 {
