@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What go generate makes of atomic's files is what stands in the copies.
+// The committed copies must match what go generate produces.
 func TestCopies(t *testing.T) {
 	files, err := generate("..")
 	require.NoError(t, err)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Copies writes the bodies of every scenario for the implementations other than atomic, for which they are written by
-// hand: see the comment of package bench. go generate in bench/ runs it.
+// Copies generates the bodies of every scenario for all implementations from those of atomic, which
+// are written by hand; see the comment of package bench. go generate in bench/ runs it.
 package main
 
 import (
@@ -10,7 +10,8 @@ import (
 	"strings"
 )
 
-// copied says which of atomic's files an implementation has. The key is what stands after atomic in the file's name.
+// copied lists the implementations that have a copy of each of atomic's files. The key is the part
+// of the file's name after atomic.
 var copied = map[string][]string{
 	"":        {"mutex", "rwmutex", "unpacked"},
 	"_permit": {"mutex", "rwmutex", "unpacked", "gobreaker", "failsafe", "rubyist", "gozero", "handy"},
@@ -30,7 +31,7 @@ func main() {
 	}
 }
 
-// generate returns the text of every copy by its name, made of the sources in dir.
+// generate returns the text of every copy, by file name, made from the sources in dir.
 func generate(dir string) (map[string]string, error) {
 	files := map[string]string{}
 	for suffix, impls := range copied {

@@ -10,13 +10,13 @@ import (
 	"golang.org/x/perf/benchfmt"
 )
 
-// counts are the instructions of our calls by the name of the call.
+// counts holds the instructions of our calls, by the name of the call.
 type counts struct {
 	toolchain string
 	ours      map[string]int
 }
 
-// read reads what recordAll has written. A call that is missing in the file is missing in the result.
+// read parses the output of recordAll. A call that is missing in the file is missing in the result.
 func read(r io.Reader) (counts, error) {
 	c := counts{ours: map[string]int{}}
 	read := map[string]int{}
@@ -48,14 +48,15 @@ func read(r io.Reader) (counts, error) {
 	return c, nil
 }
 
-// slack is how much the difference of two counts may grow: either count is whole only to the nearest, and
-// slog's handler takes its buffers from a pool that the runtime empties.
+// slack is how much the difference of two counts may grow. Each count is rounded, and slog's
+// handler takes its buffers from a pool that the runtime empties.
 const slack = 3
 
 const row = "%-19s %8s %8s %6s  %s\n"
 
-// compare prints one line for each count and returns how many are too high. Another compiler makes
-// other instructions, so the recorded counts judge only the toolchain that they were recorded with.
+// compare prints one line for each count and returns how many are too high. Another compiler
+// generates other instructions, so the recorded counts apply only to the toolchain that they were
+// recorded with.
 func compare(w io.Writer, now, then counts) (short int) {
 	same := now.toolchain == then.toolchain
 	if !same {
@@ -85,8 +86,8 @@ func compare(w io.Writer, now, then counts) (short int) {
 	return short
 }
 
-// judge says what n instructions are where was is the recorded count. same means that both come from
-// the same toolchain, recorded that there is a recorded count.
+// judge returns the verdict on n instructions, where was is the recorded count. same means that
+// both come from the same toolchain, and recorded that there is a recorded count.
 func judge(n, was, limit int, same, recorded bool) (verdict string, ok bool) {
 	switch {
 	case n > limit:

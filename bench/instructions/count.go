@@ -14,8 +14,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/bench"
 )
 
-// precision is how a call is counted. What varies between runs only adds instructions: most of it are
-// the runtime's own threads, which do more the longer a run takes.
+// precision determines how a call is counted. Variation between runs only adds instructions, most
+// of them by the runtime's own threads, which do more the longer a run takes.
 type precision struct {
 	calls int // between the run with fewer and the run with more
 	runs  int // of each; the one with the fewest instructions counts
@@ -41,8 +41,9 @@ func (p precision) count(s bench.Scenario, impl string) (int, error) {
 	return whole(float64(high-low) / float64(p.calls)), nil
 }
 
-// whole returns the number of instructions, which is whole, of which n is a measurement. It is up to
-// three quarters too high, from the run with more calls, or a quarter too low, from the other.
+// whole returns the true number of instructions, an integer, from the measurement n. A measurement
+// is up to three quarters too high, because of the run with more calls, or a quarter too low,
+// because of the other.
 func whole(n float64) int { return int(math.Floor(n + 0.25)) }
 
 func (p precision) least(s bench.Scenario, impl string, n int) (int, error) {
@@ -59,9 +60,10 @@ func (p precision) least(s bench.Scenario, impl string, n int) (int, error) {
 
 var collected = regexp.MustCompile(`Collected : (\d+)`)
 
-// callgrind returns the instructions of the whole program. It loses its footing at the signals by which the runtime
-// preempts goroutines, so there are none. The processor that valgrind emulates claims RDTSCP even where the real one lacks
-// it, and valgrind cannot execute it then; the runtime would use it when two threads want one of its locks.
+// callgrind returns the instructions of the whole program. Callgrind loses track at the signals by
+// which the runtime preempts goroutines, so they are disabled. The processor that valgrind emulates
+// claims RDTSCP even where the real one lacks it, and valgrind cannot execute it then; the runtime
+// would use it when two threads contend for one of its locks.
 func callgrind(s bench.Scenario, impl string, n int) (int, error) {
 	self, err := os.Executable()
 	if err != nil {

@@ -80,7 +80,7 @@ func TestCompare_Slack(t *testing.T) {
 	require.Equal(t, 1, compare(&bytes.Buffer{}, now, then))
 }
 
-// The recorded file has every count of ours, and none is over its limit.
+// The recorded file has every count of ours, and none exceeds its limit.
 func TestRecorded(t *testing.T) {
 	text, err := os.ReadFile("../" + recordedFile)
 	require.NoError(t, err)
@@ -139,7 +139,7 @@ func TestWhole(t *testing.T) {
 	}
 }
 
-// Every call has a loop of ours, so that the comparison is whole.
+// Every call has a loop of ours, so that the comparison is complete.
 func TestCalls(t *testing.T) {
 	for _, c := range calls {
 		for _, impl := range []string{c.impl, c.without} {
@@ -167,7 +167,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// Without valgrind the comparison is skipped in one line, and succeeds.
+// Without valgrind the comparison is skipped with a one-line message, and succeeds.
 func TestCompareOurs_WithoutValgrind(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	var text bytes.Buffer

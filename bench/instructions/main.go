@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Instructions counts what a call executes, with valgrind's callgrind: unlike a time it is the same on every run, and on
-// a busy machine. It compares this library's counts with the recorded ones and with their limits, and exits with 1 if one
-// is too high. With -record it counts every implementation and prints lines for benchstat instead.
+// Instructions counts the instructions of a call, with valgrind's callgrind. Unlike a time, the
+// count is the same on every run, and on a busy machine. The program compares this library's counts
+// with the recorded ones and with their limits, and exits with 1 if one is too high. With -record
+// it counts every implementation and prints lines for benchstat instead.
 //
-// The program runs itself under callgrind with fewer calls and with more; the difference
-// is without what starting a Go program costs. That varies by some tens of thousands of instructions, so the calls are
-// many and the results whole numbers. (To collect in one function alone would be exact, but callgrind loses track of
-// where a goroutine is.) Callgrind counts what is executed, not how long the processor waits for it: a swap that fails
-// and a lock that is contended cost more than their instructions, and there is one goroutine here.
+// The program runs itself under callgrind with fewer calls and with more; the difference excludes
+// the startup of a Go program. The startup varies by some tens of thousands of instructions, so the
+// calls are many and the results are whole numbers. (Collecting in one function alone would be
+// exact, but callgrind loses track of the current goroutine.) Callgrind counts what is executed,
+// not how long the processor waits for it: a failed swap and a contended lock cost more than their
+// instructions, and there is only one goroutine here.
 package main
 
 import (
@@ -47,7 +49,7 @@ type call struct {
 	without  string // the implementation whose instructions do not count, or "": of an adapter, its sink's
 }
 
-// benchmark returns the name under which the results of impl stand in the file.
+// benchmark returns the name of the results of impl in the file.
 func (c call) benchmark(impl string) string {
 	return fmt.Sprintf("Instructions/impl=%s/%s-1", impl, c.keys)
 }
@@ -73,8 +75,8 @@ func (c call) count() (int, error) {
 	return n - sink, err
 }
 
-// omitted are those whose calls run on several goroutines: under callgrind they take minutes, and what is counted is how
-// often the scheduler looks for work.
+// omitted are the implementations whose calls run on several goroutines. Under callgrind they take
+// minutes, and the count is dominated by the scheduler's search for work.
 var omitted = map[string]bool{"hystrix": true, "handy": true}
 
 func main() {

@@ -10,8 +10,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/bench"
 )
 
-// bound is a time that is promised where no ratio says enough. It is measured as a side of a ratio
-// is.
+// bound is a documented limit in time, where a ratio is not enough. It is measured like one side of
+// a ratio.
 type bound struct {
 	name        string
 	of          side
@@ -22,7 +22,7 @@ var bounds = []bound{
 	{name: "breakerio.Lane, one record", of: side{bench.LaneRecord, "breakerio"}, nanoseconds: 2500},
 }
 
-// measureBounds returns nanoseconds a call.
+// measureBounds returns nanoseconds per call.
 func measureBounds(bounds []bound, rounds int) []float64 {
 	times := make([]float64, len(bounds))
 	for i, b := range bounds {

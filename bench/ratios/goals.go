@@ -10,7 +10,8 @@ type side struct {
 	impl     string
 }
 
-// sides are those of one scenario; of several the fastest is compared with.
+// sides returns the given implementations of one scenario. A goal compares with the fastest of
+// them.
 func sides(s bench.Scenario, impls ...string) []side {
 	all := make([]side, len(impls))
 	for i, impl := range impls {
@@ -19,8 +20,8 @@ func sides(s bench.Scenario, impls ...string) []side {
 	return all
 }
 
-// goal is a ratio that is promised: what a call of the one costs, at most, in calls of the other; with several
-// goroutines, as time goes by on the wall.
+// goal is a documented ratio: the highest cost of a call of one side in calls of the other. With
+// several goroutines it is a ratio of elapsed times.
 type goal struct {
 	name       string
 	ours       side
@@ -31,21 +32,23 @@ type goal struct {
 
 const ours = "atomic"
 
-// rivals are those that have a Do, or what they call it; steps are those that can be asked first and told later.
+// rivals have a Do, or an equivalent of it; steps have separate calls for admission and report.
 var (
 	rivals = []string{"gobreaker", "failsafe", "eapache", "rubyist", "gozero", "hystrix"}
 	steps  = []string{"gobreaker", "failsafe", "rubyist", "gozero", "handy"}
 
-	// counting are the rivals that count consecutive failures and forget them at a success; a test tries each. They are
-	// asked in whichever of their forms is faster.
+	// counting are the rivals that count consecutive failures and clear them at a success, which a
+	// test verifies. Each is measured in the faster of its forms.
 	counting = append(sides(bench.Do, "gobreaker", "failsafe", "rubyist"), sides(bench.Permit, "gobreaker", "failsafe", "rubyist")...)
 )
 
-// The names say in which form: pair is Allow and RecordSuccess, permit TryAcquire and the permit's methods.
+// The names give the form of the call: pair is Allow and RecordSuccess, permit is TryAcquire and
+// the permit's methods.
 //
-// Some limits allow for the processor. An uncontended lock and unlock took 8.7 ns on one AMD EPYC and 25 on another, and
-// the calls that are compared with it took the same on both: so two limits are 0.8 and 0.08, where the second machine shows
-// 0.21 and 0.02. A permit took 4.5 times as long as two loads on the first and 3.3 times on the second.
+// Some limits allow for differences between processors. An uncontended lock and unlock took 8.7 ns
+// on one AMD EPYC and 25 on another, and the calls that are compared with it took the same time on
+// both. So two limits are 0.8 and 0.08, where the second machine shows 0.21 and 0.02. A permit took
+// 4.5 times as long as two loads on the first and 3.3 times on the second.
 var goals = []goal{
 	{"healthy pair / two atomic loads", side{bench.Pair, ours}, sides(bench.Pair, "load"), 1.25, 1},
 	{"  the same / its loads and branches written by hand", side{bench.Pair, ours}, sides(bench.Pair, "hand"), 0, 1},
@@ -68,8 +71,9 @@ var goals = []goal{
 	{"slog to nowhere, guarded by breakerio / bare", side{bench.SlogDiscard, "breakerio"}, sides(bench.SlogDiscard, "bare"), 1.02, 1},
 	{"  the same, guarded by a permit in the writer", side{bench.SlogDiscard, ours}, sides(bench.SlogDiscard, "bare"), 0, 1},
 
-	// The Writer also survives a panic and a hook that ends the goroutine, refuses after Close, and knows of torn lines and
-	// outages: a deferred function and two loads, 63 instructions of 161. That is 1.6 to 2.1 of the time.
+	// The Writer also survives a panic and a hook that ends the goroutine, rejects writes after
+	// Close, and handles torn lines and outages: a deferred function and two loads, 63 instructions
+	// of 161. It takes 1.6 to 2.1 times as long.
 	{"breakerio.Writer / an io.Writer with just a permit", side{bench.WriteRecord, "breakerio"}, sides(bench.WriteRecord, "unsafe"), 2.5, 1},
 	{"  the same / the write and a permit in a loop", side{bench.WriteRecord, "breakerio"}, sides(bench.WriteRecord, "permit"), 0, 1},
 	{"breakerslog.Handler / the bare JSON handler", side{bench.LogRecord, "breakerslog"}, sides(bench.LogRecord, "bare"), 1.05, 1},
@@ -84,7 +88,8 @@ var goals = []goal{
 	{"breakerio.Lane, one record / two channels", side{bench.LaneRecord, "breakerio"}, sides(bench.LaneRecord, "handoff"), 0, 1},
 }
 
-// unallocated are the paths that must not allocate: all that the goals time, and all others but a published transition.
+// unallocated are the paths that must not allocate: all that the goals time, and all others except
+// a published transition.
 var unallocated = []side{
 	{bench.Pair, ours},
 	{bench.Permit, ours},

@@ -11,13 +11,14 @@ import (
 )
 
 const (
-	// maxWhileOpen is how long a log call may take while the breaker is open and the sink hangs.
+	// maxWhileOpen is the longest that a log call may take while the breaker is open and the sink
+	// hangs.
 	maxWhileOpen = 10 * time.Millisecond
 
 	hangGoroutines = 8
 )
 
-// hang is how long the slowest log call took while the breaker was open and the sink hung.
+// hang holds the duration of the slowest log call while the breaker was open and the sink hung.
 type hang struct{ ours, mutex time.Duration }
 
 // measureHang takes six seconds.
@@ -25,8 +26,8 @@ func measureHang() hang {
 	return hang{bench.SlowestWhileOpen("breakerio", hangGoroutines), bench.SlowestWhileOpen("gobreaker", hangGoroutines)}
 }
 
-// reportHang prints the promise and returns 1 if it is missed. That the mutex variant takes less than
-// a timeout means that something else was measured.
+// reportHang prints the limit and returns 1 if it is exceeded. If the mutex variant takes less than
+// a timeout, the measurement is invalid.
 func reportHang(w io.Writer, h hang) (missed int) {
 	verdict := "ok"
 	if h.ours > maxWhileOpen || h.mutex < bench.HangTimeout {

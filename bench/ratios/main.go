@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Ratios measures what the breaker costs in terms of other things: loads, the clock, a mutex. It prints one line for each
-// promised ratio and exits with 1 if one is missed. Times differ between machines; the ratios should not, much.
+// Ratios measures the breaker's cost relative to other things: loads, the clock, a mutex. It prints
+// one line for each documented ratio and exits with 1 if one exceeds its limit. Times differ
+// between machines; ratios differ much less.
 package main
 
 import (

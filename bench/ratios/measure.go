@@ -11,14 +11,16 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/bench"
 )
 
-// How a ratio is measured, so that it holds still on a machine that does other things meanwhile:
+// A ratio is measured so that it is stable on a machine that also does other work:
 //
-//   - A round times all sides, in slices that alternate: what slows the machine for longer slows all.
-//   - A slice is shorter than the scheduler's, so that most of them are not interrupted at all; and of a side's slices in
-//     a round the fastest counts, because an interruption only ever adds.
-//   - The result is the median of the rounds' ratios, not the ratio of medians: a ratio within a round is of the same
-//     clock frequency and the same neighbours, and the medians of two sides may come from different rounds.
-//   - Which side begins changes from round to round.
+//   - A round times all sides in alternating slices, so a longer slowdown of the machine affects all
+//     of them.
+//   - A slice is shorter than the scheduler's, so most slices are not interrupted at all. The fastest
+//     of a side's slices in a round counts, because an interruption only adds time.
+//   - The result is the median of the rounds' ratios, not the ratio of medians: the two times of one
+//     round have the same clock frequency and the same neighbors, and the medians of two sides may
+//     come from different rounds.
+//   - The side that begins changes from round to round.
 const (
 	slice          = 5 * time.Millisecond
 	slicesPerRound = 10 // of each side, so that a round times each for 50 ms
@@ -40,8 +42,8 @@ func newTimer(s side, goroutines int) *timer {
 	return t
 }
 
-// calibrate returns how many calls to try next when n took that long: as many as take a slice, and at most ten times as
-// many as before, because the first calls say little.
+// calibrate returns how many calls to try next if n took that long: as many as fill a slice, but at
+// most ten times as many as before, because the first calls are not representative.
 func calibrate(n int, took time.Duration) int {
 	want := float64(n) * float64(slice) / float64(max(took, 1))
 	return int(math.Ceil(min(want, float64(10*n))))
@@ -54,7 +56,7 @@ func (t *timer) run() time.Duration {
 	return time.Since(start)
 }
 
-// result is what a goal measured.
+// result is the measurement of a goal.
 type result struct {
 	ratio           float64 // median of the rounds
 	ours, reference float64 // medians, in nanoseconds a call
@@ -85,7 +87,7 @@ func measure(goals []goal, rounds int) []result {
 	return results
 }
 
-// lap is what the sides took in one round, in nanoseconds a call.
+// lap holds the times of the sides in one round, in nanoseconds per call.
 type lap struct {
 	ours       float64
 	references []float64
@@ -112,7 +114,8 @@ func timeRound(ours *timer, references []*timer, swap bool) lap {
 	return lap{least[0], least[1:]}
 }
 
-// summarize also returns which reference was the fastest, by its median: the one that ours is compared with in each round.
+// summarize also returns which reference was the fastest by its median. Every round compares ours
+// with that one.
 func summarize(rounds []lap) (r result, fastest int) {
 	of := func(value func(lap) float64) float64 {
 		var values []float64
@@ -142,9 +145,9 @@ func median(v []float64) float64 {
 	return (v[middle-1] + v[middle]) / 2
 }
 
-// allocations returns how many objects n calls allocate in all. It is the least of several tries: the runtime allocates
-// for itself now and then, and what the calls allocate is there in every try. An average per call would hide what only
-// one call in a hundred does.
+// allocations returns how many objects n calls allocate in total. It is the least of several tries,
+// because the runtime sometimes allocates for itself, and allocations of the calls occur in every
+// try. An average per call would hide an allocation in one call of a hundred.
 func allocations(s side, n int) uint64 {
 	loop := bench.New(s.scenario, s.impl)
 	least := uint64(math.MaxUint64)

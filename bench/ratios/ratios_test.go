@@ -15,7 +15,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/bench"
 )
 
-// Every side must exist, or the first to run the program finds out; one round of each shows that its loop runs.
+// The test runs one round of each side, to find a missing or broken loop before the program does.
 func TestGoals(t *testing.T) {
 	sides := append([]side{}, unallocated...)
 	for _, g := range goals {
@@ -39,18 +39,18 @@ func TestSummarize(t *testing.T) {
 		}
 		return laps
 	}
-	// One round was slow for both sides, one for ours alone: neither is to show in the ratio.
+	// One round was slow for both sides, and one for ours alone. Neither may affect the ratio.
 	got, _ := summarize(laps(1, 2, 10, 20, 9, 2, 1.1, 2, 1, 2))
 	assert.InDelta(t, 0.5, got.ratio, 1e-9)
 	assert.InDelta(t, 1.1, got.ours, 1e-9)
 	assert.InDelta(t, 2, got.reference, 1e-9)
 
-	// Here the ratio of the medians would be 2/2.
+	// The ratio of the medians would be 2/2 here.
 	got, _ = summarize(laps(1, 2, 2, 3, 3, 1))
 	assert.InDelta(t, 2.0/3, got.ratio, 1e-9)
 }
 
-// The fastest is the fastest on the whole, not that of one lucky round.
+// The fastest reference is the fastest over all rounds, not that of one lucky round.
 func TestSummarize_ComparesWithTheFastest(t *testing.T) {
 	got, fastest := summarize([]lap{{1, []float64{5, 4, 1}}, {1, []float64{5, 2, 9}}, {1, []float64{5, 4, 9}}})
 	assert.Equal(t, 1, fastest)

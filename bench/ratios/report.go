@@ -12,7 +12,7 @@ import (
 
 const row = "%-55s %8s %9s  %-13s %s\n"
 
-// printf writes to the terminal, mostly: where that fails there is nobody to tell.
+// printf usually writes to the terminal, so there is no place to report its error.
 func printf(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }
 
 func header(w io.Writer, rounds int) {
@@ -21,7 +21,7 @@ func header(w io.Writer, rounds int) {
 	printf(w, row, "ratio", "at most", "measured", "", "ns a call")
 }
 
-// report prints the goals and returns how many are missed.
+// report prints the goals and returns how many exceed their limit.
 func report(w io.Writer, goals []goal, results []result) (missed int) {
 	for i, g := range goals {
 		r := results[i]
@@ -42,10 +42,11 @@ func report(w io.Writer, goals []goal, results []result) (missed int) {
 	return missed
 }
 
-// holds is false for what is not a number, too.
+// holds is false for NaN, too.
 func holds(ratio, limit float64) bool { return ratio <= limit }
 
-// reportAllocations prints one row for all paths, and one for each that allocates. It returns how many do.
+// reportAllocations prints one row for all paths, and one for each that allocates. It returns the
+// number of the latter.
 func reportAllocations(w io.Writer, paths []side, counts []uint64, calls int) (missed int) {
 	var total uint64
 	var guilty []string
@@ -66,7 +67,7 @@ func reportAllocations(w io.Writer, paths []side, counts []uint64, calls int) (m
 	return len(guilty)
 }
 
-// cpu returns the processor's name, where the system tells it in the Linux way.
+// cpu returns the processor's name on systems with Linux's /proc/cpuinfo.
 func cpu() string {
 	info, _ := os.ReadFile("/proc/cpuinfo") // elsewhere there is none
 	for line := range strings.Lines(string(info)) {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Record runs all benchmarks of bench/ several times over and writes what they print to a file that benchstat reads,
-// with a header that says what ran where. It tells on standard error how far it is.
+// Record runs all benchmarks of bench/ several times and writes their output to a file that
+// benchstat reads, with a header that describes the machine and the command. It reports its
+// progress on standard error.
 //
-// Each round is a process of its own that runs every benchmark once: so the samples of one benchmark lie minutes apart,
-// and what slows the machine for a while, or where the linker and the heap happened to put things, shows as spread
-// instead of as a difference. (go test -count runs them back to back.)
+// Each round is a process of its own that runs every benchmark once, so the samples of one
+// benchmark lie minutes apart. A temporary slowdown of the machine, or the placement of code and
+// heap, then shows as spread instead of as a difference. (go test -count runs the samples back to
+// back.)
 package main
 
 import (
@@ -50,7 +52,8 @@ func main() {
 
 var times = regexp.MustCompile(`^[1-9][0-9]*x$`)
 
-// run writes under another name until all is measured: a broken run leaves the last results as they were.
+// run writes to a temporary file until everything is measured, so that a failed run leaves the last
+// results unchanged.
 func (p plan) run(ctx context.Context, progress io.Writer) (err error) {
 	if p.count < 1 {
 		return fmt.Errorf("-count %d: want at least 1", p.count)
@@ -111,7 +114,8 @@ func (p plan) command(ctx context.Context, name string, args ...string) *exec.Cm
 	return cmd
 }
 
-// round runs all benchmarks once and copies their lines; those about the machine only the first time.
+// round runs all benchmarks once and copies their lines, those about the machine only in the first
+// round.
 func (p plan) round(ctx context.Context, binary string, w io.Writer, first bool, report func(n int)) (n int, err error) {
 	cmd := p.command(ctx, binary, "-test.run=^$", "-test.bench="+p.bench, "-test.benchtime="+p.time, "-test.timeout=30m")
 	cmd.Stderr = os.Stderr
@@ -154,7 +158,8 @@ func of(lines int) string {
 	return fmt.Sprint(" of ", lines)
 }
 
-// left estimates the time left from how much is done; within the first round nobody knows how many benchmarks there are.
+// left estimates the remaining time from the progress. During the first round the number of
+// benchmarks is unknown.
 func left(elapsed time.Duration, round, rounds, n, lines int) string {
 	if lines == 0 {
 		return "unknown"

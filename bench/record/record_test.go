@@ -38,7 +38,7 @@ func TestRun(t *testing.T) {
 	assert.Contains(t, progress.String(), "round 2 of 2, benchmark 2 of 2")
 }
 
-// A run that fails leaves what was there.
+// A run that fails leaves the previous results.
 func TestRun_Fails(t *testing.T) {
 	for source, want := range map[string]string{
 		"func BenchmarkA(b *testing.B) { b.Fatal(`broken`) }\n": "benchmarks: exit status",

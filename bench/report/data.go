@@ -12,13 +12,14 @@ import (
 	"golang.org/x/perf/benchmath"
 )
 
-// confidence is that of every interval in tables and plots.
+// confidence is the confidence level of every interval in tables and plots.
 const confidence = 0.95
 
-// enough samples make an interval of that confidence; fewer have extremes only.
+// enough is the number of samples that an interval of that confidence takes. Fewer samples have
+// only extremes.
 const enough = 6
 
-// data is what a recorded run measured: samples by the benchmark's name and the unit.
+// data holds the results of a recorded run: the samples by benchmark name and unit.
 type data struct {
 	samples map[key][]float64
 	config  map[string]string // the header of the file
@@ -30,14 +31,14 @@ type data struct {
 
 type key struct{ name, unit string }
 
-// value is a median and the bounds of its confidence interval; no is true if it was not measured.
+// value is a median and the bounds of its confidence interval; no is set if it was not measured.
 type value struct {
 	center, low, high float64
 	no                bool
 }
 
-// read takes the results as benchstat would. The processors' number, which go test adds to each name, is cut off: it is
-// the same in all.
+// read parses the results as benchstat does. It cuts off the number of processors that go test adds
+// to each name, because it is always the same.
 func read(r io.Reader, name string) (*data, error) {
 	d := &data{samples: map[key][]float64{}, config: map[string]string{}}
 	reader := benchfmt.NewReader(r, name)
@@ -75,7 +76,7 @@ func read(r io.Reader, name string) (*data, error) {
 	return d, d.check()
 }
 
-// check refuses what would make pages that look complete and are not.
+// check rejects incomplete data, whose pages would look complete.
 func (d *data) check() error {
 	if len(d.samples) == 0 {
 		return errors.New("no results")
@@ -96,8 +97,8 @@ func (d *data) check() error {
 	return nil
 }
 
-// get summarizes what benchstat would: the median, with no assumption about how the samples are spread. With too few for
-// an interval of that confidence the extremes stand for it.
+// get summarizes as benchstat does: the median, without assumptions about the distribution of the
+// samples. If there are too few for an interval of that confidence, the extremes stand in for it.
 func (d *data) get(name, unit string) value {
 	samples := d.samples[key{name, unit}]
 	if len(samples) == 0 {
@@ -112,7 +113,7 @@ func (d *data) get(name, unit string) value {
 	return v
 }
 
-// String is a cell of a table: three digits, and how far the farther bound is from the median.
+// String formats a table cell: three digits, and the distance of the farther bound from the median.
 func (v value) String() string {
 	if v.no {
 		return ""

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Report turns what record has written into the tables of README.md and BENCHMARKS.md, between their markers, and into
-// the plots beside the raw data. A test demands that they match it.
+// Report turns the output of record into the tables of README.md and BENCHMARKS.md, between their
+// markers, and into the plots beside the raw data. A test requires that they match.
 package main
 
 import (
@@ -26,7 +26,7 @@ func main() {
 	}
 }
 
-// The raw files: what record, instructions and ratios wrote.
+// The raw files, as written by record, instructions and ratios.
 const (
 	latest       = "bench/results/latest.txt"
 	instructions = "bench/results/instructions.txt"

@@ -37,13 +37,14 @@ func legend(p *plot.Plot) {
 	p.Legend.YOffs = -vg.Points(4)
 }
 
-// lineEnd is where a line ends, and its name.
+// lineEnd is the position of a line's end, with the line's name.
 type lineEnd struct {
 	plotter.XY
 	name, impl string
 }
 
-// names stand to the right of the ends of their lines, moved apart where they would lie on each other.
+// names are printed to the right of the ends of their lines, and moved apart where they would
+// overlap.
 type names struct{ ends []lineEnd }
 
 func nameLines(p *plot.Plot, ends []lineEnd) error {
@@ -61,7 +62,7 @@ func (n names) Plot(c draw.Canvas, p *plot.Plot) {
 	for i, e := range ends {
 		y[i] = trY(e.Y)
 	}
-	for range 100 { // push neighbours apart, each half the way, until all have room
+	for range 100 { // push neighbors apart, each half the way, until all have room
 		for i := 1; i < len(y); i++ {
 			if lack := lineHeight - (y[i] - y[i-1]); lack > 0 {
 				y[i-1] -= lack / 2
@@ -70,11 +71,11 @@ func (n names) Plot(c draw.Canvas, p *plot.Plot) {
 		}
 	}
 	for i, e := range ends {
-		c.FillText(textStyle(colours[base(e.impl)]), vg.Point{X: trX(p.X.Max) + vg.Points(8), Y: y[i]}, e.name)
+		c.FillText(textStyle(colors[base(e.impl)]), vg.Point{X: trX(p.X.Max) + vg.Points(8), Y: y[i]}, e.name)
 	}
 }
 
-// GlyphBoxes keeps room for the names on the right.
+// GlyphBoxes reserves room for the names on the right.
 func (n names) GlyphBoxes(*plot.Plot) (boxes []plot.GlyphBox) {
 	for _, e := range n.ends {
 		width := 1.15 * textStyle(ink).Width(e.name) // other fonts are wider

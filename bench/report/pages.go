@@ -11,7 +11,8 @@ import (
 	"strings"
 )
 
-// readAll reads the raw files below root. Instructions may be missing: they are counted where there is a tool for it.
+// readAll reads the raw files below root. Instructions may be missing, because not every machine
+// can count them.
 func readAll(root string) (*data, error) {
 	d, err := readFile(root, latest)
 	if err != nil {
@@ -55,7 +56,7 @@ const (
 	end   = "<!-- end of generated -->"
 )
 
-// between puts block between the markers of page.
+// between replaces the text between the markers of page by block.
 func between(page, block string) (string, error) {
 	before, rest, ok := strings.Cut(page, begin)
 	_, after, closed := strings.Cut(rest, end)
@@ -65,13 +66,13 @@ func between(page, block string) (string, error) {
 	return before + begin + "\n\n" + block + "\n" + end + after, nil
 }
 
-// readme is what stands in README.md.
+// readme returns the generated text of README.md.
 func readme(d *data) string {
 	return fmt.Sprintf("Nanoseconds a call, beside what a Go user might pick instead: medians of %d runs with %s,\non %s. An empty cell: it has no such call.\n\n%s\n%s",
 		d.runs, spread(d), machine(d), headline.markdown(d, headlineImpls), plots[0].link("bench/results/"))
 }
 
-// benchmarks is what stands in BENCHMARKS.md.
+// benchmarks returns the generated text of BENCHMARKS.md.
 func benchmarks(d *data) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Measured at commit %s on %s: `%s`. A cell is the median of %d runs with %s.\n",
@@ -91,7 +92,7 @@ func benchmarks(d *data) string {
 	return b.String()
 }
 
-// spread says what stands after ±.
+// spread explains the number after ±.
 func spread(d *data) string {
 	if d.runs < enough {
 		return "how far their extremes are from it"

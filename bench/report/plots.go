@@ -14,7 +14,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// plots are all there are; the first two are the README's.
+// plots lists all plots; the first two are the README's.
 var plots = []picture{
 	{"calls.svg", "What a healthy call and one that is turned away cost, by implementation, on a logarithmic scale", 640, 430, calls},
 	{"failures.svg", "What a call costs by the share of calls that fail, two goroutines, on a logarithmic scale", 640, 380, failures},
@@ -23,14 +23,14 @@ var plots = []picture{
 	{"log.svg", "What a log call costs without a breaker and with each of them", 640, 400, logs},
 }
 
-// dot is a row of a plot of dots: what stands on the left, and the benchmarks of the series.
+// dot is a row of a dot plot: its label, and the benchmarks of the series.
 type dot struct {
 	name, impl string
 	patterns   []string
 }
 
-// dots draws a row for each, with the first on top: its medians on a logarithmic scale and their intervals as bars. A
-// series has a shape; the rows have the colours.
+// dots draws one row for each dot, the first on top: medians on a logarithmic scale, with their
+// intervals as bars. Each series has a shape, and each row a color.
 func dots(p *plot.Plot, d *data, rows []dot, series []string) error {
 	shapes := []draw.GlyphDrawer{draw.CircleGlyph{}, draw.RingGlyph{}, draw.TriangleGlyph{}}
 	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, powers{nanoseconds}
@@ -50,12 +50,12 @@ func dots(p *plot.Plot, d *data, rows []dot, series []string) error {
 			if err != nil {
 				return err
 			}
-			line.Color, line.Width = colours[row.impl], vg.Points(2)
+			line.Color, line.Width = colors[row.impl], vg.Points(2)
 			point, err := plotter.NewScatter(plotter.XYs{{X: v.center, Y: y}})
 			if err != nil {
 				return err
 			}
-			point.GlyphStyle = draw.GlyphStyle{Color: colours[row.impl], Radius: vg.Points(4), Shape: shapes[s]}
+			point.GlyphStyle = draw.GlyphStyle{Color: colors[row.impl], Radius: vg.Points(4), Shape: shapes[s]}
 			p.Add(line, point)
 		}
 	}
@@ -113,14 +113,15 @@ func logs(p *plot.Plot, d *data) error {
 	return dots(p, d, rows, []string{"slog", "zap", "zerolog"})
 }
 
-// lines draws one line for each implementation over x, with its name at its right end and its intervals as bars.
+// lines draws one line for each implementation over x, with its name at the right end and its
+// intervals as bars.
 func lines(p *plot.Plot, xs []float64, of map[string][]value, names map[string]string, x0, x1 float64) error {
 	low, high := math.Inf(1), math.Inf(-1)
 	var ends []lineEnd
 	aside := (x1 - x0) * 0.006 * float64(len(of)-1) / 2 // bars of the same x stand beside each other
 	for _, impl := range append([]string{"atomic_open", "atomic_do", "eapache_open"}, impls...) {
 		var points plotter.XYs
-		colour := colours[base(impl)]
+		color := colors[base(impl)]
 		if of[impl] != nil {
 			aside -= (x1 - x0) * 0.006
 		}
@@ -135,7 +136,7 @@ func lines(p *plot.Plot, xs []float64, of map[string][]value, names map[string]s
 			if err != nil {
 				return err
 			}
-			bar.Color, bar.Width = colour, vg.Points(2)
+			bar.Color, bar.Width = color, vg.Points(2)
 			p.Add(bar)
 		}
 		if points == nil {
@@ -145,14 +146,14 @@ func lines(p *plot.Plot, xs []float64, of map[string][]value, names map[string]s
 		if err != nil {
 			return err
 		}
-		line.Color, line.Width = colour, vg.Points(1.5)
+		line.Color, line.Width = color, vg.Points(1.5)
 		if base(impl) == "atomic" {
 			line.Width = vg.Points(3)
 		}
 		if impl != base(impl) {
 			line.Dashes = []vg.Length{vg.Points(6), vg.Points(3)}
 		}
-		dots.GlyphStyle = draw.GlyphStyle{Color: colour, Radius: vg.Points(2.5), Shape: draw.CircleGlyph{}}
+		dots.GlyphStyle = draw.GlyphStyle{Color: color, Radius: vg.Points(2.5), Shape: draw.CircleGlyph{}}
 		p.Add(line, dots)
 		name := names[impl]
 		if name == "" {
@@ -167,7 +168,7 @@ func lines(p *plot.Plot, xs []float64, of map[string][]value, names map[string]s
 	return nameLines(p, ends)
 }
 
-// base is the implementation of a line that is one of its several.
+// base returns the implementation to which a line belongs, for implementations with several lines.
 func base(impl string) string {
 	impl, _, _ = strings.Cut(impl, "_")
 	return impl

@@ -13,7 +13,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// What the pages say is what was measured: nobody types a number, and nobody commits results without the pages.
+// The pages must match the raw data: no number is typed by hand, and no result is committed without
+// its pages.
 func TestPagesMatchTheRawData(t *testing.T) {
 	const root = "../.."
 	files, err := generate(root)
@@ -64,7 +65,7 @@ func TestRead(t *testing.T) {
 	assert.Equal(t, "2 cores of Some CPU, go1.26 linux/amd64", machine(d))
 }
 
-// Pages that look complete and are not would be believed.
+// Incomplete pages that look complete would be believed.
 func TestRead_Refuses(t *testing.T) {
 	line := "BenchmarkHealthy/impl=atomic/call=pair/g=1-2 100 0.5 ns/op 0 B/op 0 allocs/op\n"
 	for want, text := range map[string]string{
@@ -125,7 +126,7 @@ func TestBetween(t *testing.T) {
 	}
 }
 
-// A measured implementation that no table or plot knows would be measured for nothing.
+// Every measured implementation must appear in a table or plot.
 func TestTables_KnowEveryBenchmark(t *testing.T) {
 	d, err := readAll("../..")
 	require.NoError(t, err)

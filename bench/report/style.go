@@ -17,22 +17,23 @@ import (
 	"gonum.org/v1/plot/vg/vgsvg"
 )
 
-// The plots lie on white pages and on black ones. A picture in a page cannot know which: a style sheet in it is asked for
-// the reader's system, not for the page. So there is no background, and every colour is of middling lightness.
+// The plots must be readable on white and on black pages. A picture cannot know its page: a style
+// sheet inside it follows the reader's system, not the page. So there is no background, and every
+// color has a medium lightness.
 var (
 	ink   = color.NRGBA{0x7a, 0x82, 0x8e, 0xff} // text and axes
 	faint = color.NRGBA{0x7a, 0x82, 0x8e, 0x50} // grid
 )
 
-// colours are by implementation, the same in every plot.
-var colours = map[string]color.NRGBA{
+// colors are by implementation, the same in every plot.
+var colors = map[string]color.NRGBA{
 	"atomic": {0x1f, 0x83, 0xf5, 0xff}, "breakerio": {0x1f, 0x83, 0xf5, 0xff}, "bare": ink,
 	"mutex": {0xe3, 0x6d, 0x0c, 0xff}, "gobreaker": {0x2d, 0xa0, 0x4e, 0xff}, "failsafe": {0xb0, 0x5c, 0xe6, 0xff},
 	"eapache": {0xd8, 0x3d, 0x4f, 0xff}, "rubyist": {0x12, 0x9b, 0xa5, 0xff}, "gozero": {0xb8, 0x86, 0x0b, 0xff},
 	"hystrix": {0xd4, 0x4c, 0x9c, 0xff}, "handy": {0x8a, 0x7a, 0x55, 0xff}, "load": ink, "clock": ink,
 }
 
-// picture is one plot: its file, what a screen reader says, and how it is drawn.
+// picture is one plot: its file, its text for screen readers, and the function that draws it.
 type picture struct {
 	file, says    string
 	width, height vg.Length
@@ -69,7 +70,8 @@ func (p picture) svg(d *data) (string, error) {
 	if _, err := canvas.WriteTo(&out); err != nil {
 		return "", err
 	}
-	// The widths are those of Liberation Sans, which is Arial's; who has neither gets whatever there is.
+	// The widths are those of Liberation Sans, which equal Arial's. Systems with neither font use a
+	// fallback.
 	return strings.ReplaceAll(out.String(), "font-family:Liberation Sans", "font-family:Liberation Sans,Arial,Helvetica,sans-serif"), nil
 }
 
@@ -81,7 +83,8 @@ func textStyle(c color.Color) text.Style {
 	return text.Style{Color: c, Font: sans(11), YAlign: draw.YCenter, Handler: plot.DefaultTextHandler}
 }
 
-// powers are the ticks of a logarithmic axis: one at each power of ten, with its number in a unit that fits.
+// powers are the ticks of a logarithmic axis: one at each power of ten, labeled in a unit that
+// fits.
 type powers struct{ unit func(float64) string }
 
 func (p powers) Ticks(low, high float64) (ticks []plot.Tick) {
@@ -115,7 +118,7 @@ func byteCount(v float64) string {
 	return fmt.Sprintf("%.3g %s", v, units[0])
 }
 
-// named are the ticks of an axis of things.
+// named returns the ticks of an axis of categories.
 func named(names []string) plot.ConstantTicks {
 	var ticks plot.ConstantTicks
 	for i, n := range names {

@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// impls are all implementations in the order of every table and plot: ours, the controls, the rivals, the limits.
+// impls lists all implementations in the order of every table and plot: ours, the controls, the
+// rivals, the limits.
 var impls = []string{
 	"bare", "atomic", "atomic_timer", "breakerio", "breakerslog", "mutex", "rwmutex", "unpacked",
 	"gobreaker", "failsafe", "eapache", "rubyist", "gozero", "hystrix", "handy", "load", "hand", "clock",
@@ -90,7 +91,8 @@ func tables() []table {
 	return all
 }
 
-// headline is the README's table: of the rivals and the mutex, in the form of call that most of them have.
+// headline is the README's table: the rivals and the mutex, in the form of call that most of them
+// have.
 var headline = table{"", []column{
 	{"healthy, in two steps", "Healthy/impl=%s/call=permit/g=1", "ns/op"},
 	{"healthy, a function", "Healthy/impl=%s/call=do/g=1", "ns/op"},
@@ -105,7 +107,7 @@ var headlineImpls = []string{
 	"bare", "atomic", "mutex", "gobreaker", "failsafe", "eapache", "rubyist", "gozero", "hystrix", "handy",
 }
 
-// markdown is empty where nothing was measured.
+// markdown returns the table, or an empty string if nothing was measured.
 func (t table) markdown(d *data, impls []string) string {
 	var rows strings.Builder
 	for _, impl := range impls {
@@ -133,7 +135,7 @@ func (t table) markdown(d *data, impls []string) string {
 
 func (c column) name(impl string) string { return strings.ReplaceAll(c.pattern, "%s", impl) }
 
-// label is an implementation's name for readers.
+// label returns an implementation's name for readers.
 func label(impl string) string {
 	switch impl {
 	case "atomic":

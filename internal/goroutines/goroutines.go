@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package goroutines counts goroutines for the tests that say how many there are.
+// Package goroutines counts goroutines, for tests that check how many there are.
 package goroutines
 
 import (
@@ -8,13 +8,14 @@ import (
 	"runtime"
 )
 
-// Bubble stands in the trace of a goroutine that is in a bubble of testing/synctest.
+// Bubble occurs in the stack trace of a goroutine in a synctest bubble.
 const Bubble = ", synctest bubble "
 
-// Count returns how many goroutines are alive in whose stack trace text stands.
+// Count returns the number of live goroutines whose stack trace contains text.
 //
-// It reads the traces, which takes a stop of the world, and not runtime.NumGoroutine: that is a difference of counters
-// which change meanwhile, of the whole process, and has been seen to be 33 too many when both cores are busy.
+// It reads the traces, which stops the world. It does not use runtime.NumGoroutine, which is a
+// difference of counters of the whole process that change meanwhile, and has been seen to be 33 too
+// high when both cores are busy.
 func Count(text string) int {
 	for size := 1 << 16; ; size *= 2 {
 		all := make([]byte, size)

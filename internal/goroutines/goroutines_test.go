@@ -13,7 +13,8 @@ import (
 
 func waits(end chan struct{}) { <-end }
 
-// Those that wait are counted, also when their traces need more than the first buffer, and those that have ended are not.
+// Count includes waiting goroutines, also when their traces need more than the first buffer, and
+// excludes those that have ended.
 func TestCount(t *testing.T) {
 	const some = 1000
 	synctest.Test(t, func(t *testing.T) {

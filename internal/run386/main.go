@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Run386 does nothing. Built for GOARCH=386 and run, it shows whether this host can run 32-bit programs: many kernels
-// for amd64 no longer can.
+// Run386 does nothing. Built for GOARCH=386, it shows whether this host can run 32-bit programs,
+// which many amd64 kernels no longer can.
 package main
 
 func main() {}
