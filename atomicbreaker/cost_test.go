@@ -238,7 +238,7 @@ func TestCost_NothingForASubscriptionThatIsOver(t *testing.T) {
 
 func TestCost_Sizes(t *testing.T) {
 	require.LessOrEqual(t, unsafe.Sizeof(atomicbreaker.Breaker{}), uintptr(192))
-	require.Equal(t, unsafe.Sizeof(uintptr(0))+8, unsafe.Sizeof(atomicbreaker.Permit{}), "a pointer and a word")
+	require.Equal(t, unsafe.Sizeof(uintptr(0))+8, unsafe.Sizeof(atomicbreaker.Permit{}), "want a pointer and a word")
 	if bits.UintSize == 64 {
 		require.Equal(t, uintptr(16), unsafe.Sizeof(atomicbreaker.Permit{}))
 	}

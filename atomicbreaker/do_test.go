@@ -57,7 +57,7 @@ func TestDo_RejectionsNameTheBreaker(t *testing.T) {
 				require.ErrorIs(t, err, atomicbreaker.ErrRejected)
 				require.NotErrorIs(t, err, isNot)
 				require.ErrorContains(t, err, `"loki-7"`)
-				require.Same(t, err, do(b, never), "the error is built once")
+				require.Same(t, err, do(b, never), "the error was built again")
 			}
 			b.Trip()
 			require.True(t, b.Allow())

@@ -132,11 +132,11 @@ func (x *explorer) once(start word.Word, runs []func()) (futures int, err error)
 	case x.overlapped:
 		return 0, fmt.Errorf("two deliveries overlapped")
 	case !x.out.explains(x.config, stateOf(start)):
-		return 0, fmt.Errorf("no order of the operations explains the run\nanswers: %s\nend: %+v\ntold: %+v", x.out.answers(), x.out.state, x.out.received)
+		return 0, fmt.Errorf("no order of the operations explains the run\nanswers: %s\nend: %+v\nreceived: %+v", x.out.answers(), x.out.state, x.out.received)
 	}
 	if x.timed != nil {
 		if err = x.timed.wrong(&x.out); err != nil {
-			return 0, fmt.Errorf("%w\nanswers: %s\nend: %+v\ntold: %+v", err, x.out.answers(), x.out.state, x.out.received)
+			return 0, fmt.Errorf("%w\nanswers: %s\nend: %+v\nreceived: %+v", err, x.out.answers(), x.out.state, x.out.received)
 		}
 	}
 	return futures, nil

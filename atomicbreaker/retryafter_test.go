@@ -237,7 +237,7 @@ func TestRetryAfter_IsAskedBeforeTheClassifier(t *testing.T) {
 			require.Equal(t, atomicbreaker.Snapshot{Failures: 1}, b.Snapshot())
 		})
 	}
-	t.Run("never about success, a spent permit, or what the caller has judged", func(t *testing.T) {
+	t.Run("not called for a success, a spent permit, or Fail", func(t *testing.T) {
 		b := newBreaker()
 		says, ok = time.Hour, true
 		_ = b.Do(up)
@@ -249,7 +249,7 @@ func TestRetryAfter_IsAskedBeforeTheClassifier(t *testing.T) {
 		require.Empty(t, asked)
 		require.Equal(t, atomicbreaker.Snapshot{Failures: 1}, b.Snapshot())
 	})
-	t.Run("one that panics settles nothing", func(t *testing.T) {
+	t.Run("a panic settles nothing", func(t *testing.T) {
 		b := atomicbreaker.MustNew("sink",
 			atomicbreaker.WithRetryAfter(func(error) (time.Duration, bool) { panic("retry after") }))
 		p := acquired(t, b)

@@ -283,7 +283,7 @@ func TestVirtualTime_LeavesNoGoroutine(t *testing.T) {
 		none("150 half-open, 150 closed and not stable yet")
 		wait(time.Hour)
 		none("all timers fired")
-		assert.EqualValues(t, 300*3, received.Load(), "a trip, a probe, and a probe's success or timeout")
+		assert.EqualValues(t, 300*3, received.Load(), "want a trip, a probe, and a success or timeout for each")
 		runtime.KeepAlive(breakers) // a timer makes no transition of a breaker that was dropped
 	})
 }
