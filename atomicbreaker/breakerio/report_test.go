@@ -190,7 +190,7 @@ func TestWriter_ContainsUsersFunctions(t *testing.T) {
 		option breakerio.Option
 		says   string
 	}{
-		"record errors": {breakerio.WithRecordErrors(func(error) bool { panic("broken") }), "the judgement of an error panicked: broken"},
+		"record errors": {breakerio.WithRecordErrors(func(error) bool { panic("broken") }), "the classification of an error panicked: broken"},
 		"diverted":      {breakerio.WithOnDiverted(func(breakerio.Diversion) { panic("broken") }), "OnDiverted panicked: broken"},
 		"lost":          {breakerio.WithOnLost(func([]byte, error) { panic("broken") }), "OnLost panicked: broken"},
 		"outage":        {breakerio.WithOnOutage(func(breakerio.Outage) { panic("broken") }), "OnOutage panicked: broken"},

@@ -11,47 +11,49 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 )
 
-// Chunk is what the fallback gets of a write: whole records, if records are lines. A fallback with a
-// method Asked(p []byte) bool is not written to if that says that it was asked to take P before; the
-// write is not counted again then.
+// Chunk is what [Bytes] passes to a fallback: all of a write, or the part of it that the primary
+// did not take. If the records are lines, P holds whole lines.
 type Chunk struct {
 	P        []byte
 	Fallback io.Writer
 }
 
-// BytesOptions are the options of package breakerio.
+// BytesOptions are the options of a [Bytes].
 type BytesOptions struct {
 	Options
 	OnLost       func(p []byte, err error)
-	WholeRecords bool // a write is one record, of one or several lines
+	WholeRecords bool // each write is one record, of one or more lines
 	AsyncProbes  bool
 
-	// Family, if not nil, makes one of several writers: the first stores its guard there, and the others use
-	// it. It is for a package whose writer has several ways into one sink.
+	// Family, if not nil, lets several writers share a guard: the first one stores its guard there,
+	// and the others use it. It is for packages whose writers reach one sink in several ways.
 	Family *Family
 }
 
-// Family is what several writers to one sink share.
+// Family holds the guard that several writers to one sink share.
 type Family struct{ guard *Bytes }
 
-// Bytes is the guard of two sinks that are io.Writers. It knows how much of a write each took, splits
-// batches at lines, and repairs lines that were cut.
+// Bytes is a [Guard] for a primary and a fallback that are io.Writers. It tracks how many bytes of
+// a write each side took, splits batches at line boundaries, and repairs torn lines.
 //
-// A sink is torn if it took a part of a write that ends with a newline, and that part does not end with
-// one. The next write to it begins with a newline then.
+// A sink is torn if it took only a part of a write that ends with a newline, and that part does not
+// end with one. The next write to a torn sink starts with a newline.
 type Bytes struct {
 	*Guard[Chunk]
 	whole bool
 
-	primaryTears, fallbackTears atomic.Uint32 // so far
+	primaryTears, fallbackTears atomic.Uint32 // how often each side was torn
 
-	// turn, if not nil, is held while the fallback is called. It is a channel, because a goroutine that waits
-	// for a mutex is not idle in virtual time.
+	// turn, if not nil, is held during each call of the fallback. It is a channel because a
+	// goroutine that waits for a mutex does not count as idle in virtual time.
 	turn chan struct{}
 }
 
-// NewBytes applies the options of package breakerio.
-func NewBytes[Option ~func(*BytesOptions)](b *atomicbreaker.Breaker, primary, fallback io.Writer, opts []Option) (*Bytes, BytesOptions) {
+// NewBytes returns a Bytes for b, configured by opts. It also returns the options, because some of
+// them are for the adapter.
+func NewBytes[Option ~func(*BytesOptions)](
+	b *atomicbreaker.Breaker, primary, fallback io.Writer, opts []Option,
+) (*Bytes, BytesOptions) {
 	o := BytesOptions{Options: Options{Adapter: "breakerio", StderrIsSink: IsStderr(primary) || IsStderr(fallback)}}
 	for _, opt := range opts {
 		opt(&o)
@@ -71,10 +73,11 @@ func NewBytes[Option ~func(*BytesOptions)](b *atomicbreaker.Breaker, primary, fa
 	return g, o
 }
 
-// Serialize makes calls of the fallback exclude each other. Call it before the first write.
+// Serialize limits the fallback to one call at a time. Call it before the first write.
 func (g *Bytes) Serialize() { g.turn = make(chan struct{}, 1) }
 
-// Exclude calls f, which calls the fallback, where Serialize excludes other calls of it.
+// Exclude calls f, which calls the fallback. After Serialize, f does not overlap with other calls
+// of the fallback.
 func (g *Bytes) Exclude(f func() error) error {
 	if g.turn != nil {
 		g.turn <- struct{}{}
@@ -83,8 +86,9 @@ func (g *Bytes) Exclude(f func() error) error {
 	return f()
 }
 
-// CloseFallback calls f, which closes the fallback. It waits for a call of the fallback that is in
-// progress, but no longer than CloseTimeout: a fallback that hangs may return only when it is closed.
+// CloseFallback calls f, which closes the fallback. After Serialize it waits for a call of the
+// fallback that is in progress, for at most CloseTimeout: a fallback that hangs may return only
+// when it is closed.
 func (g *Bytes) CloseFallback(f func() error) error {
 	if g.turn == nil {
 		return f()
@@ -99,7 +103,7 @@ func (g *Bytes) CloseFallback(f func() error) error {
 	return f()
 }
 
-// WritePrimary writes p to the primary, and repairs that if it is torn. The adapter calls it when the
+// WritePrimary writes p to the primary and repairs the primary if it is torn. Call it when the
 // guard is not quiet.
 //
 //go:noinline
@@ -107,8 +111,9 @@ func (g *Bytes) WritePrimary(primary io.Writer, p []byte) (int, error) {
 	return g.write(primary, p, flagPrimaryTorn)
 }
 
-// Mend returns p with a newline before it if the primary is torn, and the tear, which is not 0 then. It is
-// for an adapter that does not write through WritePrimary; call Mended if the primary took that newline.
+// Mend returns p, with a newline in front if the primary is torn. It is for adapters that do not
+// write through WritePrimary. A tear other than 0 means that the newline was added; pass the tear
+// to Mended if the primary took the newline.
 func (g *Bytes) Mend(p []byte) (mended []byte, tear uint32) {
 	if len(p) == 0 || g.flags.Load()&flagPrimaryTorn == 0 {
 		return p, 0
@@ -117,11 +122,13 @@ func (g *Bytes) Mend(p []byte) (mended []byte, tear uint32) {
 	return append([]byte{'\n'}, p...), tear
 }
 
-// Mended says that the primary took the newline that Mend put before a write.
+// Mended records that the primary took the newline that Mend added. The tear is the one that Mend
+// returned.
 func (g *Bytes) Mended(tear uint32) { g.repaired(flagPrimaryTorn, tear) }
 
-// repaired says that a side has the newline that was written when the last tear was the given one. A tear
-// is counted before its flag is set, so that of a later one the flag is set in the end.
+// repaired clears the torn flag of a side that took a newline, unless the side has been torn again
+// since the given tear. Tears are counted before the flag is set, so a concurrent tear ends with
+// its flag set.
 func (g *Bytes) repaired(side, tear uint32) {
 	g.flags.And(^side)
 	if g.tears(side).Load() != tear {
@@ -136,8 +143,9 @@ func (g *Bytes) tears(side uint32) *atomic.Uint32 {
 	return &g.fallbackTears
 }
 
-// FailBytes diverts what the primary left of p: it took n bytes, and returned err. It returns what an
-// io.Writer returns.
+// FailBytes diverts what the primary did not take of p, and reports the failure to the breaker. The
+// primary took n bytes and returned err; a nil err means [io.ErrShortWrite]. FailBytes returns the
+// result of Write.
 func (g *Bytes) FailBytes(p []byte, fallback io.Writer, permit atomicbreaker.Permit, n int, err error) (int, error) {
 	if err == nil {
 		err = io.ErrShortWrite
@@ -145,14 +153,14 @@ func (g *Bytes) FailBytes(p []byte, fallback io.Writer, permit atomicbreaker.Per
 	from := 0
 	if 0 < n && n < len(p) {
 		g.counts.torn.Add(1)
-		from = g.taken(p, n, flagPrimaryTorn)
+		from = g.firstUntaken(p, n, flagPrimaryTorn)
 	}
 	n, err = g.Fail(Chunk{p[from:], fallback}, permit, err)
 	return Written(p, from+n, err)
 }
 
-// Written returns what an io.Writer returns for p: all of it, or the n bytes that came before what was
-// lost.
+// Written returns the result of an io.Writer for p: len(p) if err is nil, and otherwise n, the
+// bytes before the first record that was lost, and err.
 func Written(p []byte, n int, err error) (int, error) {
 	if err != nil {
 		return n, err
@@ -160,6 +168,11 @@ func Written(p []byte, n int, err error) (int, error) {
 	return len(p), nil
 }
 
+// writeFallback writes a chunk to its fallback.
+//
+// The fallback that a breakerio.Batcher installs has the method Asked(p []byte) bool. It reports
+// whether this fallback was already given the batch that p belongs to. Such a chunk is neither
+// written nor counted again.
 func (g *Bytes) writeFallback(c Chunk) (int, error) {
 	if c.Fallback == nil {
 		return 0, ErrNoFallback
@@ -182,12 +195,12 @@ func (g *Bytes) writeFallback(c Chunk) (int, error) {
 		return 0, err
 	}
 	g.counts.fallbackTorn.Add(1)
-	return g.taken(c.P, n, flagFallbackTorn), err
+	return g.firstUntaken(c.P, n, flagFallbackTorn), err
 }
 
-// taken returns where the first record begins that a sink did not take whole, when it took n bytes of p
-// and 0 < n < len(p). If that cut a line, the sink is torn.
-func (g *Bytes) taken(p []byte, n int, side uint32) int {
+// firstUntaken returns the offset of the first record that a sink did not take whole, given that it
+// took n bytes of p and 0 < n < len(p). It marks the sink as torn if the cut is inside a line.
+func (g *Bytes) firstUntaken(p []byte, n int, side uint32) int {
 	if p[len(p)-1] != '\n' {
 		return 0
 	}
@@ -201,9 +214,9 @@ func (g *Bytes) taken(p []byte, n int, side uint32) int {
 	return bytes.LastIndexByte(p[:n], '\n') + 1
 }
 
-// write writes p to a sink, after a newline if the sink is torn. It is torn until it has taken a newline: of
-// concurrent writers all repair, and leave empty lines, because the newline of one may come too late for
-// another.
+// write writes p to a sink, after a newline if the sink is torn. The sink stays torn until it has
+// taken a newline. Concurrent writers may therefore all add one, which leaves empty lines: the
+// newline of one writer may come too late for another.
 func (g *Bytes) write(w io.Writer, p []byte, side uint32) (n int, err error) {
 	if len(p) == 0 || g.flags.Load()&side == 0 {
 		return w.Write(p)
@@ -213,7 +226,9 @@ func (g *Bytes) write(w io.Writer, p []byte, side uint32) (n int, err error) {
 	if n <= 0 {
 		return n, err
 	}
-	if err == nil || n <= len(p) { // otherwise nobody knows, and an empty line too many does no harm
+	// With an error and n > len(p), it is unknown whether the sink took the newline. An extra empty
+	// line is harmless.
+	if err == nil || n <= len(p) {
 		g.repaired(side, tear)
 	}
 	return n - 1, err

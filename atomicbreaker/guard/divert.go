@@ -9,49 +9,53 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 )
 
-// diversion is why a record goes to the fallback, and which outage it belongs to.
+// diversion says why a record goes to the fallback, and which outage it belongs to.
 type diversion struct {
 	reason Reason
 	cause  error
-	period uint32 // the generation in which the record was admitted, or one of the constants of outage.go
-	opened bool   // the record's vote opened the breaker, or came when another's just had
+	period uint32 // the generation that admitted the record, noGeneration or noOutage
+	opened bool   // the breaker opened at this record's vote, or just before it
 }
 
-// Reject diverts a record that the breaker turned away. Like Fail, Unwound and Busy it returns nil if
-// the fallback took the record; otherwise how much of it the fallback took, and why neither took it.
+// Reject diverts a record that the breaker rejected. Like Fail, Unwound and Busy, it returns a nil
+// error if the fallback took the record. Otherwise it returns how much of the record the fallback
+// took, and why neither side took all of it.
 func (g *Guard[R]) Reject(r R) (int, error) {
-	return g.divert(r, diversion{reason: Rejected, cause: g.rejected.in(g.breaker.State()), period: noGeneration})
+	return g.divert(r, diversion{reason: Rejected, cause: g.rejected.forState(g.breaker.State()), period: noGeneration})
 }
 
-// Busy diverts a record without asking the breaker.
+// Busy diverts a record without asking the breaker. Its reason is [Busy].
 func (g *Guard[R]) Busy(r R) (int, error) {
 	return g.divert(r, diversion{reason: Busy, cause: ErrBusy, period: noOutage})
 }
 
-// Fail diverts a record that the primary refused with cause, and reports that to the breaker.
+// Fail diverts a record for which the primary returned cause, and reports the failure to the
+// breaker.
 //
-// The breaker hears of the failure first, so that other callers stop going to the primary. The fallback
-// gets the record in the same call, whatever a hook or a user's function does.
+// The breaker gets the failure first, so that other callers stop using the primary. The fallback
+// gets the record during the same call, even if a hook or a user's function panics or ends the
+// goroutine.
 func (g *Guard[R]) Fail(r R, permit atomicbreaker.Permit, cause error) (int, error) {
 	return g.fail(r, permit, cause, true)
 }
 
-// FailWithoutVote is Fail where cause says nothing about the primary: the caller gave up, say.
+// FailWithoutVote is Fail for a cause that says nothing about the primary's health, such as a
+// canceled context. It cancels the permit.
 func (g *Guard[R]) FailWithoutVote(r R, permit atomicbreaker.Permit, cause error) (int, error) {
 	return g.fail(r, permit, cause, false)
 }
 
 func (g *Guard[R]) fail(r R, permit atomicbreaker.Permit, cause error, votes bool) (n int, err error) {
 	d := diversion{reason: Failed, cause: cause, period: permit.Generation()}
-	defer func() { // deferred, because a user's function may panic, and a hook may end the goroutine
-		permit.Fail(cause) // finds a spent permit, unless a user's function did not return
+	defer func() { // a user's function may panic, and a hook may end the goroutine
+		permit.Fail(cause) // has no effect unless a user's function did not return
 		n, err = g.divert(r, d)
 	}()
-	g.call("the judgement of an error", func() { g.judge(&d, &permit, votes) })
+	g.call("the classification of an error", func() { g.judge(&d, &permit, votes) })
 	return n, err
 }
 
-// Settle reports the outcome of a record that is in the fallback already: an asynchronous probe's.
+// Settle reports the outcome of an asynchronous probe, whose record is already in the fallback.
 func (g *Guard[R]) Settle(permit atomicbreaker.Permit, start time.Time, err error) {
 	if err == nil {
 		g.Finish(&permit, start)
@@ -59,10 +63,10 @@ func (g *Guard[R]) Settle(permit atomicbreaker.Permit, start time.Time, err erro
 	}
 	d := diversion{cause: err, period: permit.Generation()}
 	defer func() { permit.Fail(err) }()
-	g.call("the judgement of an error", func() { g.judge(&d, &permit, true) })
+	g.call("the classification of an error", func() { g.judge(&d, &permit, true) })
 }
 
-// judge decides whether an error votes.
+// judge classifies an error and reports it to the breaker or cancels the permit.
 func (g *Guard[R]) judge(d *diversion, permit *atomicbreaker.Permit, votes bool) {
 	switch is := g.options.IsRecordError; {
 	case errors.Is(d.cause, ErrBusy):
@@ -78,17 +82,18 @@ func (g *Guard[R]) judge(d *diversion, permit *atomicbreaker.Permit, votes bool)
 	permit.Cancel()
 }
 
-// outOf says whether the breaker has left a period and is not closed.
+// outOf reports whether the breaker has left a generation and is not closed.
 func (g *Guard[R]) outOf(period uint32) bool {
 	s := g.breaker.Snapshot()
 	return s.Generation != period && s.State != atomicbreaker.Closed
 }
 
-// Unwound diverts a record whose primary panicked with v or, if v is nil, ended the goroutine (or
-// panicked, if panics go on). That is a failure whatever the classifier says of errors.
+// Unwound diverts a record whose primary did not return: it panicked with v, or v is nil and it
+// ended the goroutine. With Repanic, v is nil after a panic as well. This is a failure regardless
+// of IsRecordError.
 //
-// A record that makes both sides panic is itself at fault, and does not vote. So after a panic, and only
-// then, the fallback is tried before the vote.
+// A record that makes both sides panic is at fault itself and does not vote. Therefore, after a
+// panic, the fallback gets the record before the breaker gets the outcome.
 func (g *Guard[R]) Unwound(r R, permit atomicbreaker.Permit, v any) (n int, err error) {
 	d := diversion{reason: Panicked, cause: unwoundBy(v), period: permit.Generation()}
 	if v != nil && g.options.OnDiverted == nil {
@@ -100,7 +105,7 @@ func (g *Guard[R]) Unwound(r R, permit atomicbreaker.Permit, v any) (n int, err 
 		return n, err
 	}
 	returned, both := false, false
-	defer func() { n, err = g.settle(r, g.trouble.enter(&d), d, n, err) }()
+	defer func() { n, err = g.settle(r, g.tracker.enter(&d), d, n, err) }()
 	defer func() {
 		if !returned {
 			var second any
@@ -121,27 +126,27 @@ func (g *Guard[R]) Unwound(r R, permit atomicbreaker.Permit, v any) (n int, err 
 	return n, err
 }
 
-// vote reports a failure without asking the classifier, unless the guard is closed.
+// vote reports a failure without classifying it, or cancels the permit if the guard is closed.
 func (g *Guard[R]) vote(d *diversion, permit *atomicbreaker.Permit) {
 	if g.Closed() {
 		d.period = noOutage
 		permit.Cancel()
 		return
 	}
-	defer func() { d.opened = g.outOf(d.period) }() // deferred: a hook may end the goroutine
+	defer func() { d.opened = g.outOf(d.period) }() // a hook may end the goroutine
 	permit.Fail(d.cause)
 }
 
-// Lose reports a record as lost that an adapter has accepted from its caller, and that neither side can
-// take any more: the guard has been closed. It returns the error that names cause.
+// Lose counts and reports a record as lost. It is for adapters that accepted a record from their
+// caller and cannot deliver it because the guard is closed. It returns an error that matches cause.
 func (g *Guard[R]) Lose(r R, cause error) error {
 	_, err := g.settle(r, nil, diversion{reason: Failed, cause: cause}, 0, cause)
 	return err
 }
 
-// divert hands the record to the fallback.
+// divert sends a record to the fallback.
 func (g *Guard[R]) divert(r R, d diversion) (n int, err error) {
-	o := g.trouble.enter(&d)
+	o := g.tracker.enter(&d)
 	returned := false
 	defer func() {
 		if !returned {
@@ -158,16 +163,16 @@ func (g *Guard[R]) divert(r R, d diversion) (n int, err error) {
 	return n, err
 }
 
-// errAsked is the error of a fallback that was asked to take the record before.
-var errAsked = errors.New("asked before")
+// errAsked is the result of a fallback that already has the record.
+var errAsked = errors.New("fallback already has the record")
 
-// settle counts and reports a record where it ended: n and err are the fallback's.
+// settle counts and reports the end of a record, where n and err are the fallback's result.
 func (g *Guard[R]) settle(r R, o *outage, d diversion, n int, err error) (int, error) {
-	if err == errAsked { //nolint:errorlint // this value itself
-		g.trouble.leave(o, false)
+	if err == errAsked { //nolint:errorlint // compares identity
+		g.tracker.leave(o, false)
 		return n, nil
 	}
-	defer g.trouble.leave(o, err != nil) // deferred, because a user's function may not return
+	defer g.tracker.leave(o, err != nil) // a user's function may not return
 	g.counts.reasons[d.reason].Add(1)
 	if err == nil {
 		g.counts.diverted.Add(1)

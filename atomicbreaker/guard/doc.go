@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package guard holds what the adapters for loggers share: everything that happens to a record that
-// the primary did not take. Use it to write an adapter for another logger; the example is a whole
-// one. To guard a logger, use packages breakerio, breakerslog, breakerzap or breakerzerolog
+// Package guard contains what the adapters for loggers share: everything that happens to a record
+// that the primary did not take. Use it to write an adapter for another logger; the example is a
+// complete one. To guard a logger, use package breakerio, breakerslog, breakerzap or breakerzerolog
 // instead.
 //
-// A [Guard] counts diverted and lost records by [Reason], decides which errors vote, contains
-// panics, reports losses, diversions and outages, and closes both sides in bounded time. The
-// healthy path belongs to the adapter, so that it costs no call more than it must:
+// A [Guard] counts diverted and lost records by [Reason], decides which errors count as failures of
+// the primary, contains panics, reports losses, diversions and outages, and closes both sides in
+// bounded time. The healthy path is part of the adapter, so that it makes no extra calls:
 //
 //	if g.Closed() {
 //		return g.Refusal()
@@ -20,14 +20,14 @@
 //	// The primary takes the record: otherwise Fail, or Unwound in a deferred function.
 //	g.Succeed(&permit, start)
 //
-// Ask the breaker below the deferred function, and let that call Reject if nothing was admitted: a
-// hook of the breaker may end the goroutine.
+// Call TryAcquire below the deferred function, and let that function call Reject if no permit was
+// acquired: a hook of the breaker may end the goroutine.
 //
 // Reject, Fail, Unwound and Busy call the fallback before they return. Their error is nil if the
-// fallback took the record; otherwise it names both sides and matches the errors of both. [Bytes]
-// is the guard of sinks that are io.Writers: it knows how much of a write each side took, splits
-// batches at lines, and repairs lines that were cut.
+// fallback took the record. Otherwise it names both sides and matches the errors of both. [Bytes]
+// is the guard of sinks that are io.Writers: it tracks how many bytes of a write each side took,
+// splits batches at line boundaries, and repairs torn lines.
 //
-// All methods are safe for concurrent use, except [Bytes.Serialize]. A guard whose primary takes
-// everything is read and not written.
+// All methods are safe for concurrent use, except [Bytes.Serialize]. While the primary takes
+// everything, a guard is only read, never written.
 package guard

@@ -12,7 +12,7 @@ import (
 // errUnwound stands for the error of a sink that did not return.
 var errUnwound = errors.New("panicked or called runtime.Goexit")
 
-// unwoundBy makes an error of what a sink panicked with.
+// unwoundBy returns an error for the value that a sink panicked with, or errUnwound if v is nil.
 func unwoundBy(v any) error {
 	switch v := v.(type) {
 	case nil:
@@ -24,10 +24,10 @@ func unwoundBy(v any) error {
 	}
 }
 
-// rejection is the primary's error where the breaker turned the record away.
+// rejection is the primary's error for a record that the breaker rejected.
 type rejection struct {
 	state atomicbreaker.State
-	err   error // what errors.Is finds
+	err   error // the error to match with errors.Is
 }
 
 func (r *rejection) Error() string { return fmt.Sprintf("rejected, breaker is %v", r.state) }
@@ -44,34 +44,35 @@ func (l *loss) Error() string { return fmt.Sprintf("%s: %q: %s", l.adapter, l.na
 func (l *loss) Unwrap() []error { return []error{l.primary, l.fallback} }
 
 func (l *loss) why() string {
-	if l.fallback == ErrNoFallback { //nolint:errorlint // this value itself
+	if l.fallback == ErrNoFallback { //nolint:errorlint // compares identity
 		return fmt.Sprintf("primary: %v; no fallback", l.primary)
 	}
 	return fmt.Sprintf("primary: %v; fallback: %v", l.primary, l.fallback)
 }
 
-// rejections are the errors of records that are turned away, made once because turning away must not
-// allocate. nowhere are the same where there is no fallback.
+// rejections holds the errors of rejected records. They are made once, because rejecting a record
+// must not allocate. noFallback maps each of them to its loss where there is no fallback.
 type rejections struct {
 	open, halfOpen, forced *rejection
-	nowhere                map[error]error
+	noFallback             map[error]error
 }
 
 func newRejections(adapter, name string) rejections {
 	r := rejections{
-		open:     &rejection{atomicbreaker.Open, atomicbreaker.ErrOpen},
-		halfOpen: &rejection{atomicbreaker.HalfOpen, atomicbreaker.ErrTooManyProbes},
-		forced:   &rejection{atomicbreaker.ForcedOpen, atomicbreaker.ErrOpen},
-		nowhere:  map[error]error{},
+		open:       &rejection{atomicbreaker.Open, atomicbreaker.ErrOpen},
+		halfOpen:   &rejection{atomicbreaker.HalfOpen, atomicbreaker.ErrTooManyProbes},
+		forced:     &rejection{atomicbreaker.ForcedOpen, atomicbreaker.ErrOpen},
+		noFallback: map[error]error{},
 	}
 	for _, why := range []error{r.open, r.halfOpen, r.forced} {
-		r.nowhere[why] = &loss{adapter, name, why, ErrNoFallback}
+		r.noFallback[why] = &loss{adapter, name, why, ErrNoFallback}
 	}
 	return r
 }
 
-// in returns the error for a state. A breaker that has closed since it turned the record away was open.
-func (r *rejections) in(s atomicbreaker.State) error {
+// forState returns the error for a state. If the breaker has closed since it rejected the record,
+// it was open.
+func (r *rejections) forState(s atomicbreaker.State) error {
 	switch s {
 	case atomicbreaker.HalfOpen:
 		return r.halfOpen
@@ -82,10 +83,10 @@ func (r *rejections) in(s atomicbreaker.State) error {
 	}
 }
 
-// lost makes one error of the primary's and the fallback's.
+// lost combines the errors of the primary and the fallback.
 func (g *Guard[R]) lost(primary, fallback error) error {
-	if r, ok := primary.(*rejection); ok && fallback == ErrNoFallback { //nolint:errorlint // these values themselves
-		return g.rejected.nowhere[r]
+	if r, ok := primary.(*rejection); ok && fallback == ErrNoFallback { //nolint:errorlint // compares identity
+		return g.rejected.noFallback[r]
 	}
 	return &loss{g.options.Adapter, g.breaker.Name(), primary, fallback}
 }

@@ -12,31 +12,32 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 )
 
-// ErrBusy matches the error of a sink that had no time for the record and says nothing about its
-// health. It does not vote.
+// ErrBusy matches the error of a sink that had no capacity for a record. It says nothing about the
+// sink's health, so it does not vote.
 var ErrBusy = errors.New("sink busy")
 
-// ErrNoFallback is what the function that hands records to the fallback returns if there is none.
+// ErrNoFallback is the error of a record that the primary did not take if there is no fallback.
 var ErrNoFallback = errors.New("no fallback")
 
-// Options are those that every adapter has.
+// Options are the options that all adapters have.
 type Options struct {
-	Adapter       string           // begins errors and reports, like "breakerio"
-	IsRecordError func(error) bool // nil: none is
+	Adapter       string           // prefix of errors and reports, such as "breakerio"
+	IsRecordError func(error) bool // nil: no error is one
 	OnDiverted    func(Diversion)
 	OnOutage      func(Outage)
 	Repanic       bool
 	LossAsSuccess bool
 
-	// StderrIsSink says that os.Stderr is the primary or the fallback, and so cannot carry reports.
+	// StderrIsSink says that os.Stderr is the primary or the fallback. Nothing is reported there
+	// then.
 	StderrIsSink bool
 }
 
-// Guard diverts records of type R. It is written only when something goes wrong. Its methods are safe
+// Guard diverts records of type R. It is written to only when something fails. Its methods are safe
 // for concurrent use.
 type Guard[R any] struct {
 	breaker  *atomicbreaker.Breaker
-	slow     time.Duration // the breaker's slow threshold, 0: none
+	slow     time.Duration // the breaker's slow threshold; 0: none
 	flags    atomic.Uint32 // 0 on the healthy path
 	options  Options
 	fallback func(R) (int, error)
@@ -44,24 +45,28 @@ type Guard[R any] struct {
 
 	refusal  error
 	rejected rejections
-	trouble  tracker
+	tracker  tracker
 	counts   counts
 	reporter reporter
-	ending   ending
+	closing  closing
 }
 
 // The flags of a guard.
 const (
 	flagClosed       uint32 = 1 << iota
 	flagPrimaryTorn         // the primary ends in the middle of a line
-	flagFallbackTorn        // the fallback does
-	flagOutage              // an outage is under way
-	flagAlways              // there is a slow threshold, or the adapter wants it so
+	flagFallbackTorn        // the fallback ends in the middle of a line
+	flagOutage              // an outage is in progress
+	flagAlways              // the breaker has a slow threshold, or the adapter called Disquiet
 )
 
-// New returns the guard of a breaker. fallback hands a record to the fallback and returns, besides the
-// error, how much of a record that it refused it took all the same; an adapter whose records are
-// taken whole or not at all returns 0. onLost gets that number too; it may be nil, and losses are then
+// New returns a Guard for b.
+//
+// The fallback function writes a record to the fallback. If the fallback does not take the whole
+// record, the function returns an error and how much of the record the fallback took, or 0 if
+// records are taken whole or not at all.
+//
+// onLost is called with each lost record, that number, and the error. If onLost is nil, losses are
 // reported on os.Stderr.
 func New[R any](
 	b *atomicbreaker.Breaker, o Options, fallback func(R) (int, error), onLost func(r R, n int, err error),
@@ -75,7 +80,7 @@ func New[R any](
 	if g.slow > 0 {
 		g.Disquiet()
 	}
-	g.trouble.init(b, &g.flags, func(over Outage) {
+	g.tracker.init(b, &g.flags, func(over Outage) {
 		if f := o.OnOutage; f != nil {
 			g.call("OnOutage", func() { f(over) })
 		}
@@ -83,7 +88,8 @@ func New[R any](
 	return g
 }
 
-// Start returns when the primary was called, or the zero time if the breaker has no slow threshold.
+// Start returns the current time, or the zero time if the breaker has no slow threshold. Call it
+// before the primary and pass the result to Succeed or Finish.
 func (g *Guard[R]) Start() (start time.Time) {
 	if g.slow > 0 {
 		start = time.Now()
@@ -91,8 +97,9 @@ func (g *Guard[R]) Start() (start time.Time) {
 	return start
 }
 
-// Succeed reports that the primary took a record, and ends the outage under way if the breaker is closed
-// then. A primary that was slow has failed, and the record stays where it is.
+// Succeed reports that the primary took a record, and ends the current outage if the breaker is
+// closed afterwards. A success that exceeds the slow threshold counts as a failure; its record is
+// not diverted.
 func (g *Guard[R]) Succeed(permit *atomicbreaker.Permit, start time.Time) {
 	if g.Quiet() {
 		permit.Success()
@@ -101,7 +108,7 @@ func (g *Guard[R]) Succeed(permit *atomicbreaker.Permit, start time.Time) {
 	g.Finish(permit, start)
 }
 
-// Finish is Succeed for an adapter that has found the guard not quiet.
+// Finish is Succeed for adapters that found the guard not quiet.
 //
 //go:noinline
 func (g *Guard[R]) Finish(permit *atomicbreaker.Permit, start time.Time) {
@@ -115,7 +122,7 @@ func (g *Guard[R]) Finish(permit *atomicbreaker.Permit, start time.Time) {
 	} else {
 		permit.Success()
 	}
-	g.trouble.taken()
+	g.tracker.recovered()
 }
 
 func (g *Guard[R]) took(start time.Time) time.Duration {
@@ -125,18 +132,19 @@ func (g *Guard[R]) took(start time.Time) time.Duration {
 	return time.Since(start)
 }
 
-// Quiet says that nothing is out of the ordinary: the guard is not closed, no outage is under way, no
-// sink ends in the middle of a line, and the breaker has no slow threshold. It is one load.
+// Quiet reports whether the healthy path needs no extra work: the guard is not closed, no outage is
+// in progress, no sink is torn, and the breaker has no slow threshold. It costs one atomic load.
 func (g *Guard[R]) Quiet() bool { return g.flags.Load() == 0 }
 
-// Disquiet makes Quiet false for good, for an adapter that always has something to look for.
+// Disquiet makes Quiet return false from now on. It is for adapters that need the slow path for
+// every record.
 func (g *Guard[R]) Disquiet() { g.flags.Or(flagAlways) }
 
-// Repanic says whether a panic goes on once the record is in the fallback.
+// Repanic reports whether panics continue once the record is in the fallback or lost.
 func (g *Guard[R]) Repanic() bool { return g.options.Repanic }
 
-// call runs a function of the user's. A panic in it is reported and goes no further, unless the user
-// wants panics to go on.
+// call runs a function that the user supplied. Unless panics are to continue, it recovers and
+// reports a panic.
 func (g *Guard[R]) call(what string, f func()) {
 	if !g.options.Repanic {
 		defer func() {

@@ -11,8 +11,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 )
 
-// The goroutine that ends one outage may raise the flag for the next, which another goroutine has ended
-// meanwhile. The next success lowers it, or the guard would never be quiet again.
+// A goroutine may set the flag for a new outage after another goroutine has already ended that
+// outage. The next success clears the flag; otherwise the guard would never be quiet again.
 func TestTracker_FlagWithoutOutage(t *testing.T) {
 	b := atomicbreaker.MustNew("sink")
 	g := New(b, Options{}, func(struct{}) (int, error) { return 0, nil }, nil)

@@ -12,11 +12,11 @@ type Reason uint8
 
 // The reasons.
 const (
-	Rejected    Reason = iota // the breaker did not admit it
+	Rejected    Reason = iota // the breaker rejected it
 	Failed                    // the primary returned an error, or wrote short
-	Panicked                  // the primary panicked, or ended the goroutine
-	Busy                      // the primary had no time for it, or a queue above the writer no room
-	RecordError               // the record is at fault, not the primary
+	Panicked                  // the primary panicked or ended the goroutine
+	Busy                      // the primary was busy, or a queue above the writer was full
+	RecordError               // the record itself is at fault
 	reasons
 )
 
@@ -30,26 +30,27 @@ func (r Reason) String() string {
 	return fmt.Sprintf("Reason(%d)", uint8(r))
 }
 
-// Diversion is one write that the fallback took in place of the primary.
+// Diversion describes a write that the fallback took instead of the primary.
 type Diversion struct {
 	Name   string // the breaker's
 	Reason Reason
-	Err    error // the primary's, or one that matches [atomicbreaker.ErrRejected] and names the state
+	Err    error // the primary's error, or a match of [atomicbreaker.ErrRejected] that names the state
 }
 
-// Stats counts the writes that the primary did not take, by where they ended and by reason: the two
-// kinds of count have the same sum. What the primary took is not counted, because that would cost each
-// write an access to shared memory. Below a buffer one write is a batch of records.
+// Stats counts the writes that the primary did not take, by outcome and by reason. The two outcomes
+// have the same sum as the five reasons. Writes that the primary took are not counted, because each
+// would then write to shared memory. If the adapter is below a buffer, one write is a batch of
+// records.
 type Stats struct {
-	Fallback, Lost uint64 // taken by the fallback; refused by both
+	Fallback, Lost uint64 // taken by the fallback; taken by neither
 
 	Rejected, Failed, Panicked, Busy, RecordErrors uint64
 
-	Slow         uint64 // taken by the primary, and over the slow threshold
-	Torn         uint64 // of which the primary took a part
-	FallbackTorn uint64 // of which the fallback took a part
-	Late         uint64 // finished by the primary after their caller had given up
-	Outages      uint64 // outages that are over
+	Slow         uint64 // taken by the primary, but over the slow threshold
+	Torn         uint64 // taken by the primary in part
+	FallbackTorn uint64 // taken by the fallback in part
+	Late         uint64 // finished by the primary after the caller gave up
+	Outages      uint64 // outages that have ended
 }
 
 type counts struct {
@@ -57,22 +58,24 @@ type counts struct {
 	reasons                                        [reasons]atomic.Uint64
 }
 
-// Stats returns the counts so far. Each is exact; while records are written they need not be of one
-// instant. Late is what CountLate has counted: a primary that gives up waiting counts its own.
+// Stats returns the counts so far. Each count is exact, but while records are being written the
+// counts may be from different instants. Late includes only the calls of CountLate; a primary that
+// gives up waiting keeps its own count.
 func (g *Guard[R]) Stats() Stats {
 	c := &g.counts
 	return Stats{
 		Fallback: c.diverted.Load(), Lost: c.lost.Load(),
 		Rejected: c.reasons[Rejected].Load(), Failed: c.reasons[Failed].Load(), Panicked: c.reasons[Panicked].Load(),
 		Busy: c.reasons[Busy].Load(), RecordErrors: c.reasons[RecordError].Load(),
-		Slow: c.slow.Load(), Torn: c.torn.Load(), FallbackTorn: c.fallbackTorn.Load(), Late: c.late.Load(), Outages: g.trouble.outages.Load(),
+		Slow: c.slow.Load(), Torn: c.torn.Load(), FallbackTorn: c.fallbackTorn.Load(),
+		Late: c.late.Load(), Outages: g.tracker.outages.Load(),
 	}
 }
 
-// CountLate counts a write that the primary finishes, or may finish, while its records are in the
+// CountLate counts a write that the primary finishes, or may finish, after its records went to the
 // fallback.
 func (g *Guard[R]) CountLate() { g.counts.late.Add(1) }
 
-// CountTorn counts a write of which the primary took a part, for an adapter that does not report it with
-// FailBytes.
+// CountTorn counts a write that the primary took in part. It is for adapters that do not report the
+// write with FailBytes.
 func (g *Guard[R]) CountTorn() { g.counts.torn.Add(1) }

@@ -11,22 +11,22 @@ import (
 	"time"
 )
 
-// reportInterval is the least time between two lines of one reporter.
+// reportInterval is the minimum time between two lines of one reporter.
 const reportInterval = 10 * time.Second
 
-// reporter writes on os.Stderr what nobody else reports: losses, and panics that were contained. The
-// first is written at once; those of the next interval share one line at its end.
+// reporter writes losses and contained panics to os.Stderr when no user function receives them. The
+// first one is written at once. Those of the following interval share one line at its end.
 type reporter struct {
 	adapter, name string
 	mute          bool
 
 	mu           sync.Mutex
-	losses       uint64 // not written yet
+	losses       uint64 // not yet reported
 	panics       uint64
-	last         error // the newest of them
+	last         error // of the latest loss or panic
 	intervalEnds *time.Timer
 
-	printing atomic.Bool // a line is under way
+	printing atomic.Bool // a line is being written
 }
 
 // lost reports a lost write.
@@ -65,7 +65,7 @@ func (r *reporter) endInterval() {
 	}
 }
 
-// flush writes what waits for the end of the interval.
+// flush writes the line that waits for the end of the interval, if there is one.
 func (r *reporter) flush() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -74,8 +74,8 @@ func (r *reporter) flush() {
 	}
 }
 
-// write writes a line. If os.Stderr has no room for it, what is lost meanwhile waits for a later line. The
-// caller holds mu.
+// write writes a line. If the previous line is still being written, the counts wait for a later
+// line. The caller holds mu.
 func (r *reporter) write() {
 	if r.printing.Load() {
 		return
@@ -88,7 +88,7 @@ func (r *reporter) write() {
 		what = append(what, "contained "+counted(r.panics, "panic"))
 	}
 	why := ""
-	if l, ok := r.last.(*loss); ok { //nolint:errorlint // an error of settle, which is not wrapped
+	if l, ok := r.last.(*loss); ok { //nolint:errorlint // settle does not wrap it
 		why = l.why()
 	} else {
 		why = r.last.Error()
@@ -106,8 +106,8 @@ func counted(n uint64, of string) string {
 	return fmt.Sprintf("%d %ss", n, of)
 }
 
-// print writes a line on a goroutine of its own, because a pipe that nobody reads would hold the logger and
-// its Close. It waits for that at most for the grace period.
+// print writes a line on a separate goroutine, because a pipe that nobody reads would block the
+// logger and its Close. It waits for at most the grace period.
 func (r *reporter) print(line string) {
 	r.printing.Store(true)
 	done := make(chan struct{})

@@ -15,34 +15,36 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 )
 
-// CloseTimeout is how long Close waits.
+// CloseTimeout is how long Close of an adapter waits.
 const CloseTimeout = 5 * time.Second
 
-// grace is what a side still has that could not start before the context ended: the primary if that was
-// before Shutdown, and the fallback if the primary was closing until then.
+// grace is the extra time for a side that could not start closing before the context ended: for the
+// primary if the context had ended before Shutdown, and for the fallback if the primary was still
+// closing.
 const grace = 100 * time.Millisecond
 
-// ending is the end of a guard.
-type ending struct {
+// closing is the state of Shutdown.
+type closing struct {
 	once                      sync.Once
 	primaryDone, fallbackDone chan struct{}
-	primary, fallback         error // valid once their channel is closed
+	primary, fallback         error // valid once the side's channel is closed
 }
 
-// Closed says whether Shutdown has been called. It is one load.
+// Closed reports whether Shutdown has been called. It costs one atomic load.
 func (g *Guard[R]) Closed() bool { return g.flags.Load()&flagClosed != 0 }
 
 // Refusal returns the error of a write after Shutdown. It matches [fs.ErrClosed].
 func (g *Guard[R]) Refusal() error { return g.refusal }
 
-// Shutdown refuses new records from now on, calls the two functions, which close the primary and then
-// the fallback, and returns their errors. The fallback is closed when the primary is closed, when ctx
-// ends, or, if ctx cannot end, after CloseTimeout. What is not done when ctx ends goes on by itself, and
-// the error says so; a side that could not start before has another 100 ms.
+// Shutdown rejects new records from now on, calls the two functions, which close the primary and
+// then the fallback, and returns their errors. It closes the fallback when the primary is closed or
+// when ctx ends; if ctx cannot end, after CloseTimeout. A side that could not start closing before
+// ctx ended gets another 100 ms. What is still unfinished then continues in the background, and the
+// error says so.
 //
-// Later calls wait for the first, and the functions are called once.
+// Each function is called once. Later calls wait for the first one.
 func (g *Guard[R]) Shutdown(ctx context.Context, primary, fallback func() error) error {
-	e := &g.ending
+	e := &g.closing
 	e.once.Do(func() {
 		e.primaryDone, e.fallbackDone = make(chan struct{}), make(chan struct{})
 		g.flags.Or(flagClosed)
@@ -72,8 +74,8 @@ func (g *Guard[R]) Shutdown(ctx context.Context, primary, fallback func() error)
 	}
 }
 
-// wait waits for both sides. It reports false if ended is closed before.
-func (e *ending) wait(ended <-chan struct{}) bool {
+// wait waits for both sides. It returns false if ended is closed first.
+func (e *closing) wait(ended <-chan struct{}) bool {
 	for _, done := range []chan struct{}{e.primaryDone, e.fallbackDone} {
 		select {
 		case <-done:
@@ -93,7 +95,7 @@ func isClosed(done chan struct{}) bool {
 	}
 }
 
-func (e *ending) run(ctx context.Context, primary, fallback func() error) {
+func (e *closing) run(ctx context.Context, primary, fallback func() error) {
 	ended, limit := ctx.Done(), time.Duration(math.MaxInt64)
 	switch {
 	case ended == nil:
@@ -116,7 +118,7 @@ func (e *ending) run(ctx context.Context, primary, fallback func() error) {
 	e.fallback = Contain(fallback)
 }
 
-// Sync is SyncFallback and SyncPrimary, and joins their errors.
+// Sync calls SyncFallback and SyncPrimary and joins their errors.
 func (g *Guard[R]) Sync(primary, fallback func() error) error {
 	if g.Closed() {
 		return g.refusal
@@ -128,9 +130,9 @@ func (g *Guard[R]) Sync(primary, fallback func() error) error {
 	return err
 }
 
-// SyncPrimary calls sync while the breaker is closed. A primary that is out is left alone, because it
-// might hang. An error does not vote: a terminal's Sync fails on a healthy sink. After Shutdown the error
-// is that of Refusal.
+// SyncPrimary calls sync if the breaker is closed. Otherwise it does nothing, because the primary
+// might hang. The error does not vote: Sync of a terminal fails even though the terminal is
+// healthy. After Shutdown the error is that of Refusal.
 func (g *Guard[R]) SyncPrimary(sync func() error) error {
 	if g.Closed() {
 		return g.refusal
@@ -141,7 +143,8 @@ func (g *Guard[R]) SyncPrimary(sync func() error) error {
 	return nil
 }
 
-// SyncFallback calls sync, whatever the state of the breaker. After Shutdown the error is that of Refusal.
+// SyncFallback calls sync in every state of the breaker. After Shutdown the error is that of
+// Refusal.
 func (g *Guard[R]) SyncFallback(sync func() error) error {
 	if g.Closed() {
 		return g.refusal
@@ -149,7 +152,7 @@ func (g *Guard[R]) SyncFallback(sync func() error) error {
 	return Contain(sync)
 }
 
-// Contain calls f and makes an error of a panic in it.
+// Contain calls f and turns a panic into an error.
 func Contain(f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -159,8 +162,9 @@ func Contain(f func() error) (err error) {
 	return f()
 }
 
-// CloseSink closes a sink that is an [io.Closer], and calls SyncSink for any other. It leaves nil alone,
-// and the standard output and error: os.Stdout, os.Stderr and everything whose Fd method returns 1 or 2.
+// CloseSink closes sink if it is an [io.Closer], and otherwise calls SyncSink. It ignores nil,
+// standard output and standard error: os.Stdout, os.Stderr, and any sink whose Fd method returns 1
+// or 2.
 func CloseSink(sink any) error {
 	if sink == nil || isStandard(sink) {
 		return nil
@@ -171,7 +175,8 @@ func CloseSink(sink any) error {
 	return SyncSink(sink)
 }
 
-// SyncSink calls a sink's Sync method or, where it has none, its Flush method, if it has that.
+// SyncSink calls the Sync method of sink or, if it has none, its Flush method. It does nothing if
+// sink has neither.
 func SyncSink(sink any) error {
 	switch s := sink.(type) {
 	case interface{ Sync() error }:
@@ -193,13 +198,13 @@ func isStandard(sink any) bool {
 	return false
 }
 
-// IsStderr says whether a sink is os.Stderr.
+// IsStderr reports whether sink is os.Stderr.
 func IsStderr(sink any) bool {
 	f, ok := sink.(*os.File)
 	return ok && (f == os.Stderr || hasDescriptor(f, 2))
 }
 
-// hasDescriptor does not use the Fd method, which may turn off a file's deadlines.
+// hasDescriptor avoids the Fd method, which may disable the deadlines of a file.
 func hasDescriptor(f *os.File, want uintptr) (same bool) {
 	conn, err := f.SyscallConn()
 	if err != nil {

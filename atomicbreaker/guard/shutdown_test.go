@@ -50,7 +50,7 @@ func TestGuard_ShutdownNamesTheSideThatHangs(t *testing.T) {
 
 // Two sides that close at once are closed, although the context has ended.
 func TestGuard_ShutdownOfSidesThatCloseAtOnce(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) { // in which a busy machine does not look like a side that hangs
+	synctest.Test(t, func(t *testing.T) { // a busy machine must not look like a side that hangs
 		nothing := func() error { return nil }
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
