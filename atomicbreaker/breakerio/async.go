@@ -8,10 +8,11 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 )
 
-// prober is what WithAsyncProbes needs of the primary.
+// prober is the part of the primary that WithAsyncProbes needs.
 type prober interface {
-	// probe starts to write a copy of p that no caller waits for, or reports false if it cannot start. Otherwise
-	// done is called once, on a goroutine that does nothing else, when the sink's slot is free again.
+	// probe starts a write of a copy of p for which no caller waits. It returns false if the write
+	// cannot start. Otherwise it calls done once, on a separate goroutine, when the sink's slot is
+	// free again.
 	probe(p []byte, done func(n int, err error)) bool
 }
 
@@ -24,8 +25,9 @@ func (w *Writer) probeAsynchronously() {
 	w.guard.Disquiet()
 }
 
-// probe makes a probe of a copy of p, if permit is a probe's. It reports whether p itself goes to the
-// fallback now; the permit is then settled later, or was canceled because the probe could not start.
+// probe starts an asynchronous probe with a copy of p if the breaker is half-open. It returns true
+// if p itself must go to the fallback now. The permit is then settled by the probe, or was canceled
+// because the probe could not start.
 func (w *Writer) probe(p []byte, permit *atomicbreaker.Permit) bool {
 	s := w.breaker.Snapshot()
 	if s.State != atomicbreaker.HalfOpen || s.Generation != permit.Generation() {

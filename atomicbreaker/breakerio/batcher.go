@@ -11,94 +11,97 @@ import (
 )
 
 // Batcher is an io.Writer that collects records in memory and writes them in batches through a
-// [Writer], on a goroutine of its own. [NewBatcher] makes it; Close or Shutdown ends it, and the
-// Writer with it. The whole chain is:
+// [Writer], on a separate goroutine. [NewBatcher] creates it. Close and Shutdown end it together
+// with its Writer. The whole chain is:
 //
 //	logger → Batcher → Writer → Lane → sink
 //
-// Without a [Lane], or a sink that has its own deadline, a write that never returns never counts as
-// a failure, and the breaker never opens. A Lane copies each batch, so give it [WithKeptBuffer] of the
-// batch size.
+// The sink needs a [Lane] or a deadline. Otherwise a write that never returns never counts as a
+// failure, and the breaker never opens. A Lane copies each batch, so set its [WithKeptBuffer] to
+// the batch size.
 //
-// What waits in memory dies with the process: at most WithMaxBytes, and in normal operation what one
-// flush interval brings. To keep it, put a spool on disk before the sink.
+// Records in memory are lost if the process dies: at most WithMaxBytes, and in normal operation
+// those of one flush interval. To keep them, put a spool on disk in front of the sink.
 //
 // Properties:
-//   - Any goroutine may call any method at any time.
-//   - Write copies the record and returns. It never waits for the sink. Past WithMaxBytes it writes
-//     the record to the Writer's fallback, for the reason Busy.
-//   - A batch consists of whole records, in the order of their writes. It is one write to the Writer:
-//     one admission, one outcome, one in [Stats].
+//   - A Batcher is safe for concurrent use.
+//   - Write copies the record and returns. It never waits for the sink. Once WithMaxBytes is
+//     reached, it writes the record to the Writer's fallback with the reason Busy.
+//   - A batch consists of whole records in the order of their writes. It is one write to the
+//     Writer: one admission, one outcome, and one write in [Stats].
 //   - Both sinks get many records in one write. A sink that takes one record per write, such as a
-//     syslog.Writer or zerolog's ConsoleWriter, may keep the first record alone and report success.
-//   - The Writer's error does not reach the caller that logged. Lost batches are reported as the
-//     Writer reports them, and by the next Sync.
-//   - Steady state allocates nothing. Memory grows in chunks of WithBatchBytes, and shrinks again.
-//   - A Batcher that is dropped writes what it has at the next interval, and leaves no goroutine.
+//     syslog.Writer or zerolog's ConsoleWriter, may keep only the first record and report success.
+//   - The caller that logged does not get the Writer's error. The Writer reports lost batches as
+//     usual, and the next Sync returns an error.
+//   - In the steady state nothing is allocated. Memory grows in chunks of WithBatchBytes, and
+//     shrinks again.
+//   - A Batcher that becomes unreachable writes its records at the next interval and leaves no
+//     goroutine behind.
 type Batcher struct {
-	writer *Writer
-	spare  *spare // the writer's fallback
-	config batchConfig
-	runner func() // run, as a value: a method value allocates each time it is made
+	writer   *Writer
+	fallback *onceFallback // the Writer's fallback
+	config   batchConfig
+	runner   func() // the method value run, which allocates each time it is made
 
-	overflows sync.WaitGroup // writes to the fallback that are under way
+	overflows sync.WaitGroup // overflowing writes to the fallback that are in progress
 
-	mu      sync.Mutex // protects what follows, for as long as a copy takes
-	closed  bool
-	room    int    // bytes that may still be accepted
-	filling *chunk // takes records; nil or not empty
-	due     bool   // filling must be written although it is not full
-	queue   queue  // full ones, oldest first
-	flying  *chunk // the Writer has it
-	running bool   // there is a goroutine in run
-	waiters []waiter
-	syncs   []waiter // those that wait only for the fallback to be synced
-	syncing bool     // there is a goroutine in runSyncs
-	failed  error    // why a batch was lost, since the last Sync
+	mu       sync.Mutex // guards the fields below; held no longer than a copy takes
+	closed   bool
+	room     int    // bytes that can still be accepted
+	filling  *chunk // the batch that takes records; nil or not empty
+	due      bool   // filling must be written even if it is not full
+	queue    queue  // full batches, oldest first
+	inFlight *chunk // the batch that the Writer has
+	running  bool   // a goroutine is in run
+	waiters  []waiter
+	syncs    []waiter // waiters that wait only for the sync of the fallback
+	syncing  bool     // a goroutine is in runSyncs
+	failed   error    // the latest loss since the last Sync
 
-	ended   chan struct{} // closed when Shutdown returns
-	outcome error         // valid then
+	ended   chan struct{} // closed when the first Shutdown returns
+	outcome error         // the result of Shutdown; valid once ended is closed
 
 	timer *time.Timer
 	armed bool
 	pool  pool
 
-	sealed, settled     uint64 // records that left filling, and those that left memory
+	sealed, settled     uint64 // records that left filling; records that left memory
 	batches, overflowed uint64
 }
 
-// BatchStats counts what went through a [Batcher].
+// BatchStats counts the records and batches of a [Batcher].
 type BatchStats struct {
 	Records    uint64 // records accepted into a batch
-	Batches    uint64 // batches that left memory: to the primary, the fallback, or lost
-	Waiting    uint64 // bytes in memory, those of the batch that is being written included
-	Overflowed uint64 // records that went straight to the fallback, because too much was waiting
+	Batches    uint64 // batches that reached the primary or the fallback, or are lost
+	Waiting    uint64 // bytes in memory, including those of the batch being written
+	Overflowed uint64 // records that did not fit and went directly to the fallback
 }
 
 type batchConfig struct {
-	batch, most int
-	interval    time.Duration
+	batch, maxBytes int
+	interval        time.Duration
 }
 
 // BatchOption configures a [Batcher]. If an option is repeated, the last one wins.
 type BatchOption func(*batchConfig)
 
-// WithBatchBytes sets the size in bytes at which a batch is written: at least 1, default 256 KiB. No
-// batch is larger, unless a single record is. More than WithMaxBytes counts as WithMaxBytes.
+// WithBatchBytes sets the size in bytes at which a batch is written. It must be at least 1. The
+// default is 256 KiB. A batch exceeds this size only if it is a single record. Values above
+// WithMaxBytes are reduced to WithMaxBytes.
 func WithBatchBytes(n int) BatchOption { return func(c *batchConfig) { c.batch = n } }
 
-// WithFlushInterval sets the age of its first record at which a batch is written although it is not
-// full: more than 0, default 1 s.
+// WithFlushInterval sets how long the first record of a batch waits at most before the batch is
+// written, even if it is not full. It must be positive. The default is 1 s.
 func WithFlushInterval(d time.Duration) BatchOption { return func(c *batchConfig) { c.interval = d } }
 
-// WithMaxBytes sets how many bytes of records may wait in memory, those of the batch that is being
-// written included: at least 1, default 8 MiB. A record that does not fit goes straight to the
-// Writer's fallback, and the batch that is being filled is then written as soon as the sink is free. A
-// record that is larger than n always goes to the fallback. Allow several times WithBatchBytes,
-// because a batch counts until the sink has taken it.
-func WithMaxBytes(n int) BatchOption { return func(c *batchConfig) { c.most = n } }
+// WithMaxBytes limits the bytes of records in memory, including those of the batch being written.
+// It must be at least 1. The default is 8 MiB. A record that does not fit goes directly to the
+// Writer's fallback, and the batch that is being filled is written as soon as the sink is free. A
+// record larger than n always goes to the fallback. Use several times WithBatchBytes, because a
+// batch counts until the sink has taken it.
+func WithMaxBytes(n int) BatchOption { return func(c *batchConfig) { c.maxBytes = n } }
 
-// check panics with every option that is out of range.
+// check panics with a message that lists every option out of range.
 func (c *batchConfig) check() {
 	var wrong []string
 	if c.batch < 1 {
@@ -107,41 +110,43 @@ func (c *batchConfig) check() {
 	if c.interval <= 0 {
 		wrong = append(wrong, fmt.Sprintf("WithFlushInterval(%v): want more than 0", c.interval))
 	}
-	if c.most < 1 {
-		wrong = append(wrong, fmt.Sprintf("WithMaxBytes(%d): want at least 1", c.most))
+	if c.maxBytes < 1 {
+		wrong = append(wrong, fmt.Sprintf("WithMaxBytes(%d): want at least 1", c.maxBytes))
 	}
 	if wrong != nil {
 		panic("breakerio: NewBatcher: " + strings.Join(wrong, "; "))
 	}
 }
 
-// NewBatcher returns a Batcher that writes through w. Make it before the first write to w: from then
-// on w calls its fallback from one goroutine at a time, because records past WithMaxBytes and batches
-// that the primary refused come from different ones. It panics if w is nil or has a Batcher already, or
-// if an option is out of range.
+// NewBatcher returns a Batcher that writes through w. Call it before the first write to w. It makes
+// w call its fallback from one goroutine at a time, because overflowing records and batches that
+// the primary did not take come from different goroutines. NewBatcher panics if w is nil or already
+// has a Batcher, or if an option is out of range.
 func NewBatcher(w *Writer, opts ...BatchOption) *Batcher {
 	if w == nil {
 		panic("breakerio: NewBatcher needs a Writer")
 	}
-	c := batchConfig{batch: 256 << 10, most: 8 << 20, interval: time.Second}
+	c := batchConfig{batch: 256 << 10, maxBytes: 8 << 20, interval: time.Second}
 	for _, opt := range opts {
 		opt(&c)
 	}
 	c.check()
-	if _, taken := w.fallback.(*spare); taken {
+	if _, taken := w.fallback.(*onceFallback); taken {
 		panic("breakerio: NewBatcher: the Writer has a Batcher already")
 	}
-	c.batch = min(c.batch, c.most)
-	b := &Batcher{writer: w, config: c, room: c.most, pool: pool{size: c.batch}, ended: make(chan struct{})}
+	c.batch = min(c.batch, c.maxBytes)
+	b := &Batcher{
+		writer: w, config: c, room: c.maxBytes, pool: pool{size: c.batch}, ended: make(chan struct{}),
+	}
 	b.runner = b.run
-	b.spare = spareOf(w)
+	b.fallback = wrapFallback(w)
 	w.serialize()
 	return b
 }
 
-// Write copies p, one record, and returns len(p). A newline is added if p does not end with one; an
-// empty p is no record. Where the record does not fit, the result is that of the fallback. After
-// Close or Shutdown the error is [fs.ErrClosed].
+// Write copies p, which is one record, and returns len(p). It adds a newline if p does not end with
+// one, and ignores an empty p. If the record does not fit in memory, Write returns the result of
+// the fallback. After Close or Shutdown it returns [fs.ErrClosed].
 func (b *Batcher) Write(p []byte) (int, error) {
 	size := framed(p)
 	b.mu.Lock()
@@ -154,7 +159,7 @@ func (b *Batcher) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// framed returns the size of p with its newline.
+// framed returns the size of p including its newline.
 func framed(p []byte) int {
 	if n := len(p); n > 0 && p[n-1] != '\n' {
 		return n + 1
@@ -162,7 +167,7 @@ func framed(p []byte) int {
 	return len(p)
 }
 
-// add appends a record that fits.
+// add appends a record that fits. The caller holds mu.
 func (b *Batcher) add(c *chunk, p []byte, size int) {
 	c.data = append(c.data, p...)
 	if size > len(p) {
@@ -175,7 +180,8 @@ func (b *Batcher) add(c *chunk, p []byte, size int) {
 	}
 }
 
-// writeSlow is Write for the first record of a batch, and for one that is not accepted. It unlocks.
+// writeSlow is Write for the first record of a batch, for an empty record, and for a record that is
+// not accepted. The caller holds mu; writeSlow releases it.
 func (b *Batcher) writeSlow(p []byte, size int) (int, error) {
 	if b.closed {
 		b.mu.Unlock()
@@ -184,7 +190,7 @@ func (b *Batcher) writeSlow(p []byte, size int) (int, error) {
 	if size > b.room {
 		b.overflowed++
 		b.overflows.Add(1)
-		if b.filling != nil && !b.due { // what waits in it makes room once it is written
+		if b.filling != nil && !b.due { // writing it makes room
 			b.due = true
 			b.start()
 		}
@@ -205,7 +211,7 @@ func (b *Batcher) writeSlow(p []byte, size int) (int, error) {
 
 var frames = sync.Pool{New: func() any { return new([]byte) }}
 
-// overflow writes a record to the fallback.
+// overflow writes a record directly to the fallback.
 func (b *Batcher) overflow(p []byte, size int) (int, error) {
 	defer b.overflows.Done()
 	if size == len(p) {
@@ -218,7 +224,7 @@ func (b *Batcher) overflow(p []byte, size int) (int, error) {
 	return min(n, len(p)), err
 }
 
-// seal moves filling, if there is one, to the queue.
+// seal moves filling, if there is one, to the queue. The caller holds mu.
 func (b *Batcher) seal() {
 	b.due = false
 	if b.filling == nil {
@@ -230,7 +236,7 @@ func (b *Batcher) seal() {
 	b.start()
 }
 
-// accepted returns the number of records accepted so far.
+// accepted returns the number of records accepted so far. The caller holds mu.
 func (b *Batcher) accepted() uint64 {
 	if b.filling == nil {
 		return b.sealed
@@ -238,11 +244,12 @@ func (b *Batcher) accepted() uint64 {
 	return b.sealed + b.filling.records
 }
 
-// Stats returns the counts so far, all of one instant.
+// Stats returns the counts so far, all from the same instant.
 func (b *Batcher) Stats() BatchStats {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return BatchStats{
-		Records: b.accepted(), Batches: b.batches, Waiting: uint64(b.config.most - b.room), Overflowed: b.overflowed,
+		Records: b.accepted(), Batches: b.batches,
+		Waiting: uint64(b.config.maxBytes - b.room), Overflowed: b.overflowed,
 	}
 }

@@ -8,15 +8,15 @@ import (
 	"time"
 )
 
-// chunk is a batch: being filled, waiting, or being written.
+// chunk is the memory of a batch, which is being filled, waiting or being written.
 type chunk struct {
-	data    []byte // never grows beyond its first capacity
+	data    []byte // never grows beyond its initial capacity
 	records uint64
-	since   time.Time // of the first record
+	since   time.Time // when the first record was added
 	next    *chunk
 }
 
-// queue is a list of chunks, the oldest first.
+// queue is a list of chunks, oldest first.
 type queue struct{ head, tail *chunk }
 
 func (q *queue) push(c *chunk) {
@@ -36,14 +36,14 @@ func (q *queue) pop() *chunk {
 	return c
 }
 
-// pool keeps chunks for the next batches: as many as were in use at once since the last trim.
+// pool keeps chunks for later batches, as many as were in use at once since the last trim.
 type pool struct {
 	size              int
 	free              *chunk
 	used, peak, spare int
 }
 
-// get returns an empty chunk that holds n bytes.
+// get returns an empty chunk with room for n bytes.
 func (p *pool) get(n int) *chunk {
 	if n > p.size {
 		return &chunk{data: make([]byte, 0, n)}
@@ -69,7 +69,7 @@ func (p *pool) put(c *chunk) {
 	p.free, c.next = c, p.free
 }
 
-// trim lets go of chunks that have not been in use since the last trim.
+// trim releases chunks that have not been in use since the last trim.
 func (p *pool) trim() {
 	for p.free != nil && p.used+p.spare > p.peak {
 		p.free = p.free.next
@@ -78,40 +78,42 @@ func (p *pool) trim() {
 	p.peak = p.used
 }
 
-// spare is the fallback of a Writer under a Batcher. It is asked once to take a batch: when Shutdown gave
-// up waiting and wrote the batch in flight to the fallback, a primary that fails after all must not
-// bring it there again, nor report it lost because the fallback has been closed since.
+// onceFallback is the fallback of a Writer below a Batcher. It takes the batch in flight only once.
+// When Shutdown gives up waiting, it writes that batch to the fallback. If the primary fails
+// afterwards, the Writer must not send the batch to the fallback again, or report it lost because
+// the fallback is closed by then.
 //
-// The mutex is held for the comparison alone, so that a fallback that hangs does not hold up batches
+// The mutex is held only for the comparison, so that a fallback that hangs does not block batches
 // that the primary takes.
-type spare struct {
-	sink io.Writer // nil: there is no fallback, and a batch is lost once
+type onceFallback struct {
+	sink io.Writer // nil: there is no fallback, and the batch is reported lost only once
 
-	mu     sync.Mutex
-	flying []byte // the batch in flight
-	asked  bool   // to take it, or what the primary did not take of it
+	mu       sync.Mutex
+	inFlight []byte
+	asked    bool // whether the fallback was given the batch or a part of it
 }
 
-// spareOf puts a spare in the place of w's fallback.
-func spareOf(w *Writer) *spare {
-	s := &spare{sink: w.fallback}
+// wrapFallback replaces w's fallback by a onceFallback around it.
+func wrapFallback(w *Writer) *onceFallback {
+	s := &onceFallback{sink: w.fallback}
 	w.fallback = s
 	return s
 }
 
-// begin notes which batch is in flight; nil: none.
-func (s *spare) begin(batch []byte) {
+// begin sets the batch in flight; nil means none.
+func (s *onceFallback) begin(batch []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.flying, s.asked = batch, false
+	s.inFlight, s.asked = batch, false
 }
 
-// Asked notes that the fallback is asked to take p, and says whether it was asked to take p's batch before.
-// The guard calls it and not Write, which gets a copy of p where the fallback has torn a line.
-func (s *spare) Asked(p []byte) bool {
+// Asked reports whether the fallback was already given the batch that p belongs to, and records
+// that it now is. The guard calls it with the original bytes of the batch. Write cannot check this:
+// it gets a copy if the fallback is torn.
+func (s *onceFallback) Asked(p []byte) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !within(p, s.flying) {
+	if !within(p, s.inFlight) {
 		return false
 	}
 	again := s.asked
@@ -119,14 +121,14 @@ func (s *spare) Asked(p []byte) bool {
 	return again
 }
 
-// within reports whether p is the end of a slice that was cut from whole.
+// within reports whether p is a slice of whole that extends to its end.
 func within(p, whole []byte) bool {
 	from := cap(whole) - cap(p)
 	return len(p) > 0 && from >= 0 && from < len(whole) && &whole[from] == &p[0]
 }
 
 // Write writes to the fallback.
-func (s *spare) Write(p []byte) (int, error) {
+func (s *onceFallback) Write(p []byte) (int, error) {
 	if s.sink == nil {
 		return 0, ErrNoFallback
 	}
@@ -134,7 +136,7 @@ func (s *spare) Write(p []byte) (int, error) {
 }
 
 // Sync syncs the fallback.
-func (s *spare) Sync() error { return syncIt(s.sink) }
+func (s *onceFallback) Sync() error { return syncSink(s.sink) }
 
 // Close closes the fallback.
-func (s *spare) Close() error { return closeIt(s.sink) }
+func (s *onceFallback) Close() error { return closeSink(s.sink) }

@@ -8,22 +8,23 @@ import (
 	"time"
 )
 
-// Close is Shutdown with 5 s.
+// Close calls Shutdown with a timeout of 5 s.
 func (b *Batcher) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), settleTimeout)
 	defer cancel()
 	return b.Shutdown(ctx)
 }
 
-// Shutdown refuses new records, writes those that wait, and shuts the Writer down. Stop the logger
+// Shutdown rejects new records, writes those in memory, and shuts down the Writer. Stop the logger
 // first.
 //
-// If ctx ends before the sink has taken everything, the batches that wait and then the one that is being
-// written go to the fallback before it is closed. The latter counts as late in [Stats], because the sink
-// may still take it. Shutdown returns an error then. It waits up to a second longer than ctx for the
-// fallback; what is not done by then goes on by itself.
+// If ctx ends before the sink has taken everything, Shutdown writes the waiting batches and then
+// the batch being written to the fallback before it closes the fallback, and returns an error. The
+// batch being written counts as late in [Stats], because the sink may still take it. Shutdown waits
+// for the fallback for up to a second after ctx has ended. What is unfinished then continues in the
+// background.
 //
-// Later calls wait for the first and return its result, or the error of their own context.
+// Later calls wait for the first one and return its result, or the error of their own context.
 func (b *Batcher) Shutdown(ctx context.Context) error {
 	b.mu.Lock()
 	if b.closed {
@@ -49,13 +50,13 @@ func (b *Batcher) Shutdown(ctx context.Context) error {
 	}
 	b.mu.Unlock()
 
-	gaveUp, err := patience(ctx, 0, settled)
+	gaveUp, err := await(ctx, 0, settled)
 	if gaveUp {
 		err = b.errorf("shutdown: %w", err)
 	}
 	ended := make(chan error, 1)
 	go b.end(ctx, gaveUp, ended)
-	overdue, more := patience(ctx, grace, ended)
+	overdue, more := await(ctx, grace, ended)
 	if overdue {
 		more = b.errorf("shutdown: fallback: %w", more)
 	}
@@ -63,9 +64,9 @@ func (b *Batcher) Shutdown(ctx context.Context) error {
 	return b.outcome
 }
 
-// patience waits for a result, until ctx has ended and a grace period is over. A result that is there
-// wins.
-func patience(ctx context.Context, grace time.Duration, result chan error) (gaveUp bool, err error) {
+// await waits for a result until ctx has ended and then for the grace period. A result that is
+// already available wins.
+func await(ctx context.Context, grace time.Duration, result chan error) (gaveUp bool, err error) {
 	select {
 	case err := <-result:
 		return false, err
@@ -86,8 +87,8 @@ func patience(ctx context.Context, grace time.Duration, result chan error) (gave
 	}
 }
 
-// end is what Shutdown does once the batches are written or given up. It has time left for the Writer
-// even if ctx has ended, so that a primary that closes at once closes before the fallback.
+// end finishes Shutdown once the batches are written or given up. It leaves time for the Writer
+// even if ctx has ended, so that a primary that closes promptly does so before the fallback.
 func (b *Batcher) end(ctx context.Context, gaveUp bool, ended chan error) {
 	var err error
 	defer func() {
@@ -102,7 +103,7 @@ func (b *Batcher) end(ctx context.Context, gaveUp bool, ended chan error) {
 		b.overflows.Wait()
 		overflowed <- nil
 	}()
-	_, _ = patience(ctx, grace/4, overflowed) // a fallback that hangs does not keep the primary open
+	_, _ = await(ctx, grace/4, overflowed) // a fallback that hangs must not keep the primary open
 	if ctx.Err() != nil {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(context.WithoutCancel(ctx), grace/2)
@@ -112,7 +113,7 @@ func (b *Batcher) end(ctx context.Context, gaveUp bool, ended chan error) {
 	err = b.writer.Shutdown(ctx)
 }
 
-// abandon brings what waits, and then the batch in flight, to the fallback.
+// abandon sends the waiting batches, and then the batch in flight, to the fallback.
 func (b *Batcher) abandon() {
 	b.mu.Lock()
 	waiting := b.queue
@@ -122,8 +123,8 @@ func (b *Batcher) abandon() {
 		b.divert(c)
 	}
 	b.mu.Lock()
-	c := b.flying
-	b.flying = nil
+	c := b.inFlight
+	b.inFlight = nil
 	b.mu.Unlock()
 	if c != nil {
 		b.writer.countLate()
@@ -131,12 +132,13 @@ func (b *Batcher) abandon() {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, w := range b.ready() { // the goroutine that writes may be held by the sink
+	for _, w := range b.ready() { // the goroutine in run may be blocked in the sink
 		w.done <- b.failed
 	}
 }
 
-// divert brings a batch to the fallback, on a goroutine of its own because the fallback may end it.
+// divert sends a batch to the fallback. It uses a separate goroutine because the fallback may end
+// it.
 func (b *Batcher) divert(c *chunk) {
 	var err error
 	done := make(chan struct{})

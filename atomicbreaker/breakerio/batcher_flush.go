@@ -11,24 +11,25 @@ import (
 	"time"
 )
 
-// settleTimeout is how long Sync waits, and Close for the primary.
+// settleTimeout limits how long Sync waits, and how long Close waits for the primary.
 const settleTimeout = 5 * time.Second
 
-// grace is how long Shutdown still waits for the fallback when its context has ended.
+// grace is how long Shutdown still waits for the fallback after its context has ended.
 const grace = time.Second
 
-// errUnwound is the outcome of a Sync or Shutdown of the Writer that did not return.
+// errUnwound is the result of a Sync or Shutdown of the Writer that did not return.
 var errUnwound = errors.New("breakerio: the writer panicked or called runtime.Goexit")
 
 // waiter waits until a number of records have left memory.
 type waiter struct {
 	records uint64
-	sync    bool       // and then until the Writer is synced
+	sync    bool       // then wait until the Writer is synced
 	done    chan error // of capacity 1
-	err     error      // so far
+	err     error      // the result so far
 }
 
-// wait makes a waiter for the records accepted so far, and has them written. The caller holds mu.
+// wait registers a waiter for the records accepted so far and starts to write them. The caller
+// holds mu.
 func (b *Batcher) wait(sync bool) chan error {
 	done := make(chan error, 1)
 	b.waiters = append(b.waiters, waiter{records: b.accepted(), sync: sync, done: done})
@@ -37,7 +38,7 @@ func (b *Batcher) wait(sync bool) chan error {
 	return done
 }
 
-// start starts the goroutine that writes, unless there is one. The caller holds mu.
+// start starts the goroutine that writes, unless it is running. The caller holds mu.
 func (b *Batcher) start() {
 	if !b.running {
 		b.running = true
@@ -45,8 +46,8 @@ func (b *Batcher) start() {
 	}
 }
 
-// arm starts the timer, unless it is running. It is not stopped when a batch leaves early: it looks at
-// the age of the batch that it finds. The caller holds mu.
+// arm starts the timer, unless it is running. The timer keeps running when a batch is written
+// early; tick checks the age of the batch that it finds. The caller holds mu.
 func (b *Batcher) arm(d time.Duration) {
 	switch {
 	case b.armed:
@@ -71,13 +72,14 @@ func (b *Batcher) tick() {
 		b.arm(left)
 		return
 	}
-	// The batch stays open until the goroutine comes for it: closing one at each interval while the sink
-	// hangs would fill the memory with chunks that hold little.
+	// Leave the batch open until the goroutine takes it. Sealing a batch at each interval while the
+	// sink hangs would fill the memory with nearly empty chunks.
 	b.due = true
 	b.start()
 }
 
-// run writes what there is to write and ends. A sink that ends the goroutine has another one started.
+// run writes batches until there is nothing to do. If the sink ends the goroutine, run starts
+// another.
 func (b *Batcher) run() {
 	ended := false
 	defer func() {
@@ -99,8 +101,8 @@ func (b *Batcher) run() {
 	}
 }
 
-// next returns a batch to write, or waiters whose records have all left memory. With nothing to do it
-// gives up the right to run.
+// next returns a batch to write, or waiters whose records have all left memory. If there is
+// neither, it clears running.
 func (b *Batcher) next() (*chunk, []waiter) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -115,12 +117,13 @@ func (b *Batcher) next() (*chunk, []waiter) {
 		b.running = false
 		return nil, nil
 	}
-	b.flying = c
-	b.spare.begin(c.data)
+	b.inFlight = c
+	b.fallback.begin(c.data)
 	return c, nil
 }
 
-// ready takes the waiters off the list whose records have left memory. They are in order.
+// ready removes and returns the waiters whose records have all left memory. Waiters are in order.
+// The caller holds mu.
 func (b *Batcher) ready() []waiter {
 	n := 0
 	for n < len(b.waiters) && b.waiters[n].records <= b.settled {
@@ -134,14 +137,15 @@ func (b *Batcher) ready() []waiter {
 	return ready
 }
 
-// deliver writes a batch, and survives its panic. A batch that Shutdown took meanwhile is settled: the
-// Writer may have refused it here because Shutdown has closed it since.
+// deliver writes a batch and recovers from a panic. If Shutdown took the batch in the meantime, the
+// batch is already settled: the Writer may have rejected it only because Shutdown closed the
+// Writer.
 func (b *Batcher) deliver(c *chunk) {
-	landed := false
+	removed := false
 	var err error
 	defer func() {
 		_ = recover() // the Writer has diverted the batch, and counted it
-		if landed || b.land(c) {
+		if removed || b.removeInFlight(c) {
 			b.mu.Lock()
 			defer b.mu.Unlock()
 			b.settle(c, err)
@@ -151,20 +155,21 @@ func (b *Batcher) deliver(c *chunk) {
 	if _, err = b.writer.Write(c.data); err == nil {
 		return
 	}
-	if landed = b.land(c); landed {
+	if removed = b.removeInFlight(c); removed {
 		err = b.writer.settle(c.data, err)
 	}
 }
 
-// land takes a batch that the Writer is done with out of flight. It reports false if Shutdown has done so.
-func (b *Batcher) land(c *chunk) bool {
+// removeInFlight ends the flight of a batch that the Writer is done with. It returns false if
+// Shutdown has already taken the batch.
+func (b *Batcher) removeInFlight(c *chunk) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.flying != c {
+	if b.inFlight != c {
 		return false
 	}
-	b.flying = nil
-	b.spare.begin(nil)
+	b.inFlight = nil
+	b.fallback.begin(nil)
 	return true
 }
 
@@ -178,8 +183,8 @@ func (b *Batcher) settle(c *chunk, err error) {
 	}
 }
 
-// notify sends the outcome to waiters. For those that ask for it, notify syncs the primary first, in turn
-// with the batches, and then has the fallback synced.
+// notify sends the outcome to waiters. For waiters with sync set, it first syncs the primary, in
+// order with the batches, and then passes them on to be notified after a sync of the fallback.
 func (b *Batcher) notify(ready []waiter) {
 	b.mu.Lock()
 	lost := b.failed
@@ -203,8 +208,8 @@ func (b *Batcher) notify(ready []waiter) {
 	}
 }
 
-// syncFallback syncs the fallback for w, on a goroutine that all such waiters share. A fallback that hangs
-// holds that goroutine, and not the batches that the primary takes.
+// syncFallback syncs the fallback for w on a goroutine that all such waiters share. A fallback that
+// hangs blocks that goroutine, but not the batches that the primary takes.
 func (b *Batcher) syncFallback(w waiter) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -215,8 +220,8 @@ func (b *Batcher) syncFallback(w waiter) {
 	}
 }
 
-// runSyncs syncs the fallback until no waiter asks for it. A fallback that ends the goroutine has another
-// one started.
+// runSyncs syncs the fallback until no waiter is left. If the fallback ends the goroutine, runSyncs
+// starts another.
 func (b *Batcher) runSyncs() {
 	ended := false
 	defer func() {
@@ -238,6 +243,7 @@ func (b *Batcher) runSyncs() {
 	}
 }
 
+// syncFor syncs the fallback once and notifies the waiters.
 func (b *Batcher) syncFor(ready []waiter) {
 	err := errUnwound
 	defer func() {
@@ -249,9 +255,9 @@ func (b *Batcher) syncFor(ready []waiter) {
 	err = b.writer.syncFallback()
 }
 
-// Sync has all records written that were accepted before it, and syncs the Writer. It returns when all
-// of them have reached the primary or the fallback or are lost, or with an error after 5 s. The error
-// also says why a batch was lost since the last Sync. After Close it is [fs.ErrClosed].
+// Sync writes all records accepted before it, and syncs the Writer. It returns when each of these
+// records has reached the primary or the fallback or is lost, or with an error after 5 s. The error
+// includes the latest loss since the previous Sync. After Close it is [fs.ErrClosed].
 func (b *Batcher) Sync() error {
 	b.mu.Lock()
 	if b.closed {
@@ -271,7 +277,7 @@ func (b *Batcher) Sync() error {
 	}
 }
 
-// forget takes a waiter off the lists.
+// forget removes a waiter from the lists.
 func (b *Batcher) forget(done chan error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -10,11 +10,12 @@ import (
 	"time"
 )
 
-// ErrHung matches the error of a [Lane] whose sink did not answer within the timeout. It is a failure of
-// the sink, and the record belongs to the fallback. Test for it with [errors.Is].
+// ErrHung matches the error of a [Lane] whose sink did not answer within the timeout. It is a
+// failure of the sink, and the record goes to the fallback. Test for it with [errors.Is].
 var ErrHung = errors.New("sink hangs")
 
-// laneError is an error of a Lane. A lane makes its errors once, because busy callers must not allocate.
+// laneError is an error of a Lane. Each lane makes its errors in advance, because callers that find
+// it busy must not allocate.
 type laneError struct {
 	text string
 	is   error
@@ -23,25 +24,25 @@ type laneError struct {
 func (e *laneError) Error() string { return e.text }
 func (e *laneError) Unwrap() error { return e.is }
 
-// Lane is an io.Writer in front of a sink that may hang. It calls the sink on goroutines of its
-// own, so that a caller waits for a limited time. It is meant as the primary of a [Writer].
-// [NewLane] makes a Lane and Close ends it.
+// Lane is an io.Writer in front of a sink that may hang. It calls the sink on separate goroutines,
+// so that a caller waits for a limited time. Use it as the primary of a [Writer]. [NewLane] creates
+// a Lane and Close ends it.
 //
-//   - Any goroutine may call any method at any time. The sink sees one call at a time, or as many
-//     as [WithWidth] allows.
-//   - Write waits at most the timeout for its turn, and then at most the timeout for the sink. It
-//     returns what the sink returned, [ErrHung], or [ErrBusy].
-//   - A Lane returns ErrHung from Write at most once per timeout, so a hang of k timeouts is at
-//     most k failures, however many goroutines log. While every slot is stuck, all other writes
-//     return ErrBusy without waiting.
-//   - A write that is stuck keeps one goroutine and one copy of a record, and reduces the width by
-//     one until the sink returns. It then counts as [Lane.Late], because the record may be in the
-//     fallback as well. If the sink took only a part of a line, the lane ends that line before it
-//     writes the next record.
-//   - A panic of the sink continues in the caller. In a late write it is dropped.
+//   - A Lane is safe for concurrent use. The sink gets one call at a time, or as many as
+//     [WithWidth] allows.
+//   - Write waits for its turn and then for the sink, in each case for at most the timeout. It
+//     returns the sink's result, [ErrHung] or [ErrBusy].
+//   - Write returns ErrHung at most once per timeout, so a hang of k timeouts is at most k
+//     failures, however many goroutines log. While every slot is stuck, all other writes return
+//     ErrBusy without waiting.
+//   - A stuck write keeps one goroutine and one copy of a record, and reduces the width by one
+//     until the sink returns. It then counts in [Lane.Late], because the record may also be in the
+//     fallback. If the sink took only a part of a line, the lane ends that line before it writes
+//     the next record.
+//   - A panic of the sink continues in the caller. In a late write it is discarded.
 //   - Every record is copied. In the steady state nothing is allocated.
 type Lane struct {
-	lane    *lane // the goroutines know only this part, so that a Lane can be collected while they run
+	lane    *lane // the goroutines refer only to this part, so that a Lane can be collected
 	cleanup runtime.Cleanup
 }
 
@@ -52,41 +53,42 @@ type laneConfig struct {
 	timeout     time.Duration
 	syncTimeout time.Duration
 	width       int
-	keep        int // the capacity above which a slot drops its copy
+	keep        int // a slot releases a buffer with more than this capacity
 	closeOnHang bool
 }
 
-// WithWidth sets how many calls of the sink may be in progress at once. The default is 1. A larger
-// width is only for sinks that are safe for concurrent use. [NewLane] panics if n is less than 1.
+// WithWidth sets how many calls of the sink may be in progress at the same time. The default is 1.
+// Use a larger width only for sinks that are safe for concurrent use. [NewLane] panics if n is less
+// than 1.
 func WithWidth(n int) LaneOption {
 	return func(c *laneConfig) { c.width = n }
 }
 
-// WithSyncTimeout sets how long Sync waits for its turn, and then for the sink, and how long Close
-// waits for the sink's Close. The default is the larger of the lane's timeout and 5 s. [NewLane]
-// panics if d is not positive.
+// WithSyncTimeout sets how long Sync waits for its turn and then for the sink, and how long Close
+// waits for the sink's Close. The default is the lane's timeout, but at least 5 s. [NewLane] panics
+// if d is not positive.
 func WithSyncTimeout(d time.Duration) LaneOption {
 	return func(c *laneConfig) { c.syncTimeout = d }
 }
 
-// WithCloseOnHang makes the lane abort a sink that hangs: on a goroutine of its own it calls the
+// WithCloseOnHang makes the lane abort a sink that hangs. On a separate goroutine it calls the
 // sink's Abort method, or Close if the sink has no Abort. Use it for sinks whose Write returns when
-// they are closed. A [Reopener] opens again after an Abort; a sink that has only Close stays
-// closed, and [Lane.Close] does not close it again.
+// they are closed. A [Reopener] opens a new connection after an Abort. A sink that has only Close
+// stays closed, and [Lane.Close] does not close it again.
 //
-// [NewLane] panics if the width is more than 1, because the abort ends healthy writes too.
+// [NewLane] panics if the width is more than 1, because the abort would end healthy writes too.
 func WithCloseOnHang() LaneOption {
 	return func(c *laneConfig) { c.closeOnHang = true }
 }
 
-// WithKeptBuffer sets the size in bytes up to which a slot keeps the memory of its copy from one
-// record to the next. The default is 64 KiB.
+// WithKeptBuffer sets the size in bytes up to which a slot reuses its buffer for the next record.
+// The default is 64 KiB.
 func WithKeptBuffer(bytes int) LaneOption {
 	return func(c *laneConfig) { c.keep = bytes }
 }
 
 // NewLane returns a Lane to w. It panics if w is nil, if timeout is not positive, or if an option
-// is out of its range.
+// is out of range.
 //
 // A Lane that becomes unreachable without Close ends its goroutines and leaves w open.
 func NewLane(w io.Writer, timeout time.Duration, opts ...LaneOption) *Lane {
@@ -120,46 +122,45 @@ func NewLane(w io.Writer, timeout time.Duration, opts ...LaneOption) *Lane {
 	return l
 }
 
-// Write writes a copy of p to the sink. It returns what the sink returned; [ErrHung] or [ErrBusy]
-// if the sink did not take p in time; [fs.ErrClosed] after Close.
+// Write writes a copy of p to the sink and returns the sink's result. It returns [ErrHung] or
+// [ErrBusy] if the sink did not take p in time, and [fs.ErrClosed] after Close.
 func (l *Lane) Write(p []byte) (int, error) {
-	n, err := l.lane.do(write, p, l.lane.timeout)
+	n, err := l.lane.do(jobWrite, p, l.lane.timeout)
 	runtime.KeepAlive(l)
 	return n, err
 }
 
-// Sync calls the sink's Sync method if there is one. It waits as [WithSyncTimeout] says and returns
-// [ErrBusy] if it did not get its turn, [ErrHung] if the sink did not answer. At width 1 a write
-// that meets a Sync waits for it no longer than for its turn, and then returns ErrBusy. A Sync that
-// took longer than its own timeout leaves its slot stuck, as a write does: the sink hangs, and the
-// next write says so.
+// Sync calls the sink's Sync method, if there is one. It returns [ErrBusy] if it did not get its
+// turn within the timeout that [WithSyncTimeout] sets, and [ErrHung] if the sink did not answer
+// within that timeout. At width 1, a write that arrives during a Sync waits for its turn no longer
+// than usual and then returns ErrBusy. A Sync that exceeds its timeout leaves its slot stuck, like
+// a write: the sink hangs, and the next write returns ErrHung.
 func (l *Lane) Sync() error {
-	_, err := l.lane.do(syncSink, nil, l.lane.syncTimeout)
+	_, err := l.lane.do(jobSync, nil, l.lane.syncTimeout)
 	runtime.KeepAlive(l)
 	return err
 }
 
-// Close refuses new calls and those that wait for their turn with [fs.ErrClosed], waits for the
-// calls in progress, and closes the sink if it is an [io.Closer]. It does not wait for a call that
-// is stuck: it returns [ErrHung], and the sink is closed when the last stuck call returns. It also
-// returns ErrHung if the sink's Close takes longer than the timeout of Sync. A second Close returns
+// Close rejects new calls, and those that wait for their turn, with [fs.ErrClosed]. It waits for
+// the calls in progress and closes the sink if it is an [io.Closer]. It does not wait for a stuck
+// call: it returns [ErrHung], and the sink is closed when the last stuck call returns. Close also
+// returns ErrHung if the sink's Close exceeds the timeout of Sync. A second Close returns
 // fs.ErrClosed.
 func (l *Lane) Close() error {
 	l.cleanup.Stop()
 	return l.lane.close()
 }
 
-// Late returns how many writes have finished, successfully or not, after their callers had given
-// up.
+// Late returns how many writes have finished, successfully or not, after their callers gave up.
 func (l *Lane) Late() uint64 { return l.lane.late.Load() }
 
-// probe starts a write of a copy of p that no caller waits for. It reports false if the write
-// cannot start, because no slot is free or the lane is closed; done is not called then. Otherwise
-// done is called once, on a goroutine that does nothing else: with the sink's answer after the slot
-// is free again, with ErrHung or ErrBusy if there was none within the timeout, or with ErrHung if
-// every slot is stuck and this call is the one to report it.
+// probe starts a write of a copy of p for which no caller waits. It returns false if the write
+// cannot start because no slot is free or the lane is closed. Otherwise it calls done once, on a
+// separate goroutine: with the sink's result after the slot is free again, with ErrHung or ErrBusy
+// if there is no result within the timeout, or with ErrHung if every slot is stuck and this call is
+// the one that reports it.
 //
-// The lane repairs a line that a probe has torn. The n that done gets is there to be counted.
+// The lane repairs a line that a probe tears; the n passed to done is only for counting.
 func (l *Lane) probe(p []byte, done func(n int, err error)) bool {
 	started := l.lane.probe(p, done)
 	runtime.KeepAlive(l)

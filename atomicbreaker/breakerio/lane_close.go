@@ -22,7 +22,7 @@ func (l *lane) close() error {
 	l.closeIfUnused()
 	l.mu.Unlock()
 
-	<-l.quiet // not for long: each call that runs gives up after its timeout
+	<-l.quiet // bounded: each running call gives up after its timeout
 	l.mu.Lock()
 	stuck := l.stuck > 0
 	l.mu.Unlock()
@@ -42,7 +42,7 @@ func (l *lane) close() error {
 	}
 }
 
-// drop ends the goroutines of a lane that nobody can use any more.
+// drop ends the goroutines of a lane whose Lane has become unreachable.
 func (l *lane) drop() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -50,7 +50,7 @@ func (l *lane) drop() {
 	l.end()
 }
 
-// end refuses all further calls and ends the slots that are free. The caller holds mu.
+// end rejects all further calls and ends the free slots. The caller holds mu.
 func (l *lane) end() {
 	l.closed = true
 	l.refuseAll(fs.ErrClosed)
@@ -60,8 +60,8 @@ func (l *lane) end() {
 	l.free = nil
 }
 
-// closeIfUnused closes the sink of a closed lane, on a goroutine of its own, once no call is in it.
-// That happens once, because a closed lane takes no calls. The caller holds mu.
+// closeIfUnused closes the sink of a closed lane, on a separate goroutine, once no call is in the
+// sink. This happens once, because a closed lane takes no calls. The caller holds mu.
 func (l *lane) closeIfUnused() {
 	if l.running+l.stuck > 0 || l.dropped {
 		return
@@ -73,14 +73,14 @@ func (l *lane) closeIfUnused() {
 	go func() {
 		r := result{err: errGoexit}
 		defer func() { l.sinkClosed <- r }()
-		r = l.ask(closeSink, nil)
+		r = l.ask(jobClose, nil)
 	}()
 }
 
-// abort makes a sink that hangs return, if it can.
+// abort makes a sink that hangs return, if the sink supports it.
 func (l *lane) abort() {
 	defer func() {
-		_ = recover() // nobody waits for it, and the hang is reported
+		_ = recover() // no caller waits for the abort, and the hang has been reported
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.aborting, l.abortAgain = l.abortAgain, false
@@ -91,7 +91,7 @@ func (l *lane) abort() {
 	l.mu.Lock()
 	stuck := l.stuck > 0
 	l.mu.Unlock()
-	if !stuck { // the sink has answered meanwhile: what it does now is another write
+	if !stuck { // the sink has answered; it may be in another write by now
 		return
 	}
 	if a, ok := l.sink.(interface{ Abort() }); ok {
@@ -106,6 +106,6 @@ func (l *lane) abort() {
 	l.aborted = true
 	l.mu.Unlock()
 	if !again {
-		_ = closeIt(l.sink)
+		_ = closeSink(l.sink)
 	}
 }

@@ -78,7 +78,7 @@ func TestLane_TornLateWrite(t *testing.T) {
 			[]step{{"one\n", true, 2, 0}, {"two\n", true, 0, 0}, {"three\n", false, 9, 6}},
 			"on\nthree\n",
 		},
-		"the writer above mends too": {
+		"the writer above repairs too": {
 			[]step{{"one\n", true, 2, 0}, {"\ntwo\n", false, 9, 5}},
 			"on\ntwo\n",
 		},

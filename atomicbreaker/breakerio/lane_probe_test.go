@@ -103,7 +103,7 @@ func TestLaneProbe_Fails(t *testing.T) {
 		n, err := io.WriteString(lane, "next\n")
 		require.NoError(t, err)
 		require.Equal(t, 5, n)
-		require.Equal(t, "pro\nnext\n", file, "the lane mends what nobody waits for")
+		require.Equal(t, "pro\nnext\n", file, "the lane repairs what nobody waits for")
 		require.NoError(t, lane.Close())
 	})
 }

@@ -7,49 +7,49 @@ import (
 	"fmt"
 )
 
-// errGoexit is the result of a call that ended the slot's goroutine instead of the caller's.
+// errGoexit is the result of a call that ended the slot's goroutine.
 var errGoexit = errors.New("breakerio: the sink called runtime.Goexit")
 
 type job uint8
 
 const (
-	write job = iota
-	syncSink
-	closeSink
+	jobWrite job = iota
+	jobSync
+	jobClose
 )
 
-// result is what a job led to; panicked is the value that the sink panicked with.
+// result is the outcome of a job; panicked is the value that the sink panicked with.
 type result struct {
 	n        int
 	err      error
 	panicked any
 }
 
-// slot makes one call of the sink at a time, on a goroutine of its own. call is guarded by the
-// lane's mu; the other fields belong to the caller until it starts the slot, and then to the
-// goroutine until the slot is free again.
+// slot makes one call of the sink at a time, on its own goroutine. The lane's mu guards call. The
+// other fields belong to the caller until it starts the slot, and then to the goroutine until the
+// slot is free again.
 type slot struct {
 	lane *lane
 	work chan struct{} // of capacity 1; closed when the slot ends while it is free
-	call *call         // nil: nobody waits
+	call *call         // nil: no caller waits
 
-	job    job
-	buf    []byte
-	mends  bool // the first byte ends a line that a late write has torn
-	prefix int  // how many bytes of buf are the lane's: that one, unless the record begins with a newline itself
+	job     job
+	buf     []byte
+	repairs bool // this write ends a line that an earlier write tore
+	prefix  int  // bytes of buf before the record: 0, or 1 for the added newline
 }
 
-// start hands the goroutine a copy of p.
+// start passes a copy of p to the goroutine.
 func (s *slot) start(p []byte) {
 	s.buf, s.prefix = s.buf[:0], 0
-	if s.mends && (len(p) == 0 || p[0] != '\n') {
+	if s.repairs && (len(p) == 0 || p[0] != '\n') {
 		s.buf, s.prefix = append(s.buf, '\n'), 1
 	}
 	s.buf = append(s.buf, p...)
 	s.work <- struct{}{}
 }
 
-// run is the slot's goroutine. If the sink ends it in a call, another one takes its place.
+// run is the slot's goroutine. If the sink ends it during a call, run starts another.
 func (s *slot) run() {
 	returned := true
 	defer func() {
@@ -75,22 +75,22 @@ func (l *lane) ask(j job, p []byte) (r result) {
 		}
 	}()
 	switch j {
-	case write:
+	case jobWrite:
 		r.n, r.err = l.sink.Write(p)
-	case syncSink:
-		r.err = syncIt(l.sink)
-	case closeSink:
-		r.err = closeIt(l.sink)
+	case jobSync:
+		r.err = syncSink(l.sink)
+	case jobClose:
+		r.err = closeSink(l.sink)
 	}
 	return r
 }
 
-// finish frees the slot and then passes the result to the call that waits for it, if one does. It
-// reports whether the goroutine must end.
+// finish frees the slot and then passes the result to the waiting call, if there is one. It reports
+// whether the goroutine must end.
 func (s *slot) finish(r result) (ended bool) {
 	k, ended := s.release(&r)
 	switch {
-	case k == nil: // the result is late
+	case k == nil: // the caller has given up
 	case k.done == nil:
 		k.results <- r
 	default:
@@ -103,8 +103,8 @@ func (s *slot) finish(r result) (ended bool) {
 	return ended
 }
 
-// release frees the slot, or hands it to the next call, or ends it with the lane. It returns the
-// call that waits for the result and deducts from the result what the lane put before the record.
+// release frees the slot, assigns it to the next call, or ends it with the lane. It returns the
+// call that waits for the result, and subtracts the lane's prefix from the result.
 func (s *slot) release(r *result) (k *call, ended bool) {
 	l := s.lane
 	l.mu.Lock()
@@ -115,7 +115,7 @@ func (s *slot) release(r *result) (k *call, ended bool) {
 	} else {
 		l.leave()
 	}
-	if s.job == write {
+	if s.job == jobWrite {
 		s.account(k, r)
 	}
 	if cap(s.buf) > l.keep {
@@ -134,14 +134,15 @@ func (s *slot) release(r *result) (k *call, ended bool) {
 	return k, false
 }
 
-// account counts a late write, finds out whether the sink holds a part of a line that only the lane
-// knows of, and deducts the lane's own byte. The caller holds mu.
+// account counts a late write, marks the lane as torn if the sink holds a part of a line that no
+// caller sees, and subtracts the prefix from r.n. The caller holds mu.
 func (s *slot) account(k *call, r *result) {
 	l := s.lane
 	if k == nil {
 		l.late.Add(1)
 	}
-	if s.mends && (r.n <= 0 || r.n >= len(s.buf) && r.err != nil) { // nobody knows whether it has the newline
+	// After such a result it is unknown whether the sink took the newline.
+	if s.repairs && (r.n <= 0 || r.n >= len(s.buf) && r.err != nil) {
 		l.torn = true
 	}
 	unseen := k == nil || k.done != nil

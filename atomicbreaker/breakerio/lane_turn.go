@@ -11,17 +11,16 @@ import (
 	"time"
 )
 
-// lane is the part of a Lane that its goroutines share. A slot is in one of three states: free,
-// running (somebody waits for its call) and stuck (nobody does any more). mu guards every change of
-// state:
+// lane is the part of a Lane that its goroutines share. A slot is free, running (a caller or probe
+// waits for its call) or stuck (it has given up). mu guards every change of state:
 //
-//	free → running   a caller takes the slot, or the worker hands it to the first caller in the queue
+//	free → running   a caller takes the slot, or a slot that finishes takes the next call
 //	running → free   the sink answers
 //	running → stuck  the caller gives up
 //	stuck → free     the sink answers late
 //
-// Both ways out of running compare slot.call with the call under mu, so a result reaches the caller
-// that waits for it or no caller at all.
+// Both transitions out of running compare slot.call with the call while holding mu, so a result
+// reaches the caller that waits for it or no caller at all.
 type lane struct {
 	laneConfig
 
@@ -29,41 +28,41 @@ type lane struct {
 	calls sync.Pool
 	late  atomic.Uint64
 
-	hung, syncHung, unclosed, busy error // those that match ErrHung and ErrBusy
+	hung, syncHung, unclosed, busy error // match ErrHung or ErrBusy
 
 	mu      sync.Mutex
-	queue   callQueue // callers that wait for their turn; empty while a slot is free
-	free    []*slot   // the last one used is used next, because its memory is warm
-	made    int
+	queue   callQueue // calls that wait for their turn; empty while a slot is free
+	free    []*slot   // a stack: the last slot used has warm memory
+	slots   int
 	running int
 	stuck   int
-	torn    bool      // the sink holds a part of a line, and no caller knows
-	voted   time.Time // when ErrHung was last returned from a write
+	torn    bool      // the sink holds a part of a line that no caller saw
+	voted   time.Time // when a write last returned ErrHung
 
 	closed     bool
-	dropped    bool // closed because nobody holds the Lane any more; the sink stays open
+	dropped    bool // closed because the Lane is unreachable; the sink stays open
 	aborting   bool
-	abortAgain bool          // the sink hung again meanwhile
+	abortAgain bool          // the sink hung again during the abort
 	aborted    bool          // WithCloseOnHang has closed the sink
 	quiet      chan struct{} // closed when the lane is closed and nothing runs
 	sinkClosed chan result
 }
 
-// call is one call that waits: first for its turn, in the queue, and then for the sink.
+// call waits for its turn in the queue, and then for the sink.
 type call struct {
 	job     job
 	timer   *time.Timer
 	results chan result // of capacity 1
 	done    func(n int, err error)
 
-	ready      chan *slot // of capacity 1; nil refuses the call with err
+	ready      chan *slot // of capacity 1; nil rejects the call with err
 	err        error
 	queued     bool
 	prev, next *call
 }
 
-// do performs a job on a slot and waits for its result: at most wait for a slot, and at most wait
-// for the sink.
+// do performs a job on a slot and returns its result. It waits for a slot and then for the sink, in
+// each case for at most wait.
 func (l *lane) do(j job, p []byte, wait time.Duration) (int, error) {
 	k, _ := l.calls.Get().(*call)
 	if k == nil {
@@ -79,6 +78,7 @@ func (l *lane) do(j job, p []byte, wait time.Duration) (int, error) {
 	return r.n, r.err
 }
 
+// perform waits for a slot for k, runs k on it, and waits for the result.
 func (l *lane) perform(k *call, p []byte, wait time.Duration) result {
 	s, err := l.turn(k, wait)
 	if err != nil {
@@ -98,7 +98,7 @@ func (l *lane) perform(k *call, p []byte, wait time.Duration) result {
 	return <-k.results
 }
 
-// turn returns a slot that runs k.
+// turn waits for a slot and returns it. The slot is assigned to k.
 func (l *lane) turn(k *call, wait time.Duration) (*slot, error) {
 	l.mu.Lock()
 	s, err := l.take(k)
@@ -121,7 +121,7 @@ func (l *lane) turn(k *call, wait time.Duration) (*slot, error) {
 		if waited {
 			return nil, l.busy
 		}
-		s = <-k.ready // it has left the queue, so the answer is on its way
+		s = <-k.ready // k has left the queue, so a slot or a rejection follows
 	}
 	if s == nil {
 		return nil, k.err
@@ -129,13 +129,13 @@ func (l *lane) turn(k *call, wait time.Duration) (*slot, error) {
 	return s, nil
 }
 
-// take returns a slot for k if one is free, and an error if the lane refuses k without a wait. The
-// caller holds mu.
+// take returns a slot for k if one is free, an error if the lane rejects k without waiting, and
+// otherwise neither. The caller holds mu.
 func (l *lane) take(k *call) (*slot, error) {
 	switch {
 	case l.closed:
 		return nil, fs.ErrClosed
-	case l.stuck == l.width && k.job == write:
+	case l.stuck == l.width && k.job == jobWrite:
 		return nil, l.vote()
 	case l.stuck == l.width:
 		return nil, l.busy
@@ -144,8 +144,8 @@ func (l *lane) take(k *call) (*slot, error) {
 	if last := len(l.free) - 1; last >= 0 {
 		s = l.free[last]
 		l.free = l.free[:last]
-	} else if l.made < l.width {
-		l.made++
+	} else if l.slots < l.width {
+		l.slots++
 		s = &slot{lane: l, work: make(chan struct{}, 1)}
 		go s.run()
 	} else {
@@ -155,18 +155,18 @@ func (l *lane) take(k *call) (*slot, error) {
 	return s, nil
 }
 
-// assign makes a slot that is free run k. The caller holds mu.
+// assign makes a free slot run k. The caller holds mu.
 func (l *lane) assign(s *slot, k *call) {
 	l.running++
 	s.call, s.job = k, k.job
-	s.mends = l.torn && s.job == write
-	if s.mends {
+	s.repairs = l.torn && s.job == jobWrite
+	if s.repairs {
 		l.torn = false
 	}
 }
 
-// vote returns what a write gets that the sink left without an answer: ErrHung, but at most once
-// per timeout. The caller holds mu.
+// vote returns the error of a write that the sink did not answer: ErrHung, but at most once per
+// timeout, and otherwise ErrBusy. The caller holds mu.
 func (l *lane) vote() error {
 	now := time.Now()
 	if !l.voted.IsZero() && now.Sub(l.voted) < l.timeout {
@@ -176,7 +176,7 @@ func (l *lane) vote() error {
 	return l.hung
 }
 
-// giveUp makes the slot stuck and returns what k gets, or nil if the sink has answered first.
+// giveUp makes the slot stuck and returns the error for k, or nil if the sink has answered first.
 func (l *lane) giveUp(s *slot, k *call) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -191,19 +191,19 @@ func (l *lane) giveUp(s *slot, k *call) error {
 	}
 	switch {
 	case !l.closeOnHang:
-	case l.aborting: // the sink answered, although its Abort has not returned: this is another hang
+	case l.aborting: // the sink answered the last abort, which has not returned, and hangs again
 		l.abortAgain = true
 	default:
 		l.aborting = true
 		go l.abort()
 	}
-	if s.job != write {
+	if s.job != jobWrite {
 		return l.syncHung
 	}
 	return l.vote()
 }
 
-// leave counts a slot that does not run any more. The caller holds mu.
+// leave counts a slot that is no longer running. The caller holds mu.
 func (l *lane) leave() {
 	l.running--
 	if l.closed && l.running == 0 {
@@ -211,7 +211,7 @@ func (l *lane) leave() {
 	}
 }
 
-// refuseAll empties the queue. The caller holds mu.
+// refuseAll rejects all calls in the queue with err. The caller holds mu.
 func (l *lane) refuseAll(err error) {
 	for k := l.queue.pop(); k != nil; k = l.queue.pop() {
 		k.err = err
@@ -221,7 +221,7 @@ func (l *lane) refuseAll(err error) {
 
 // probe is [Lane.probe].
 func (l *lane) probe(p []byte, done func(n int, err error)) bool {
-	k := &call{job: write, done: done}
+	k := &call{job: jobWrite, done: done}
 	l.mu.Lock()
 	s, err := l.take(k)
 	l.mu.Unlock()
@@ -241,7 +241,7 @@ func (l *lane) probe(p []byte, done func(n int, err error)) bool {
 	return true
 }
 
-// callQueue holds calls in the order in which they came.
+// callQueue holds calls in the order of their arrival.
 type callQueue struct{ first, last *call }
 
 func (q *callQueue) push(k *call) {
@@ -254,7 +254,7 @@ func (q *callQueue) push(k *call) {
 	q.last = k
 }
 
-// pop removes the first call and returns it, or nil if there is none.
+// pop removes and returns the first call, or returns nil if there is none.
 func (q *callQueue) pop() *call {
 	k := q.first
 	if k != nil {
@@ -263,7 +263,7 @@ func (q *callQueue) pop() *call {
 	return k
 }
 
-// remove does nothing if k is not in the queue.
+// remove removes k, and does nothing if k is not in the queue.
 func (q *callQueue) remove(k *call) {
 	if !k.queued {
 		return

@@ -13,43 +13,42 @@ import (
 	"time"
 )
 
-// errAborted is what a write returns whose connection [Reopener.Abort] took away before it was
-// open.
+// errAborted is the error of a write whose connection [Reopener.Abort] ended before it was open.
 var errAborted = errors.New("breakerio: reopener: aborted")
 
-// Reopener is an io.Writer to something that has to be opened, and opened again after it broke: a
-// socket, a file that rotates away. [NewReopener] makes it.
+// Reopener is an io.Writer to something that must be opened, and opened again after it fails: a
+// socket, or a file that is rotated. [NewReopener] creates it.
 //
-//   - It opens at the first write. After any error it closes what it had opened and forgets it; the
-//     next write opens anew.
-//   - It leaves the standard output and error open, as a [Writer] does.
-//   - It never repeats a write. The error goes to the [Writer] above it, and the record to the
+//   - It opens a connection at the first write. After any error it closes and forgets the
+//     connection; the next write opens a new one.
+//   - It does not close standard output and standard error; neither does a [Writer].
+//   - It never repeats a write. The error goes to the [Writer] above, and the record to the
 //     fallback.
-//   - Any goroutine may call any method at any time. Writes go out one at a time.
+//   - It is safe for concurrent use. It makes one write at a time.
 //
-// Open and Write of a socket may take minutes when nobody answers. Put a [Lane] with
-// [WithCloseOnHang] above:
+// Opening a socket and writing to it may take minutes if the peer does not answer. Put a [Lane]
+// with [WithCloseOnHang] above the Reopener:
 //
 //	sink := breakerio.NewReopener(dial)
 //	lane := breakerio.NewLane(sink, 100*time.Millisecond, breakerio.WithCloseOnHang())
 //	w := breakerio.NewWriter(b, lane, os.Stderr)
 //
 // A successful write to a TCP connection means that the kernel has the record, not that the peer
-// has it. Records written just before a connection breaks are lost. If that matters, let the
+// has it. Records written just before a connection fails are lost. If that matters, make the
 // connection's Write wait for an acknowledgment.
 type Reopener struct {
 	open         func(ctx context.Context) (io.WriteCloser, error)
 	writeTimeout time.Duration
 
 	mu      sync.Mutex
-	current *session // nil: the next write begins one
+	current *session // nil: the next write starts one
 	closed  bool
 }
 
-// session is one connection, from the dial to its end. mu of the Reopener guards conn and the end.
+// session is one connection, from the dial to its end. The Reopener's mu guards conn and the end.
 type session struct {
 	turn   chan struct{} // of capacity 1: held by the write in progress
-	ended  chan struct{} // closed when the connection is given up; the context ends with it
+	ended  chan struct{} // closed when the connection is given up and ctx canceled
 	ctx    context.Context
 	cancel context.CancelFunc
 	conn   io.WriteCloser // nil until it is open
@@ -58,19 +57,19 @@ type session struct {
 // ReopenOption configures a [Reopener]. If an option is repeated, the last one wins.
 type ReopenOption func(*Reopener)
 
-// WithWriteTimeout limits each write to d, by SetWriteDeadline where the connection has one. It
+// WithWriteTimeout limits each write to d if the connection has the method SetWriteDeadline. It
 // does not limit the time to open: use the Timeout of a [net.Dialer] for that. By default there is
 // no limit.
 func WithWriteTimeout(d time.Duration) ReopenOption {
 	return func(r *Reopener) { r.writeTimeout = d }
 }
 
-// NewReopener returns a Reopener that calls open when it needs a connection. The context of open
-// ends when the connection is given up, by an error, Abort or Close; open must return soon after
-// that. NewReopener panics if open is nil.
+// NewReopener returns a Reopener that calls open when it needs a connection. The context passed to
+// open is canceled when the connection is given up because of an error, Abort or Close; open must
+// then return soon. NewReopener panics if open is nil.
 func NewReopener(open func(ctx context.Context) (io.WriteCloser, error), opts ...ReopenOption) *Reopener {
 	if open == nil {
-		panic("breakerio: NewReopener needs a function that opens")
+		panic("breakerio: NewReopener needs an open function")
 	}
 	r := &Reopener{open: open}
 	for _, opt := range opts {
@@ -79,9 +78,9 @@ func NewReopener(open func(ctx context.Context) (io.WriteCloser, error), opts ..
 	return r
 }
 
-// Write writes p to the connection, and opens one first if there is none. A connection that takes
-// less than p without an error has failed with [io.ErrShortWrite]. After Close the error is
-// [fs.ErrClosed].
+// Write writes p to the connection, and opens one first if there is none. If the connection takes
+// less than p without an error, Write returns [io.ErrShortWrite] and the connection has failed.
+// After Close it returns [fs.ErrClosed].
 func (r *Reopener) Write(p []byte) (n int, err error) {
 	s, err := r.begin()
 	if err != nil {
@@ -109,7 +108,7 @@ func (r *Reopener) Write(p []byte) (n int, err error) {
 	return n, err
 }
 
-// begin returns the current session once it is this write's turn in it.
+// begin returns the current session once this write has its turn.
 func (r *Reopener) begin() (*session, error) {
 	for {
 		r.mu.Lock()
@@ -131,12 +130,12 @@ func (r *Reopener) begin() (*session, error) {
 				return s, nil
 			}
 			<-s.turn
-		case <-s.ended: // and what is stuck in it does not hold this write
+		case <-s.ended: // a write that is stuck in the old session does not block this one
 		}
 	}
 }
 
-// connect returns the session's connection. The caller has the turn.
+// connect returns the session's connection and opens it if necessary. The caller has the turn.
 func (r *Reopener) connect(s *session) (io.WriteCloser, error) {
 	r.mu.Lock()
 	conn := s.conn
@@ -155,12 +154,12 @@ func (r *Reopener) connect(s *session) (io.WriteCloser, error) {
 	}
 	r.mu.Unlock()
 	if err == nil && aborted {
-		_ = closeIt(conn)
+		_ = closeSink(conn)
 	}
 	switch {
 	case closed:
 		return nil, fs.ErrClosed
-	case aborted: // what open returned says only that it was canceled
+	case aborted: // the error of open says only that it was canceled
 		return nil, errAborted
 	case err != nil:
 		return nil, fmt.Errorf("breakerio: reopener: open: %w", err)
@@ -180,7 +179,7 @@ func (r *Reopener) setDeadline(conn io.WriteCloser) error {
 	return nil
 }
 
-// end gives a session up. It does not wait for its write.
+// end gives up a session. It does not wait for a write in progress.
 func (r *Reopener) end(s *session) error {
 	r.mu.Lock()
 	if r.current == s {
@@ -196,11 +195,11 @@ func (r *Reopener) end(s *session) error {
 	if conn == nil {
 		return nil
 	}
-	return closeIt(conn)
+	return closeSink(conn)
 }
 
-// Abort cancels the opening or closes the connection, without waiting for the write that is in it.
-// The next write opens anew. Abort does nothing if there is neither.
+// Abort cancels the opening or closes the connection, without waiting for a write in progress. The
+// next write opens a new connection. Abort does nothing if there is no connection.
 func (r *Reopener) Abort() {
 	r.mu.Lock()
 	s := r.current
@@ -210,8 +209,8 @@ func (r *Reopener) Abort() {
 	}
 }
 
-// Close refuses all further writes with [fs.ErrClosed] and closes the connection, without waiting
-// for the write that is in it. A second Close returns fs.ErrClosed.
+// Close rejects all further writes with [fs.ErrClosed] and closes the connection, without waiting
+// for a write in progress. A second Close returns fs.ErrClosed.
 func (r *Reopener) Close() error {
 	r.mu.Lock()
 	if r.closed {

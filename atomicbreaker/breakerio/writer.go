@@ -13,31 +13,33 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/guard"
 )
 
-// Writer is an io.Writer that takes each write to the primary if the breaker admits it and the primary takes it, and to the
-// fallback in the same call otherwise. [NewWriter] makes it.
+// Writer is an io.Writer that sends each write to a primary while a circuit breaker admits it. What
+// the breaker rejects or the primary does not take goes to the fallback during the same call.
+// [NewWriter] creates a Writer.
 //
 // Properties:
 //   - One Write is one admission and one outcome.
-//   - As safe for concurrent use as its two writers are; it adds no lock.
-//   - Healthy, it adds four loads and a defer to a write: it writes no shared memory, reads no clock, takes no lock,
-//     allocates nothing and copies nothing. A write that is turned away allocates nothing either, except the first one
-//     of an outage.
-//   - The primary and the fallback get the caller's p, or the part of it that begins with the first line that the primary
-//     did not take whole. After a write that cut a line, they get a copy with a newline before it.
+//   - A Writer is safe for concurrent use if both sinks are; it adds no lock.
+//   - On the healthy path it adds four loads and a defer to a write. It writes no shared memory,
+//     reads no clock, takes no lock, allocates nothing and copies nothing. A rejected write does
+//     not allocate either, except the first one of an outage.
+//   - Both sinks get the caller's p; the fallback gets the part of it that starts with the first
+//     line that the primary did not take whole. A sink that is torn gets a copy with a newline in
+//     front.
 type Writer struct {
 	breaker           *atomicbreaker.Breaker
 	primary, fallback io.Writer
-	guard             *guard.Guard[guard.Chunk] // that of bytes
+	guard             *guard.Guard[guard.Chunk] // bytes.Guard
 	bytes             *guard.Bytes
 	prober            prober // nil without WithAsyncProbes
 }
 
-// NewWriter returns a Writer that asks b before each write to primary. A nil fallback takes nothing: what the primary does
-// not take is lost then, and reported. It panics if b or primary is nil, and with [WithAsyncProbes] unless primary is a
-// *[Lane].
+// NewWriter returns a Writer that asks b before each write to primary. If fallback is nil, what the
+// primary does not take is lost and reported. NewWriter panics if b or primary is nil, or if
+// [WithAsyncProbes] is given and primary is not a *[Lane].
 //
-// Writers may share a breaker; each counts and reports what happened to its own records. Give each a sink of its own
-// all the same, the fallback included: a Writer mends a line that it has cut, and does not know of another's.
+// Writers may share a breaker; each one counts and reports its own records. Do not share a sink
+// between Writers, not even a fallback: a Writer repairs only the lines that it has torn itself.
 func NewWriter(b *atomicbreaker.Breaker, primary, fallback io.Writer, opts ...Option) *Writer {
 	if b == nil || primary == nil {
 		panic("breakerio: NewWriter needs a breaker and a primary")
@@ -53,30 +55,31 @@ func NewWriter(b *atomicbreaker.Breaker, primary, fallback io.Writer, opts ...Op
 	return w
 }
 
-// isLaneToStderr says whether losses reported on os.Stderr would go through w.
+// isLaneToStderr reports whether w is a Lane, or a Lane to a Lane, in front of os.Stderr.
 func isLaneToStderr(w io.Writer) bool {
 	l, ok := w.(*Lane)
 	return ok && (guard.IsStderr(l.lane.sink) || isLaneToStderr(l.lane.sink))
 }
 
-// Write writes p: a record, or a batch of records that are lines. It returns len(p) and no error if the primary or the
-// fallback took each record. Otherwise n is the length of the records before the first that is lost, and err names both
-// sides:
+// Write writes p, which is one record or a batch of records that are lines. It returns len(p) and
+// no error if the primary or the fallback took every record. Otherwise n is the length of the
+// records before the first one that is lost, and err names both sides:
 //
 //	breakerio: "loki": primary: 503 Service Unavailable; fallback: no space left on device
 //
-// Test err with [errors.Is] for either side's error, and for [atomicbreaker.ErrRejected] if the breaker turned p away.
-// After [Writer.Close] err is [fs.ErrClosed], and neither side gets p.
+// Use [errors.Is] to test err for the error of either side, and for [atomicbreaker.ErrRejected] if
+// the breaker rejected p. After [Writer.Close], err is [fs.ErrClosed] and neither side gets p.
 //
-// A primary that takes less than p without an error has failed, with [io.ErrShortWrite]. One that panics has failed: the
-// panic is recovered (see [WithRepanic]) and p goes to the fallback. If the primary calls [runtime.Goexit], p
-// goes to the fallback before the goroutine ends.
+// A primary that takes less than p without an error has failed with [io.ErrShortWrite]. A primary
+// that panics has failed too: the panic is recovered (see [WithRepanic]) and p goes to the
+// fallback. If the primary calls [runtime.Goexit], p goes to the fallback before the goroutine
+// ends.
 func (w *Writer) Write(p []byte) (n int, err error) {
 	if !w.guard.Quiet() {
 		return w.writeUnquiet(p)
 	}
-	// The deferred function keeps the record of a sink that panics. The breaker is asked below it, because a hook that ends
-	// the goroutine there must not lose the record either.
+	// The deferred function diverts the record if the primary panics. Ask the breaker after the
+	// defer statement: a hook of the breaker may end the goroutine, and the record must not be lost.
 	var a attempt
 	defer func() {
 		if a.stage != returned {
@@ -106,23 +109,24 @@ func (w *Writer) Write(p []byte) (n int, err error) {
 	return len(p), nil
 }
 
-// attempt is what is known of a write that a panic, or the end of the goroutine, leaves. It is one variable, so
-// that the function that looks at it captures few.
+// attempt is the state of a write that the deferred function needs. It is one variable, so that the
+// function captures little.
 type attempt struct {
-	permit atomicbreaker.Permit // once admitted
+	permit atomicbreaker.Permit // valid once admitted
 	stage  stage
 }
 
 type stage uint8
 
 const (
-	asking   stage = iota // the breaker is asked
-	admitted              // the primary has the record
-	returned              // it has returned, or the breaker has rejected the record
+	asking   stage = iota // TryAcquire has not returned
+	admitted              // the primary is writing the record
+	returned              // the primary has returned, or the breaker has rejected the record
 )
 
-// writeUnquiet is Write with everything that a healthy write needs not look for: the writer is closed, a sink ends in the
-// middle of a line, an outage is under way, the breaker has a slow threshold, or probes are asynchronous.
+// writeUnquiet is Write with everything that the healthy path skips: the Writer may be closed, a
+// sink may be torn, an outage may be in progress, the breaker may have a slow threshold, or probes
+// may be asynchronous.
 //
 //go:noinline
 func (w *Writer) writeUnquiet(p []byte) (n int, err error) {
@@ -155,7 +159,7 @@ func (w *Writer) writeUnquiet(p []byte) (n int, err error) {
 	return len(p), nil
 }
 
-// reject diverts what the breaker turned away.
+// reject diverts a write that the breaker rejected.
 //
 //go:noinline
 func (w *Writer) reject(p []byte) (int, error) {
@@ -163,8 +167,8 @@ func (w *Writer) reject(p []byte) (int, error) {
 	return guard.Written(p, n, err)
 }
 
-// unwound diverts p where the primary panicked with v or ended the goroutine, or where a hook of the breaker ended it before
-// p was admitted.
+// unwound diverts p after the primary panicked with v or ended the goroutine, or after a hook of
+// the breaker ended the goroutine before p was admitted.
 //
 //go:noinline
 func (w *Writer) unwound(p []byte, a attempt, v any) (int, error) {
@@ -175,7 +179,7 @@ func (w *Writer) unwound(p []byte, a attempt, v any) (int, error) {
 	return guard.Written(p, n, err)
 }
 
-// busy hands p to the fallback without asking the breaker. It is for a queue above w that is full.
+// busy writes p to the fallback without asking the breaker. It is for a full queue above w.
 func (w *Writer) busy(p []byte) (int, error) {
 	if w.guard.Closed() {
 		return 0, w.guard.Refusal()
@@ -184,60 +188,65 @@ func (w *Writer) busy(p []byte) (int, error) {
 	return guard.Written(p, n, err)
 }
 
-// settle returns err, the outcome of a batch that w was given by a Batcher. The callers that logged the
-// batch have their answer, so a batch that w refused because it is closed is lost, and reported.
+// settle returns err, the outcome of a batch that a Batcher wrote through w. If w rejected the
+// batch because w is closed, settle counts and reports the batch as lost: the callers that logged
+// it have already returned.
 func (w *Writer) settle(batch []byte, err error) error {
-	if err == nil || err != w.guard.Refusal() { //nolint:errorlint // this value itself
+	if err == nil || err != w.guard.Refusal() { //nolint:errorlint // compares identity
 		return err
 	}
 	return w.guard.Lose(guard.Chunk{P: batch}, fs.ErrClosed)
 }
 
-// countLate counts a write that is still under way while its records are in the fallback.
+// countLate counts a write that is still in progress after its records went to the fallback.
 func (w *Writer) countLate() { w.guard.CountLate() }
 
 // serialize makes w call its fallback from one goroutine at a time. Call it before the first write.
 func (w *Writer) serialize() { w.bytes.Serialize() }
 
-// Sync calls the Sync method of the fallback and, while the breaker is closed, that of the primary, and joins their
-// errors. Where there is no Sync method, Sync calls Flush, if there is one. An error does not vote: a terminal's Sync
-// fails on a healthy sink. A primary that is out is left alone, because it might hang.
+// Sync calls the Sync method of the fallback and, if the breaker is closed, that of the primary,
+// and joins their errors. For a sink without a Sync method it calls Flush, if there is one. An
+// error does not count as a failure of the primary: Sync of a terminal fails even though the
+// terminal is healthy. While the breaker is not closed, Sync skips the primary, which might hang.
 func (w *Writer) Sync() error { return w.guard.Sync(w.syncPrimarySink, w.syncFallbackSink) }
 
-// syncPrimary and syncFallback are the halves of Sync, for a Batcher.
+// syncPrimary and syncFallback are the two halves of Sync, for a Batcher.
 func (w *Writer) syncPrimary() error  { return w.guard.SyncPrimary(w.syncPrimarySink) }
 func (w *Writer) syncFallback() error { return w.guard.SyncFallback(w.syncFallbackSink) }
 
-func (w *Writer) syncPrimarySink() error { return syncIt(w.primary) }
+func (w *Writer) syncPrimarySink() error { return syncSink(w.primary) }
 
 func (w *Writer) syncFallbackSink() error {
-	return w.bytes.Exclude(func() error { return syncIt(w.fallback) })
+	return w.bytes.Exclude(func() error { return syncSink(w.fallback) })
 }
 
-// Shutdown refuses new writes from now on, closes the primary and then the fallback, and returns their errors. Stop the
-// logger first: a write that began before Shutdown may reach either side, or find both closed.
+// Shutdown rejects new writes from now on, closes the primary and then the fallback, and returns
+// their errors. Stop the logger first: a write that began before Shutdown may reach either side, or
+// find both closed.
 //
-// If the primary does not close before ctx ends, the fallback is closed all the same, and what is not done then goes on by
-// itself. A side that is no [io.Closer] is synced as in [Writer.Sync]. The standard output and error (os.Stdout,
-// os.Stderr, and all whose Fd method returns 1 or 2) are left as they are. A Writer that wraps them in something with a
-// Close method of its own closes that: hide the method of zerolog's ConsoleWriter, and of sinks that are shared.
+// If the primary does not close before ctx ends, Shutdown closes the fallback anyway. What is
+// unfinished then continues in the background. A side that is not an [io.Closer] is synced as in
+// [Writer.Sync]. Standard output and standard error (os.Stdout, os.Stderr, and any sink whose Fd
+// method returns 1 or 2) are not closed. A sink that wraps one of them and has its own Close method
+// is closed: hide the Close method of zerolog's ConsoleWriter, and of sinks that are shared.
 //
-// Later calls wait for the first.
+// Later calls wait for the first one.
 func (w *Writer) Shutdown(ctx context.Context) error {
 	return w.guard.Shutdown(ctx,
-		func() error { return closeIt(w.primary) },
-		func() error { return w.bytes.CloseFallback(func() error { return closeIt(w.fallback) }) },
+		func() error { return closeSink(w.primary) },
+		func() error { return w.bytes.CloseFallback(func() error { return closeSink(w.fallback) }) },
 	)
 }
 
-// Close is [Writer.Shutdown] with 5 seconds.
+// Close calls [Writer.Shutdown] with a timeout of 5 s.
 func (w *Writer) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), guard.CloseTimeout)
 	defer cancel()
 	return w.Shutdown(ctx)
 }
 
-// Stats returns the counts so far. Each is exact; while records are being written they need not be of one instant.
+// Stats returns the counts so far. Each count is exact, but while records are being written the
+// counts may be from different instants. Late includes [Lane.Late] of the primary.
 func (w *Writer) Stats() Stats {
 	s := w.guard.Stats()
 	if l, ok := w.primary.(interface{ Late() uint64 }); ok {
@@ -246,6 +255,6 @@ func (w *Writer) Stats() Stats {
 	return s
 }
 
-func syncIt(w io.Writer) error { return guard.SyncSink(w) }
+func syncSink(w io.Writer) error { return guard.SyncSink(w) }
 
-func closeIt(w io.Writer) error { return guard.CloseSink(w) }
+func closeSink(w io.Writer) error { return guard.CloseSink(w) }
