@@ -5,43 +5,43 @@
 //	h := breakerslog.NewHandler(b, slog.NewJSONHandler(loki, nil), slog.NewTextHandler(file, nil))
 //	logger := slog.New(h)
 //
-// Every record ends in exactly one of primary, fallback, lost. Those that trip the breaker and
-// those of failed probes go to the fallback too, in the same call. Lost means that both refused it:
-// the record is counted, and goes to [WithOnLost] or is reported on os.Stderr. [breakerio.Stats]
-// says how many records went past the primary, and for which reason.
+// Every record ends in exactly one of primary, fallback and lost. Records that trip the breaker and
+// records of failed probes also go to the fallback, during the same call. A record is lost if
+// neither side takes it. It is then counted, and passed to [WithOnLost] or reported on os.Stderr.
+// [breakerio.Stats] says how many records bypassed the primary, and why.
 //
-// # Which of the two to use
+// # Handler or Writer
 //
 // If primary and fallback take the same bytes, guard the writer, which encodes each record once:
 //
 //	slog.NewJSONHandler(breakerio.NewWriter(b, loki, file), nil)
 //
 // Guard the handler if the two encode differently, or if the primary is not a writer. A handler
-// does not say how much of a record it wrote, so only a [breakerio.Writer] notices short writes,
-// repairs lines that were cut, and splits batches.
+// does not say how much of a record it wrote, so only a [breakerio.Writer] detects short writes,
+// repairs torn lines, and splits batches.
 //
-// A handler of log/slog holds a mutex while it writes, so a writer that hangs holds all its
-// callers. A [breakerio.Lane] below it does not hang. No caller waits for the sink with a
-// [breakerio.Batcher] above a Writer.
+// A handler of log/slog holds a mutex while it writes, so a writer that hangs blocks all its
+// callers. Put a [breakerio.Lane] between the handler and such a writer. With a [breakerio.Batcher]
+// above a Writer, no caller waits for the sink.
 //
 // # Position
 //
-// A [Handler] belongs below every buffer and queue, and above the last thing that reports a true
-// result: around the handler that writes to the sink and returns its error. Above an asynchronous
-// handler, whose Handle returns before the sink has been asked, it sees nothing but success. A
-// handler that fans out reports one child's failure for all: guard each child.
+// A [Handler] belongs below every buffer and queue, and above the last component that reports a
+// true result: around the handler that writes to the sink and returns its error. Above an
+// asynchronous handler, whose Handle returns before the sink has the record, it sees only success.
+// A handler that fans out reports a failure of one child for all children: guard each child.
 //
 // # What must not log
 //
-// The breaker never talks through the sink it guards. The hooks of
-// [atomicbreaker.WithOnTransition], and the functions of this package's options, run inside the
-// guarded call: they must not log through the same logger. After slog.SetDefault, log.Printf is the
-// same logger. The hook that may log is [atomicbreaker.WithAsyncOnTransition].
+// The breaker never logs through the sink it guards. The hooks of [atomicbreaker.WithOnTransition],
+// and the functions of this package's options, run inside the guarded call and must not log through
+// the same logger. After slog.SetDefault, log.Printf is the same logger. A hook that logs must be
+// set with [atomicbreaker.WithAsyncOnTransition].
 //
 // # Errors
 //
-// slog's Logger drops the error of Handle; use WithOnLost and Stats to see what went wrong. The
-// error names both sides, and matches the errors of both:
+// slog's Logger discards the error of Handle. Use WithOnLost and Stats to detect failures. The
+// error names both sides and matches the errors of both:
 //
 //	breakerslog: "loki": primary: 503 Service Unavailable; fallback: no space left on device
 package breakerslog

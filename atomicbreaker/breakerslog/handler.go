@@ -15,17 +15,18 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/guard"
 )
 
-// errDisabled is the answer of a fallback that is not enabled for a record.
+// errDisabled is the fallback's error for a record that it is not enabled for.
 var errDisabled = errors.New("the fallback is not enabled for the record's level")
 
-// Handler is a slog.Handler that takes each record to the primary if the breaker admits it and the primary takes it, and to
-// the fallback in the same call otherwise. [NewHandler] makes it.
+// Handler is a slog.Handler that sends each record to a primary while a circuit breaker admits it.
+// What the breaker rejects or the primary does not take goes to the fallback during the same call.
+// [NewHandler] creates a Handler.
 //
 // Properties:
-//   - As safe for concurrent use as its two handlers are; it adds no lock.
-//   - Handlers derived from it by WithAttrs and WithGroup share its breaker, its counts and its outages.
-//   - Healthy, it writes no memory, reads no clock and allocates nothing. A record that is turned away costs no
-//     allocation besides the fallback's, except the first one of an outage.
+//   - A Handler is safe for concurrent use if both of its handlers are; it adds no lock.
+//   - Handlers derived by WithAttrs and WithGroup share the breaker, the counts and the outages.
+//   - On the healthy path it writes no memory, reads no clock and allocates nothing. A rejected
+//     record costs no allocation beyond those of the fallback, except the first one of an outage.
 type Handler struct {
 	breaker           *atomicbreaker.Breaker
 	primary, fallback slog.Handler
@@ -39,20 +40,23 @@ type record struct {
 	fallback slog.Handler
 }
 
-// NewHandler returns a Handler that asks b before each record for primary. A nil fallback takes nothing: records that the
-// primary does not take are lost then, and reported. It panics if b or primary is nil.
+// NewHandler returns a Handler that asks b before each record for primary. If fallback is nil,
+// records that the primary does not take are lost and reported. NewHandler panics if b or primary
+// is nil.
 //
-// The fallback stands in for the primary, so only records that the primary is enabled for reach it. It is asked whether it is
-// enabled, too; what it is not enabled for is lost. Give it a level no higher than the primary's.
+// Only records that the primary is enabled for reach the fallback. A record that the fallback is
+// not enabled for is lost, so do not give the fallback a higher level than the primary.
 //
-// A handler that fans out reports one child's failure for all. NewHandler panics if primary is a slog.MultiHandler, and
-// cannot see others: make a Handler of each child.
+// A handler that fans out reports a failure of one child for all children, so guard each child.
+// NewHandler panics if primary is a slog.MultiHandler. It cannot detect other handlers that fan
+// out.
 func NewHandler(b *atomicbreaker.Breaker, primary, fallback slog.Handler, opts ...Option) *Handler {
 	if b == nil || primary == nil {
 		panic("breakerslog: NewHandler needs a breaker and a primary")
 	}
 	if fansOut(primary) {
-		panic("breakerslog: NewHandler: a slog.MultiHandler reports one handler's failure for all: make a Handler of each")
+		panic("breakerslog: NewHandler: a slog.MultiHandler reports one handler's failure for all: " +
+			"make a Handler for each")
 	}
 	o := options{Options: guard.Options{Adapter: "breakerslog"}}
 	for _, opt := range opts {
@@ -65,21 +69,22 @@ func NewHandler(b *atomicbreaker.Breaker, primary, fallback slog.Handler, opts .
 	return &Handler{b, primary, fallback, guard.New(b, o.Options, handleFallback, onLost)}
 }
 
-// fansOut recognizes the MultiHandler by name, because older versions of log/slog have none.
+// fansOut recognizes a MultiHandler by its type name, because older versions of log/slog do not
+// have that type.
 func fansOut(h slog.Handler) bool { return reflect.TypeOf(h).String() == "*slog.MultiHandler" }
 
-// Enabled says whether the primary is enabled. It does not ask the breaker for admission.
+// Enabled reports whether the primary is enabled. It does not ask the breaker for admission.
 func (h *Handler) Enabled(ctx context.Context, level slog.Level) bool {
 	return h.primary.Enabled(ctx, level)
 }
 
-// Handle returns nil if the primary or the fallback took the record. Otherwise the error names both sides, and matches
-// [atomicbreaker.ErrRejected] if the breaker turned the record away. After [Handler.Close] it is [fs.ErrClosed], and neither
-// gets the record. The fallback and the function of [WithOnLost] get clones, because the primary may have added
-// attributes.
+// Handle returns nil if the primary or the fallback took the record. Otherwise the error names both
+// sides, and matches [atomicbreaker.ErrRejected] if the breaker rejected the record. After
+// [Handler.Close] it is [fs.ErrClosed], and neither side gets the record. The fallback and the
+// function of [WithOnLost] get clones of the record, because the primary may have added attributes.
 //
-// A context that has ended does not keep the record from being written: the handlers get [context.WithoutCancel] of it. If
-// ctx ends during the call, an error of the primary does not vote.
+// A record is written even if ctx has ended: the handlers then get [context.WithoutCancel] of it.
+// If ctx ends during the call, an error of the primary does not count as a failure.
 func (h *Handler) Handle(ctx context.Context, r slog.Record) (err error) {
 	if ctx == nil || ctx.Err() != nil || !h.guard.Quiet() {
 		return h.handleUnquiet(ctx, &r)
@@ -112,7 +117,8 @@ func (h *Handler) Handle(ctx context.Context, r slog.Record) (err error) {
 	return nil
 }
 
-// handleUnquiet is Handle where the handler is closed, an outage is under way, the breaker has a slow threshold, or ctx has
+// handleUnquiet is Handle with everything that the healthy path skips: the Handler may be closed,
+// an outage may be in progress, the breaker may have a slow threshold, or ctx may be nil or have
 // ended.
 //
 //go:noinline
@@ -120,7 +126,7 @@ func (h *Handler) handleUnquiet(ctx context.Context, r *slog.Record) (err error)
 	if h.guard.Closed() {
 		return h.guard.Refusal()
 	}
-	if ctx == nil { // as slog's own handlers allow
+	if ctx == nil { // slog's own handlers allow this
 		ctx = context.Background()
 	}
 	if ctx.Err() != nil {
@@ -151,7 +157,8 @@ func (h *Handler) handleUnquiet(ctx context.Context, r *slog.Record) (err error)
 	return nil
 }
 
-// The other ways of Handle are apart from it, because each has a copy of the record, of 288 bytes, in its frame.
+// The functions below are not part of Handle, because each has a copy of the record, of 288 bytes,
+// in its frame.
 
 //go:noinline
 func (h *Handler) reject(ctx context.Context, r *slog.Record) error {
@@ -171,7 +178,7 @@ func (h *Handler) unwound(ctx context.Context, r *slog.Record, permit atomicbrea
 //go:noinline
 func (h *Handler) fail(ctx context.Context, r *slog.Record, permit atomicbreaker.Permit, err error) error {
 	diverted := record{ctx, *r, h.fallback}
-	if ctx.Err() != nil { // it ended meanwhile: that is the caller's doing
+	if ctx.Err() != nil { // the caller canceled; this says nothing about the primary
 		_, err = h.guard.FailWithoutVote(diverted, permit, err)
 	} else {
 		_, err = h.guard.Fail(diverted, permit, err)
@@ -179,6 +186,7 @@ func (h *Handler) fail(ctx context.Context, r *slog.Record, permit atomicbreaker
 	return err
 }
 
+// handleFallback writes a record to its fallback.
 func handleFallback(r record) (int, error) {
 	if r.fallback == nil {
 		return 0, guard.ErrNoFallback
@@ -192,7 +200,7 @@ func handleFallback(r record) (int, error) {
 	return 0, r.fallback.Handle(r.ctx, r.record.Clone())
 }
 
-// WithAttrs returns a Handler whose two handlers have the attributes, each in a slice of its own.
+// WithAttrs returns a Handler whose two handlers have the attributes, each in its own slice.
 func (h *Handler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	if len(attrs) == 0 {
 		return h
@@ -218,19 +226,20 @@ func (h *Handler) WithGroup(name string) slog.Handler {
 	return &derived
 }
 
-// Stats returns the counts so far, of this handler and all that are derived from the same one. Torn is always 0: a handler
-// does not say how much it wrote.
+// Stats returns the counts so far of this Handler and all those derived from the same one. Torn is
+// always 0, because a handler does not say how much it wrote.
 func (h *Handler) Stats() breakerio.Stats { return h.guard.Stats() }
 
-// Shutdown refuses new records from now on, also through handlers derived from the same one, closes the primary and then
-// the fallback, each if it is an [io.Closer], and returns their errors. log/slog's own handlers are none: close the writers
-// below them afterwards. For the rest see [breakerio.Writer.Shutdown].
+// Shutdown rejects new records from now on, including those of Handlers derived from the same one.
+// It closes the primary and then the fallback, each if it is an [io.Closer], and returns their
+// errors. The handlers of log/slog are not closers: close the writers below them afterwards. For
+// timeouts see [breakerio.Writer.Shutdown].
 func (h *Handler) Shutdown(ctx context.Context) error {
 	return h.guard.Shutdown(ctx,
 		func() error { return guard.CloseSink(h.primary) }, func() error { return guard.CloseSink(h.fallback) })
 }
 
-// Close is [Handler.Shutdown] with 5 seconds.
+// Close calls [Handler.Shutdown] with a timeout of 5 s.
 func (h *Handler) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), guard.CloseTimeout)
 	defer cancel()

@@ -10,10 +10,12 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/guard"
 )
 
-// Option sets one thing of a [Handler]. If an option is repeated, the last one wins; a nil function is as if not given.
+// Option configures a [Handler]. If an option is repeated, the last one wins. An option whose
+// function is nil has no effect.
 //
-// The functions that options set run inside the guarded call and must not log through the logger that it serves. A panic in
-// one is contained and reported on os.Stderr (see [WithRepanic]).
+// The functions passed to options run inside the guarded call and must not log through the logger
+// that the Handler serves. A panic in one is recovered and reported on os.Stderr (see
+// [WithRepanic]).
 type Option func(*options)
 
 type options struct {
@@ -21,36 +23,39 @@ type options struct {
 	onLost func(context.Context, slog.Record, error)
 }
 
-// WithRecordErrors separates the errors of a record from those of the sink. If is returns true, the record goes to the fallback
-// and the breaker hears of neither failure nor success.
+// WithRecordErrors separates errors of a record from errors of the sink. If is returns true, the
+// record goes to the fallback, and the breaker counts neither a failure nor a success.
 func WithRecordErrors(is func(error) bool) Option {
 	return func(o *options) { o.IsRecordError = is }
 }
 
-// WithOnLost sets a function that is called with each record that neither handler took, and with the error that Handle
-// returns; slog's Logger drops that. Without it, losses are reported on os.Stderr: the first at once, later ones together in
-// one line every 10 seconds.
+// WithOnLost sets a function that is called with each record that neither handler took, and with
+// the error that Handle returns; slog's Logger discards that error. Without WithOnLost, losses are
+// reported on os.Stderr: the first at once, later ones together in one line every 10 seconds.
 func WithOnLost(f func(context.Context, slog.Record, error)) Option {
 	return func(o *options) { o.onLost = f }
 }
 
-// WithOnDiverted sets a function that is called for each record that the fallback took, with the reason.
+// WithOnDiverted sets a function that is called for each record that the fallback took, with the
+// reason.
 func WithOnDiverted(f func(breakerio.Diversion)) Option {
 	return func(o *options) { o.OnDiverted = f }
 }
 
-// WithOnOutage sets a function that is called once per outage, when the primary takes records again.
+// WithOnOutage sets a function that is called once per outage, when the primary takes records
+// again.
 func WithOnOutage(f func(breakerio.Outage)) Option {
 	return func(o *options) { o.OnOutage = f }
 }
 
-// WithLossAsSuccess lets Handle return no error for a record that is lost, once it has been reported.
+// WithLossAsSuccess makes Handle return no error for a record that is lost, after the loss has been
+// reported.
 func WithLossAsSuccess() Option {
 	return func(o *options) { o.LossAsSuccess = true }
 }
 
-// WithRepanic lets a panic of a handler or of a user's function go on, unchanged, once the record is in the fallback or
-// reported lost. Without it panics are recovered.
+// WithRepanic lets a panic of a handler or of a user's function continue unchanged after the record
+// is in the fallback or reported lost. Without it panics are recovered.
 func WithRepanic() Option {
 	return func(o *options) { o.Repanic = true }
 }

@@ -15,19 +15,22 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/guard"
 )
 
-// Core is a zapcore.Core that takes each entry to the primary if the breaker admits it and the primary takes it, and to the
-// fallback in the same call otherwise. [NewCore] makes it.
+// Core is a zapcore.Core that sends each entry to a primary while a circuit breaker admits it. What
+// the breaker rejects or the primary does not take goes to the fallback during the same call.
+// [NewCore] creates a Core.
 //
-// It is as safe for concurrent use as its two cores are. Cores derived from it by With share its breaker, its counts and
-// its outages. A panic of the primary is recovered (see [WithRepanic]): the entry goes to the fallback.
+// A Core is safe for concurrent use if both of its cores are. Cores derived by With share the
+// breaker, the counts and the outages. A panic of the primary is recovered (see [WithRepanic]), and
+// the entry goes to the fallback.
 //
-// It believes the primary's error. zap's own core passes on the error of its WriteSyncer and not how much was written, so a
-// WriteSyncer that writes short without an error looks healthy; below [NewWriteSyncer] it does not.
+// A Core relies on the primary's error. zap's own core returns the error of its WriteSyncer but
+// ignores the number of bytes written, so a WriteSyncer that writes short without an error looks
+// healthy. [NewWriteSyncer] detects short writes.
 type Core struct {
 	breaker           *atomicbreaker.Breaker
 	primary, fallback zapcore.Core
 	guard             *guard.Guard[entry]
-	plain             bool // the primary is zap's own core, which checks in what it is enabled for
+	plain             bool // the primary is zap's own core, whose Check only tests the level
 }
 
 // entry is what the fallback gets.
@@ -37,17 +40,20 @@ type entry struct {
 	fallback zapcore.Core
 }
 
-// NewCore returns a Core that asks b before each entry for primary. A nil fallback takes nothing. It panics if b or primary
-// is nil, or if a core is one whose Write does not do what its Check decides: that of zapcore.RegisterHooks writes nothing,
-// and that of zapcore.NewTee asks no member's level. Put those around the Core, or a Core into each member; one that is
-// hidden in another core cannot be seen here.
+// NewCore returns a Core that asks b before each entry for primary. If fallback is nil, entries
+// that the primary does not take are lost and reported. NewCore panics if b or primary is nil.
 //
-// A sink that panics below zapcore.Lock (zap.Open and zap.Config put it there) leaves it locked, since zap unlocks without
-// a defer, and so hangs from then on: put a [breakerio.Lane] above such a sink.
+// It also panics if either core has a Write that does not do what its Check decides. The Write of
+// zapcore.RegisterHooks writes nothing, and that of zapcore.NewTee ignores the levels of its
+// members. Put those around the Core, or put a Core into each member. NewCore cannot detect one
+// that is hidden inside another core.
 //
-// The fallback stands in for the primary: entries that the primary checks in reach it, whatever its own level is, because
-// a core's Write logs what it is given. An entry that neither takes is counted as lost and reported (see
-// [WithOnLost]), and its error goes to zap's ErrorOutput.
+// zap unlocks zapcore.Lock without a defer, so a sink that panics below it (zap.Open and zap.Config
+// put it there) leaves it locked and hangs from then on. Put a [breakerio.Lane] above such a sink.
+//
+// Entries that the primary checks in reach the fallback regardless of the fallback's level, because
+// the Write of a core does not test the level. An entry that neither core takes is counted as lost
+// and reported (see [WithOnLost]), and its error goes to zap's ErrorOutput.
 func NewCore(b *atomicbreaker.Breaker, primary, fallback zapcore.Core, opts ...CoreOption) *Core {
 	if b == nil || primary == nil {
 		panic("breakerzap: NewCore needs a breaker and a primary")
@@ -55,9 +61,11 @@ func NewCore(b *atomicbreaker.Breaker, primary, fallback zapcore.Core, opts ...C
 	for _, core := range []zapcore.Core{primary, fallback} {
 		switch reflect.TypeOf(core) {
 		case hooked:
-			panic("breakerzap: NewCore: a core of zapcore.RegisterHooks writes nothing itself: register the hooks around the Core")
+			panic("breakerzap: NewCore: a core of zapcore.RegisterHooks writes nothing itself: " +
+				"register the hooks around the Core")
 		case tee:
-			panic("breakerzap: NewCore: a zapcore.NewTee forgets the levels of its members: make a Core of each")
+			panic("breakerzap: NewCore: a zapcore.NewTee ignores the levels of its members: " +
+				"make a Core for each")
 		}
 	}
 	o := coreOptions{Options: guard.Options{Adapter: "breakerzap"}}
@@ -73,13 +81,14 @@ func NewCore(b *atomicbreaker.Breaker, primary, fallback zapcore.Core, opts ...C
 	}
 }
 
-// The types of cores that have no name outside zapcore; zapsOwn is that of zapcore.NewCore.
+// Types of cores that zapcore does not export; zapsOwn is that of zapcore.NewCore.
 var (
 	zapsOwn = reflect.TypeOf(zapcore.NewCore(nil, nil, zapcore.InfoLevel))
 	hooked  = reflect.TypeOf(zapcore.RegisterHooks(zapcore.NewNopCore()))
 	tee     = reflect.TypeOf(zapcore.NewTee(zapcore.NewNopCore(), zapcore.NewNopCore()))
 )
 
+// writeFallback writes an entry to its fallback.
 func writeFallback(e entry) (int, error) {
 	if e.fallback == nil {
 		return 0, guard.ErrNoFallback
@@ -87,13 +96,13 @@ func writeFallback(e entry) (int, error) {
 	return 0, e.fallback.Write(e.entry, e.fields)
 }
 
-// Enabled says whether the primary is enabled.
+// Enabled reports whether the primary is enabled.
 func (c *Core) Enabled(l zapcore.Level) bool { return c.primary.Enabled(l) }
 
 // Level returns the primary's level.
 func (c *Core) Level() zapcore.Level { return zapcore.LevelOf(c.primary) }
 
-// With returns a Core whose two cores have the fields, each in a slice of its own.
+// With returns a Core whose two cores have the fields, each in its own slice.
 func (c *Core) With(fields []zapcore.Field) zapcore.Core {
 	derived := *c
 	if c.fallback != nil {
@@ -104,10 +113,10 @@ func (c *Core) With(fields []zapcore.Field) zapcore.Core {
 	return &derived
 }
 
-// Check adds the core if the primary checks the entry in. It takes no permit.
+// Check adds the Core to ce if the primary checks the entry in. It does not acquire a permit.
 //
-// A primary that is not zap's own core (a sampler, say) is asked, and its answer is an object that cannot be given back to
-// zap: that is what an entry allocates then, and nothing else here.
+// If the primary is not zap's own core but a sampler, for example, its Check allocates a
+// CheckedEntry, which cannot be returned to zap's pool. There are no other allocations.
 func (c *Core) Check(e zapcore.Entry, ce *zapcore.CheckedEntry) *zapcore.CheckedEntry {
 	if c.plain && c.primary.Enabled(e.Level) || !c.plain && c.primary.Check(e, nil) != nil {
 		return ce.AddCore(e, c)
@@ -115,9 +124,9 @@ func (c *Core) Check(e zapcore.Entry, ce *zapcore.CheckedEntry) *zapcore.Checked
 	return ce
 }
 
-// Write returns nil if the primary or the fallback took the entry. Otherwise the error names both sides, and matches
-// [atomicbreaker.ErrRejected] if the breaker turned the entry away. After [Core.Close] it is [fs.ErrClosed], and neither
-// gets the entry.
+// Write returns nil if the primary or the fallback took the entry. Otherwise the error names both
+// sides, and matches [atomicbreaker.ErrRejected] if the breaker rejected the entry. After
+// [Core.Close] it is [fs.ErrClosed], and neither side gets the entry.
 func (c *Core) Write(e zapcore.Entry, fields []zapcore.Field) (err error) {
 	quiet := c.guard.Quiet()
 	if !quiet && c.guard.Closed() {
@@ -161,26 +170,28 @@ func (c *Core) Write(e zapcore.Entry, fields []zapcore.Field) (err error) {
 	return nil
 }
 
-// Sync syncs the fallback always, and the primary while the breaker is closed, and joins their errors. It does not vote.
+// Sync syncs the fallback and, if the breaker is closed, the primary, and joins their errors. An
+// error does not count as a failure of the primary.
 func (c *Core) Sync() error {
 	return c.guard.Sync(c.primary.Sync, func() error { return guard.SyncSink(c.fallback) })
 }
 
-// Shutdown refuses new entries from now on, also through cores derived from the same one, syncs the primary and then the
-// fallback, or closes them if they are an [io.Closer], and returns their errors. zap's own cores are none: close the sinks
-// below them afterwards. For the rest see [breakerio.Writer.Shutdown].
+// Shutdown rejects new entries from now on, including those of Cores derived from the same one. It
+// closes the primary and then the fallback, or syncs a core that is not an [io.Closer], and returns
+// their errors. zap's own cores are not closers: close the sinks below them afterwards. For
+// timeouts see [breakerio.Writer.Shutdown].
 func (c *Core) Shutdown(ctx context.Context) error {
 	return c.guard.Shutdown(ctx,
 		func() error { return guard.CloseSink(c.primary) }, func() error { return guard.CloseSink(c.fallback) })
 }
 
-// Close is [Core.Shutdown] with 5 seconds.
+// Close calls [Core.Shutdown] with a timeout of 5 s.
 func (c *Core) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), guard.CloseTimeout)
 	defer cancel()
 	return c.Shutdown(ctx)
 }
 
-// Stats returns the counts so far, of this core and all that are derived from the same one. Torn is always 0: a core does
-// not say how much it wrote.
+// Stats returns the counts so far of this Core and all those derived from the same one. Torn is
+// always 0, because a core does not say how much it wrote.
 func (c *Core) Stats() breakerio.Stats { return c.guard.Stats() }

@@ -5,47 +5,47 @@
 //	w := breakerzerolog.NewLevelWriter(b, loki, file)
 //	logger := zerolog.New(w)
 //
-// Every record ends in exactly one of primary, fallback, lost. Those that trip the breaker and
-// those of failed probes go to the fallback too, in the same call. Lost means that both refused it:
-// the record is counted, and goes to [breakerio.WithOnLost] or is reported on os.Stderr.
-// [breakerio.Stats] says how many records went past the primary, and for which reason.
+// Every record ends in exactly one of primary, fallback and lost. Records that trip the breaker and
+// records of failed probes also go to the fallback, during the same call. A record is lost if
+// neither side takes it. It is then counted, and passed to [breakerio.WithOnLost] or reported on
+// os.Stderr. [breakerio.Stats] says how many records bypassed the primary, and why.
 //
-// # Which of the two to use
+// # LevelWriter or Writer
 //
-// A [LevelWriter] passes the level on to sinks that are zerolog.LevelWriters. If neither side is
-// one, a [breakerio.Writer] does the same. Many records a second, or callers that must not wait for
-// the sink, need a [breakerio.Batcher] above a Writer, and a sink that may hang needs a
+// A [LevelWriter] passes the level to sinks that are zerolog.LevelWriters. If neither side is one,
+// use a [breakerio.Writer], which does the same otherwise. For high rates, or callers that must not
+// wait for the sink, put a [breakerio.Batcher] above a Writer. For a sink that may hang, put a
 // [breakerio.Lane] below it:
 //
 //	lane := breakerio.NewLane(loki, 2*time.Second, breakerio.WithKeptBuffer(256<<10))
 //	logger := zerolog.New(breakerio.NewBatcher(breakerio.NewWriter(b, lane, file)))
 //
-// A Lane does not know levels.
+// A Lane does not pass on levels.
 //
 // # Position
 //
-// The breaker belongs below every buffer and queue, and above the last thing that reports a true
-// result: below zerolog's diode, not above it, where it would see nothing but success. A diode that
-// is full drops records before they reach the LevelWriter, and only the diode's own function hears
-// of that; a [breakerio.Batcher] sends them to the fallback instead. A zerolog.MultiLevelWriter
-// reports one writer's failure for all: guard each writer.
+// The breaker belongs below every buffer and queue, and above the last component that reports a
+// true result: below zerolog's diode, because above one it would see only success. A full diode
+// drops records before they reach the LevelWriter, and reports them only to its own function. A
+// [breakerio.Batcher] sends them to the fallback instead. A zerolog.MultiLevelWriter reports a
+// failure of one writer for all writers: guard each writer.
 //
 // # What must not log
 //
-// The breaker never talks through the sink it guards. The hooks of
-// [atomicbreaker.WithOnTransition], and the functions of options such as [breakerio.WithOnOutage]
-// and [breakerio.WithOnLost], run inside the guarded write: they must not log through the same
-// logger. The hook that may is [atomicbreaker.WithAsyncOnTransition].
+// The breaker never logs through the sink it guards. The hooks of [atomicbreaker.WithOnTransition],
+// and the functions of options such as [breakerio.WithOnOutage] and [breakerio.WithOnLost], run
+// inside the guarded write and must not log through the same logger. A hook that logs must be set
+// with [atomicbreaker.WithAsyncOnTransition].
 //
-// # Errors and the end
+// # Errors and closing
 //
-// An error names both sides and matches the errors of both; zerolog prints it on os.Stderr, or
-// gives it to zerolog.ErrorHandler:
+// An error names both sides and matches the errors of both. zerolog prints it on os.Stderr, or
+// passes it to zerolog.ErrorHandler:
 //
 //	breakerzerolog: "loki": primary: 503 Service Unavailable; fallback: no space left on device
 //
-// A LevelWriter is safe for concurrent use as far as its two sides are. It closes both, but never
-// standard output and standard error. A ConsoleWriter closes what it writes to: hide its Close
-// method if that is shared, as with struct{ io.Writer }. Do not put one below a Batcher: of a batch
-// it prints the first record alone.
+// A LevelWriter is safe for concurrent use if its two sides are. It closes both sides, but never
+// standard output and standard error. A ConsoleWriter closes the writer below it: if that is
+// shared, hide the Close method, as with struct{ io.Writer }. Do not put a ConsoleWriter below a
+// Batcher: it prints only the first record of each batch.
 package breakerzerolog

@@ -17,25 +17,29 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/guard"
 )
 
-// LevelWriter is a zerolog.LevelWriter that takes each record to the primary if the breaker admits it and the primary takes
-// it, and to the fallback in the same call otherwise, with its level if that is a LevelWriter. [NewLevelWriter] makes it.
-// Everything else is as in [breakerio.Writer].
+// LevelWriter is a zerolog.LevelWriter that sends each record to a primary while a circuit breaker
+// admits it. What the breaker rejects or the primary does not take goes to the fallback during the
+// same call. Both sides get the record's level if they are LevelWriters. [NewLevelWriter] creates a
+// LevelWriter. Everything else is as in [breakerio.Writer].
 type LevelWriter struct {
-	// plain is for records without a level, and leveled for the others. They differ only in the level that they pass on:
-	// all are of one family, with one breaker, one set of counts and one outage.
+	// plain is for records without a level, and leveled is for the others. The Writers differ only
+	// in the level that they pass on: they share one breaker, one set of counts and one outage.
 	plain   *breakerio.Writer
-	leveled [math.MaxUint8 + 1]atomic.Pointer[breakerio.Writer] // made for the first record of each level
+	leveled [math.MaxUint8 + 1]atomic.Pointer[breakerio.Writer] // created at the first record of each level
 	at      func(zerolog.Level) *breakerio.Writer
 }
 
-// NewLevelWriter returns a LevelWriter that asks b before each write to primary. A nil fallback takes nothing. It adds no
-// lock: give it to zerolog.SyncWriter if the two are not safe for concurrent use.
+// NewLevelWriter returns a LevelWriter that asks b before each write to primary. A nil fallback
+// takes nothing. The LevelWriter adds no lock: put zerolog.SyncWriter around it if the two sinks
+// are not safe for concurrent use.
 //
-// It panics if b or primary is nil, or if primary is a zerolog.MultiLevelWriter, which reports one writer's failure for
-// all: make a LevelWriter of each. One that is hidden in another writer cannot be seen.
+// NewLevelWriter panics if b or primary is nil, or if primary is a zerolog.MultiLevelWriter, which
+// reports a failure of one writer for all writers: make a LevelWriter for each. It cannot detect
+// one that is hidden inside another writer.
 func NewLevelWriter(b *atomicbreaker.Breaker, primary, fallback io.Writer, opts ...breakerio.Option) *LevelWriter {
 	if reflect.TypeOf(primary) == fansOut {
-		panic("breakerzerolog: NewLevelWriter: a MultiLevelWriter reports one writer's failure for all: make a LevelWriter of each")
+		panic("breakerzerolog: NewLevelWriter: a MultiLevelWriter reports one writer's failure for all: " +
+			"make a LevelWriter for each")
 	}
 	var family guard.Family
 	opts = append(slices.Clip(opts), func(o *guard.BytesOptions) {
@@ -49,34 +53,36 @@ func NewLevelWriter(b *atomicbreaker.Breaker, primary, fallback io.Writer, opts 
 	return w
 }
 
+// fansOut is the type of a zerolog.MultiLevelWriter, which zerolog does not export.
 var fansOut = reflect.TypeOf(zerolog.MultiLevelWriter())
 
-// Write writes p, one record.
+// Write writes p, which is one record without a level.
 func (w *LevelWriter) Write(p []byte) (int, error) { return w.plain.Write(p) }
 
-// WriteLevel writes p, one record of a level.
+// WriteLevel writes p, which is one record of level l.
 func (w *LevelWriter) WriteLevel(l zerolog.Level, p []byte) (int, error) {
 	leveled := &w.leveled[uint8(l)]
 	if leveled.Load() == nil {
-		leveled.Store(w.at(l)) // two callers may both: each is as good
+		leveled.Store(w.at(l)) // concurrent callers may both store; either Writer will do
 	}
 	return leveled.Load().Write(p)
 }
 
-// Sync is that of [breakerio.Writer].
+// Sync is as in [breakerio.Writer.Sync].
 func (w *LevelWriter) Sync() error { return w.plain.Sync() }
 
-// Shutdown is that of [breakerio.Writer]: it closes both sides, but never the standard output and error. A ConsoleWriter
-// closes what it writes to: hide its Close method if that is os.Stderr.
+// Shutdown closes both sides as in [breakerio.Writer.Shutdown], but never standard output and
+// standard error. A ConsoleWriter closes the writer below it: hide its Close method if that writer
+// is os.Stderr.
 func (w *LevelWriter) Shutdown(ctx context.Context) error { return w.plain.Shutdown(ctx) }
 
-// Close is [LevelWriter.Shutdown] with 5 seconds. zerolog calls it on Fatal.
+// Close calls [LevelWriter.Shutdown] with a timeout of 5 s. zerolog calls Close on Fatal.
 func (w *LevelWriter) Close() error { return w.plain.Close() }
 
-// Stats returns the counts so far, of all levels.
+// Stats returns the counts so far, for all levels together.
 func (w *LevelWriter) Stats() breakerio.Stats { return w.plain.Stats() }
 
-// atLevel is a LevelWriter at one level.
+// atLevel writes to a LevelWriter with a fixed level.
 type atLevel struct {
 	w     zerolog.LevelWriter
 	level zerolog.Level
@@ -84,6 +90,7 @@ type atLevel struct {
 
 func (a atLevel) Write(p []byte) (int, error) { return a.w.WriteLevel(a.level, p) }
 
+// at returns a writer that passes level l to w, or w itself if w is not a LevelWriter.
 func at(w io.Writer, l zerolog.Level) io.Writer {
 	if lw, ok := w.(zerolog.LevelWriter); ok {
 		return atLevel{lw, l}
