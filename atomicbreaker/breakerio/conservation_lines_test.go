@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
-	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/guard"
 	"github.com/sinkguard/go-atomicbreaker/internal/conservation"
 )
 
@@ -30,13 +29,6 @@ func batched(parts conservation.LineParts, primary io.Writer, opts ...breakerio.
 		Offer: func(text string) { _, _ = parts.Witness(b).Write([]byte(text)) },
 		Stats: w.Stats, Sync: b.Sync, Shutdown: b.Shutdown, Batcher: true,
 	}
-}
-
-// asyncProbes is WithAsyncProbes without WithRepanic: a user's function that panics in the report
-// of a probe would end the program, because no caller waits there.
-func asyncProbes(o *guard.BytesOptions) {
-	breakerio.WithAsyncProbes()(o)
-	o.Repanic = false
 }
 
 // Every line is once in what a file acknowledged or lost, and each file can be read line by line:
@@ -66,15 +58,17 @@ func TestWriter_ConservationOfLines(t *testing.T) {
 		"lane":               func(p parts) rig { return laned(guardedLines(p, lane(p))) },
 		"wide lane":          func(p parts) rig { return widened(guardedLines(p, lane(p, wide))) },
 		"lane to a reopener": func(p parts) rig { return laned(reopened(guardedLines(p, dialed(p)))) },
-		"probes":             func(p parts) rig { return probed(guardedLines(p, lane(p), asyncProbes)) },
+		"probes":             func(p parts) rig { return probed(guardedLines(p, lane(p), breakerio.AsyncProbesWithoutRepanic)) },
 		"probes of a wide lane": func(p parts) rig {
-			return widened(probed(guardedLines(p, lane(p, wide), asyncProbes)))
+			return widened(probed(guardedLines(p, lane(p, wide), breakerio.AsyncProbesWithoutRepanic)))
 		},
-		"probes of a reopener": func(p parts) rig { return probed(reopened(guardedLines(p, dialed(p), asyncProbes))) },
-		"batcher":              func(p parts) rig { return batched(p, p.Primary) },
-		"batcher over a lane":  func(p parts) rig { return laned(batched(p, lane(p))) },
+		"probes of a reopener": func(p parts) rig {
+			return probed(reopened(guardedLines(p, dialed(p), breakerio.AsyncProbesWithoutRepanic)))
+		},
+		"batcher":             func(p parts) rig { return batched(p, p.Primary) },
+		"batcher over a lane": func(p parts) rig { return laned(batched(p, lane(p))) },
 		"batcher over probes of a reopener": func(p parts) rig {
-			return probed(reopened(batched(p, dialed(p), asyncProbes)))
+			return probed(reopened(batched(p, dialed(p), breakerio.AsyncProbesWithoutRepanic)))
 		},
 	} {
 		t.Run(name, func(t *testing.T) { conservation.CheckLines(t, adapter) })

@@ -11,13 +11,18 @@ import "github.com/sinkguard/go-atomicbreaker/atomicbreaker/guard"
 // logger that the Writer serves: the handlers of log/slog and log hold a mutex while they write, so
 // such a function would deadlock. A function may count, send to a channel, or write elsewhere. A
 // panic in one is recovered and reported on os.Stderr (see [WithRepanic]).
-type Option func(*guard.BytesOptions)
+type Option func(*options)
+
+type options struct {
+	guard.BytesOptions
+	asyncProbes bool
+}
 
 // WithRecordErrors separates errors of a record (too large, malformed, HTTP 400) from errors of the
 // sink. If is returns true, the record goes to the fallback, and the breaker counts neither a
 // failure nor a success.
 func WithRecordErrors(is func(error) bool) Option {
-	return func(o *guard.BytesOptions) { o.IsRecordError = is }
+	return func(o *options) { o.IsRecordError = is }
 }
 
 // WithOnLost sets a function that is called with each write that neither the primary nor the
@@ -28,19 +33,19 @@ func WithRecordErrors(is func(error) bool) Option {
 // one line every 10 seconds. If the primary or the fallback is os.Stderr, directly or below a Lane,
 // nothing is reported there. os.Stderr inside another wrapper is not recognized.
 func WithOnLost(f func(p []byte, err error)) Option {
-	return func(o *guard.BytesOptions) { o.OnLost = f }
+	return func(o *options) { o.OnLost = f }
 }
 
 // WithOnDiverted sets a function that is called for each write that the fallback took, with the
 // reason.
 func WithOnDiverted(f func(Diversion)) Option {
-	return func(o *guard.BytesOptions) { o.OnDiverted = f }
+	return func(o *options) { o.OnDiverted = f }
 }
 
 // WithOnOutage sets a function that is called once per outage, when the primary takes records
 // again: see [Outage].
 func WithOnOutage(f func(Outage)) Option {
-	return func(o *guard.BytesOptions) { o.OnOutage = f }
+	return func(o *options) { o.OnOutage = f }
 }
 
 // WithLossAsSuccess makes Write return len(p) and no error for a record that is lost, after the
@@ -50,21 +55,21 @@ func WithOnOutage(f func(Outage)) Option {
 // A bufio.Writer splits a record where its buffer is full, so one part may reach the primary and
 // the other the fallback. A [Batcher] keeps records whole.
 func WithLossAsSuccess() Option {
-	return func(o *guard.BytesOptions) { o.LossAsSuccess = true }
+	return func(o *options) { o.LossAsSuccess = true }
 }
 
 // WithRepanic lets a panic of a sink or of a user's function continue unchanged after the record is
 // in the fallback or reported lost. Without it panics are recovered, and a sink that panics has
 // failed.
 func WithRepanic() Option {
-	return func(o *guard.BytesOptions) { o.Repanic = true }
+	return func(o *options) { o.Repanic = true }
 }
 
 // WithWholeRecords says that each write is one record, of one or more lines. A write that the
 // primary took in part then goes to the fallback whole. Without it, a write that ends with a
 // newline is a batch of lines, and the fallback gets the lines that the primary did not take whole.
 func WithWholeRecords() Option {
-	return func(o *guard.BytesOptions) { o.WholeRecords = true }
+	return func(o *options) { o.WholeRecords = true }
 }
 
 // WithAsyncProbes makes probes asynchronous, so that no caller waits for one. While the breaker is
@@ -73,5 +78,11 @@ func WithWholeRecords() Option {
 //
 // The primary must be a *[Lane].
 func WithAsyncProbes() Option {
-	return func(o *guard.BytesOptions) { o.AsyncProbes = true }
+	return func(o *options) { o.asyncProbes = true }
+}
+
+// WithAdapter sets the name at the beginning of errors and of reports on os.Stderr. The default is
+// "breakerio". It is for packages that adapt a Writer to a logger and return it as their own.
+func WithAdapter(name string) Option {
+	return func(o *options) { o.Adapter = name }
 }

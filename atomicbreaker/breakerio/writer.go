@@ -6,7 +6,6 @@ import (
 	"context"
 	"io"
 	"io/fs"
-	"slices"
 	"time"
 
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
@@ -44,15 +43,32 @@ func NewWriter(b *atomicbreaker.Breaker, primary, fallback io.Writer, opts ...Op
 	if b == nil || primary == nil {
 		panic("breakerio: NewWriter needs a breaker and a primary")
 	}
-	if isLaneToStderr(primary) || isLaneToStderr(fallback) {
-		opts = append(slices.Clip(opts), func(o *guard.BytesOptions) { o.StderrIsSink = true })
+	o := options{BytesOptions: guard.BytesOptions{Options: guard.Options{Adapter: "breakerio"}}}
+	for _, opt := range opts {
+		opt(&o)
 	}
-	g, o := guard.NewBytes(b, primary, fallback, opts)
+	o.StderrIsSink = isLaneToStderr(primary) || isLaneToStderr(fallback)
+	g := guard.NewBytes(b, primary, fallback, o.BytesOptions)
 	w := &Writer{breaker: b, primary: primary, fallback: fallback, guard: g.Guard, bytes: g}
-	if o.AsyncProbes {
+	if o.asyncProbes {
 		w.probeAsynchronously()
 	}
 	return w
+}
+
+// Sibling returns a Writer that reaches the same two sinks in another way, such as at a fixed level.
+// It shares the breaker, options, counts, outages and repairs of w, and shutting down one of them
+// shuts down both. A nil fallback takes nothing. Sibling panics if primary is nil, or if w has
+// [WithAsyncProbes] and primary is not a *[Lane].
+func (w *Writer) Sibling(primary, fallback io.Writer) *Writer {
+	if primary == nil {
+		panic("breakerio: Sibling needs a primary")
+	}
+	s := &Writer{breaker: w.breaker, primary: primary, fallback: fallback, guard: w.guard, bytes: w.bytes}
+	if w.prober != nil {
+		s.probeAsynchronously()
+	}
+	return s
 }
 
 // isLaneToStderr reports whether w is a Lane, or a Lane to a Lane, in front of os.Stderr.

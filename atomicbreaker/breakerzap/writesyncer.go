@@ -11,7 +11,6 @@ import (
 
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
-	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/guard"
 )
 
 var _ zapcore.WriteSyncer = (*breakerio.Writer)(nil)
@@ -38,8 +37,8 @@ func NewWriteSyncer(
 		panic("breakerzap: NewWriteSyncer: a MultiWriteSyncer reports one sink's failure for all: " +
 			"make a WriteSyncer for each")
 	}
-	adapter := func(o *guard.BytesOptions) { o.Adapter = "breakerzap" }
-	return breakerio.NewWriter(b, primary, fallback, append(slices.Clip(opts), adapter)...)
+	opts = append(slices.Clip(opts), breakerio.WithAdapter("breakerzap"))
+	return breakerio.NewWriter(b, primary, fallback, opts...)
 }
 
 // fansOut is the type of a zapcore.NewMultiWriteSyncer, which zapcore does not export.

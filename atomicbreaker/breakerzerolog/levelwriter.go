@@ -14,7 +14,6 @@ import (
 
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
-	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/guard"
 )
 
 // LevelWriter is a zerolog.LevelWriter that sends each record to a primary while a circuit breaker
@@ -41,14 +40,10 @@ func NewLevelWriter(b *atomicbreaker.Breaker, primary, fallback io.Writer, opts 
 		panic("breakerzerolog: NewLevelWriter: a MultiLevelWriter reports one writer's failure for all: " +
 			"make a LevelWriter for each")
 	}
-	var family guard.Family
-	opts = append(slices.Clip(opts), func(o *guard.BytesOptions) {
-		o.Adapter = "breakerzerolog"
-		o.Family = &family
-	})
+	opts = append(slices.Clip(opts), breakerio.WithAdapter("breakerzerolog"))
 	w := &LevelWriter{plain: breakerio.NewWriter(b, primary, fallback, opts...)}
 	w.at = func(l zerolog.Level) *breakerio.Writer {
-		return breakerio.NewWriter(b, at(primary, l), at(fallback, l), opts...)
+		return w.plain.Sibling(at(primary, l), at(fallback, l))
 	}
 	return w
 }

@@ -23,15 +23,7 @@ type BytesOptions struct {
 	Options
 	OnLost       func(p []byte, err error)
 	WholeRecords bool // each write is one record, of one or more lines
-	AsyncProbes  bool
-
-	// Family, if not nil, lets several writers share a guard: the first one stores its guard there,
-	// and the others use it. It is for packages whose writers reach one sink in several ways.
-	Family *Family
 }
-
-// Family holds the guard that several writers to one sink share.
-type Family struct{ guard *Bytes }
 
 // Bytes is a [Guard] for a primary and a fallback that are io.Writers. It tracks how many bytes of
 // a write each side took, splits batches at line boundaries, and repairs torn lines.
@@ -49,28 +41,17 @@ type Bytes struct {
 	turn chan struct{}
 }
 
-// NewBytes returns a Bytes for b, configured by opts. It also returns the options, because some of
-// them are for the adapter.
-func NewBytes[Option ~func(*BytesOptions)](
-	b *atomicbreaker.Breaker, primary, fallback io.Writer, opts []Option,
-) (*Bytes, BytesOptions) {
-	o := BytesOptions{Options: Options{Adapter: "breakerio", StderrIsSink: IsStderr(primary) || IsStderr(fallback)}}
-	for _, opt := range opts {
-		opt(&o)
-	}
-	if o.Family != nil && o.Family.guard != nil {
-		return o.Family.guard, o
-	}
+// NewBytes returns a Bytes for b. Options.Adapter is required. StderrIsSink is also true if primary
+// or fallback is os.Stderr itself.
+func NewBytes(b *atomicbreaker.Breaker, primary, fallback io.Writer, o BytesOptions) *Bytes {
+	o.StderrIsSink = o.StderrIsSink || IsStderr(primary) || IsStderr(fallback)
 	var onLost func(Chunk, int, error)
 	if f := o.OnLost; f != nil {
 		onLost = func(c Chunk, n int, err error) { f(c.P[n:], err) }
 	}
 	g := &Bytes{whole: o.WholeRecords}
 	g.Guard = New(b, o.Options, g.writeFallback, onLost)
-	if o.Family != nil {
-		o.Family.guard = g
-	}
-	return g, o
+	return g
 }
 
 // Serialize limits the fallback to one call at a time. Call it before the first write.
