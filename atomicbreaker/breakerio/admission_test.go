@@ -14,7 +14,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 )
 
-// A sink that is slow has failed. It has the record all the same, so the fallback does not get it.
+// A slow success counts as a failure. The primary has the record, so the fallback does not get it.
 func TestWriter_SlowSinkTrips(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var made []atomicbreaker.Transition
@@ -44,7 +44,8 @@ func TestWriter_SlowSinkTrips(t *testing.T) {
 	})
 }
 
-// In a dry run the primary gets every record, and a panic in it is a failure and not a rejection.
+// In a dry run the primary gets every record. A panic of the primary counts as a failure, not as a
+// rejection.
 func TestWriter_DryRun(t *testing.T) {
 	b := atomicbreaker.MustNew("sink", atomicbreaker.WithDryRun(), atomicbreaker.WithFailureThreshold(1))
 	refused := errors.New("refused")

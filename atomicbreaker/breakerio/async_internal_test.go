@@ -15,7 +15,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 )
 
-// later is a prober that keeps what it was given until the test says what came of it.
+// later is a prober that keeps each probe until the test supplies its result.
 type later struct {
 	refuses bool
 	probes  []string
@@ -60,7 +60,7 @@ func TestWriter_AsyncProbes(t *testing.T) {
 			write()
 			require.Equal(t, []string{"record\n"}, prober.probes)
 			require.Equal(t, 1, b.Snapshot().HalfOpenCalls)
-			require.Equal(t, "record\nrecord\n", fallback.String(), "nobody waits for the probe")
+			require.Equal(t, "record\nrecord\n", fallback.String(), "no caller waits for the probe")
 			prober.done(c.n, c.err)
 			require.Equal(t, c.state, b.State())
 			require.Equal(t, c.late, w.Stats().Late)
@@ -70,7 +70,7 @@ func TestWriter_AsyncProbes(t *testing.T) {
 	require.Panics(t, func() { NewWriter(atomicbreaker.MustNew("sink"), io.Discard, nil, WithAsyncProbes()) })
 }
 
-// The line that opened the breaker may be torn. The probe that follows repairs it, once the sink takes one.
+// The write that opens the breaker may tear a line. The first probe that the sink takes repairs it.
 func TestWriter_AsyncProbeRepairsATornLine(t *testing.T) {
 	b := atomicbreaker.MustNew("sink", atomicbreaker.WithFailureThreshold(1), atomicbreaker.WithRecoveryTimeout(0))
 	var primary, fallback bytes.Buffer
@@ -105,7 +105,7 @@ func TestWriter_AsyncProbeRepairsATornLine(t *testing.T) {
 	require.Equal(t, uint64(4), w.Stats().Fallback)
 }
 
-// A probe of which the sink took a part counts as torn. The newline before it is no part of it.
+// A probe that the sink took in part counts as torn, except if it took only the newline in front.
 func TestWriter_AsyncProbeThatIsTorn(t *testing.T) {
 	for n, torn := range map[int]uint64{0: 0, 1: 0, 2: 1, 7: 1, 8: 0, 9: 0} {
 		b := atomicbreaker.MustNew("sink", atomicbreaker.WithFailureThreshold(1), atomicbreaker.WithRecoveryTimeout(0))
@@ -113,7 +113,7 @@ func TestWriter_AsyncProbeThatIsTorn(t *testing.T) {
 		w := NewWriter(b, writerFunc(func([]byte) (int, error) { return 3, io.ErrShortWrite }), io.Discard)
 		w.prober = prober
 		w.guard.Disquiet()
-		for range 2 { // the first is torn, the second is the probe
+		for range 2 { // the first write is torn, the second is the probe
 			_, err := io.WriteString(w, "record\n")
 			require.NoError(t, err)
 		}
@@ -127,7 +127,7 @@ type writerFunc func(p []byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
-// What a queue above the writer has no room for goes to the fallback past the breaker.
+// Records that a queue above the writer has no room for go to the fallback and bypass the breaker.
 func TestWriter_Busy(t *testing.T) {
 	b := atomicbreaker.MustNew("sink")
 	var fallback bytes.Buffer
@@ -143,7 +143,7 @@ func TestWriter_Busy(t *testing.T) {
 	require.Equal(t, 7, fallback.Len())
 }
 
-// single is a writer that must not be called twice at once.
+// single is a writer that must not be called concurrently.
 type single struct{ inside, calls int }
 
 func (s *single) Write(p []byte) (int, error) {

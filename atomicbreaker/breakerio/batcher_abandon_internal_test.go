@@ -13,15 +13,15 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 )
 
-// Shutdown may give up on a batch before the goroutine that has taken it has called the Writer, which is
-// closed by then. The batch is in the fallback, and is not reported lost as well.
+// Shutdown may give up on a batch before the goroutine that took it has called the Writer. By then
+// the Writer is closed. The batch is in the fallback and must not also be reported lost.
 func TestBatcher_AbandonedBeforeItsWrite(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var primary, fallback bytes.Buffer
 		lost := 0
 		w := NewWriter(atomicbreaker.MustNew("sink"), &primary, &fallback, WithOnLost(func([]byte, error) { lost++ }))
 		b := NewBatcher(w)
-		b.running = true // the test is the goroutine that writes
+		b.running = true // the test acts as the goroutine that writes
 		_, err := b.Write([]byte("1\n"))
 		require.NoError(t, err)
 		b.mu.Lock()

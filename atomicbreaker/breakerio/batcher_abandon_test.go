@@ -13,8 +13,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 )
 
-// Without a fallback, Shutdown reports the batch in flight as lost. A primary that refuses it after that does
-// not make it a second loss.
+// Without a fallback, Shutdown reports the batch in flight as lost. If the primary then fails, the
+// batch is not reported again.
 func TestBatcher_AbandonedWithoutFallback(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink := &stuck{closed: make(chan struct{}), err: errDown}

@@ -20,7 +20,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/goroutines"
 )
 
-// stuck is a primary whose write hangs until it is closed, and fails then, as a connection's does. Its Close hangs if slow.
+// stuck is a primary whose write hangs until it is closed and then fails, like that of a
+// connection. If slow is set, Close hangs too.
 type stuck struct {
 	closed chan struct{}
 	slow   time.Duration
@@ -41,8 +42,8 @@ func (s *stuck) Close() error {
 	return nil
 }
 
-// When Shutdown's context ends, what waits and then what is in flight is in the fallback before that is closed, once, whether
-// the write in flight fails or not in the end.
+// When Shutdown's context ends, the waiting batches and then the batch in flight go to the fallback
+// before it is closed. They go there once, whether or not the write in flight fails in the end.
 func TestBatcher_ShutdownOfAHungSink(t *testing.T) {
 	for name, err := range map[string]error{"fails in the end": errDown, "takes it in the end": nil} {
 		t.Run(name, func(t *testing.T) {
@@ -74,7 +75,8 @@ func TestBatcher_ShutdownOfAHungSink(t *testing.T) {
 	}
 }
 
-// A fallback that has torn a line gets a copy of the batch in flight, with a newline before it. It gets that once, too.
+// A torn fallback gets a copy of the batch in flight with a newline in front. It also gets it only
+// once.
 func TestBatcher_ShutdownWithATornFallback(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		answer := make(chan struct{})
@@ -106,7 +108,8 @@ func TestBatcher_ShutdownWithATornFallback(t *testing.T) {
 	})
 }
 
-// A fallback that hangs holds Shutdown for a second, and neither the Batcher's end nor that of the fallback is forgotten.
+// A fallback that hangs delays Shutdown for a second. The Batcher and the fallback still get
+// closed.
 func TestBatcher_ShutdownOfAHungFallback(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink, fallback := newValve(), newValve()
@@ -124,7 +127,7 @@ func TestBatcher_ShutdownOfAHungFallback(t *testing.T) {
 	})
 }
 
-// With nothing to write the context does not matter.
+// If there is nothing to write, the context does not matter.
 func TestBatcher_ShutdownOfAnIdleBatcher(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -133,7 +136,7 @@ func TestBatcher_ShutdownOfAnIdleBatcher(t *testing.T) {
 	require.NoError(t, b.Shutdown(ctx))
 }
 
-// An overflow that began before Close finds the fallback open.
+// A record that overflowed before Close finds the fallback open.
 func TestBatcher_CloseWaitsForOverflows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var closed, early atomic.Bool
@@ -155,7 +158,7 @@ type slowCloser struct{ write, close func() }
 func (s *slowCloser) Write(p []byte) (int, error) { s.write(); return len(p), nil }
 func (s *slowCloser) Close() error                { s.close(); return nil }
 
-// A batch that finds its Writer closed is lost, and reported: its callers have their answer.
+// A batch whose Writer is closed is reported lost, because its callers have already returned.
 func TestBatcher_WriterIsClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var lost []string
@@ -174,7 +177,7 @@ func TestBatcher_WriterIsClosed(t *testing.T) {
 	})
 }
 
-// Each Shutdown waits for the first, and has its outcome.
+// Each Shutdown waits for the first one and returns its result.
 func TestBatcher_ShutdownTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink := newValve()
@@ -192,7 +195,8 @@ func TestBatcher_ShutdownTwice(t *testing.T) {
 	})
 }
 
-// A Batcher that is dropped writes what it has, and leaves no goroutine and no memory.
+// A Batcher that becomes unreachable writes its records and leaves no goroutine and no memory
+// behind.
 func TestBatcher_Dropped(t *testing.T) {
 	gone, written := make(chan struct{}), make(chan string, 1)
 	func() {

@@ -16,8 +16,8 @@ import (
 // record200 is a record of 200 bytes.
 var record200 = append(bytes.Repeat([]byte("x"), 199), '\n')
 
-// A record costs no allocation, whether it waits, its batch is full, or it goes to the fallback. Each run writes several
-// batches.
+// A record costs no allocation, whether it waits, fills a batch, or goes to the fallback. Each run
+// writes several batches.
 func TestBatcher_NothingAllocates(t *testing.T) {
 	skipUnderRace(t)
 	t.Run("accepted", func(t *testing.T) {
@@ -41,7 +41,7 @@ func TestBatcher_NothingAllocates(t *testing.T) {
 	})
 }
 
-// Records of 200 bytes into a sink that takes everything at no cost.
+// Records of 200 bytes to a sink that costs nothing.
 func BenchmarkBatcher(b *testing.B) {
 	for _, goroutines := range []int{1, 64} {
 		b.Run(fmt.Sprintf("goroutines=%d", goroutines), func(b *testing.B) {

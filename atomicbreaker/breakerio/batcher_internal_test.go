@@ -11,7 +11,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 )
 
-// As many chunks are kept as were in use at once since the last trim; those for a large record are not.
+// The pool keeps as many chunks as were in use at once since the last trim, but no chunk that was
+// made for a large record.
 func TestPool_Trim(t *testing.T) {
 	p := pool{size: 8}
 	use := func(n int) {
@@ -44,7 +45,7 @@ type hung struct{ until chan struct{} }
 
 func (h hung) Write(p []byte) (int, error) { <-h.until; return len(p), nil }
 
-// A Sync that gave up leaves nothing behind, and after Close no timer holds the Batcher.
+// A Sync that gave up leaves nothing behind, and after Close no timer refers to the Batcher.
 func TestBatcher_Leaves(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink := hung{make(chan struct{})}
@@ -57,6 +58,6 @@ func TestBatcher_Leaves(t *testing.T) {
 		_, err = b.Write([]byte("record"))
 		require.NoError(t, err)
 		require.NoError(t, b.Close())
-		require.False(t, b.timer.Stop(), "it does not run")
+		require.False(t, b.timer.Stop(), "no goroutine is in run")
 	})
 }

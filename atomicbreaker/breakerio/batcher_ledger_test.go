@@ -20,7 +20,7 @@ const (
 	exits
 )
 
-// hangs is longer than the patience of Sync, of Close, and of the lane.
+// hangs is longer than the timeouts of Sync, Close and the lane.
 const hangs = 17 * time.Second
 
 type batchStep struct {
@@ -29,16 +29,16 @@ type batchStep struct {
 	hangs bool
 }
 
-// ledger is where each record went. A record is the text between two @.
+// ledger keeps where each record went. A record is the text between two @.
 type ledger struct {
 	mu       sync.Mutex
 	accepted map[string]bool
-	refused  map[string]bool // by a Batcher that had been closed
+	refused  map[string]bool // by a closed Batcher
 	primary  map[string]int
 	fallback map[string]int
 	lost     map[string]int
-	twice    map[string]bool // may be in both: its batch was torn, or hung
-	offered  [][]string      // the batches, as the primary got them
+	twice    map[string]bool // may be in both, because its batch was torn or hung
+	offered  [][]string      // the batches that the primary got
 	wrong    []string
 }
 
@@ -46,7 +46,7 @@ func (l *ledger) complain(format string, args ...any) {
 	l.wrong = append(l.wrong, fmt.Sprintf(format, args...))
 }
 
-// whole returns the records that p holds from the first to the last byte.
+// whole returns the records that are complete in p.
 func whole(p []byte) (records []string) {
 	for line := range strings.Lines(string(p)) {
 		if fields := strings.Split(line, "@"); len(fields) == 3 && strings.HasSuffix(line, "|\n") {
@@ -61,7 +61,7 @@ func (l *ledger) settled(record string) bool {
 	return l.primary[record]+l.fallback[record]+l.lost[record] > 0
 }
 
-// scripted is a sink that follows a script and takes everything afterwards.
+// scripted is a sink that follows a script and then takes everything.
 type scripted struct {
 	ledger  *ledger
 	taken   map[string]int

@@ -13,7 +13,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/guard"
 )
 
-// A fallback that hangs until it is closed is closed, after 5 s more.
+// A fallback that hangs until it is closed is closed after another 5 s.
 func TestBatcher_ClosesAHungFallback(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		fallback := &stuck{closed: make(chan struct{}), err: errDown}
@@ -32,8 +32,8 @@ func TestBatcher_ClosesAHungFallback(t *testing.T) {
 	})
 }
 
-// A fallback that hangs in a record that did not fit does not keep Close from closing the primary, which may
-// have to write what it holds.
+// A fallback that hangs in an overflowing record does not keep Close from closing the primary,
+// which may have buffered data to write.
 func TestBatcher_CloseWithAHungOverflow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink, answer := &pages{}, make(chan struct{})

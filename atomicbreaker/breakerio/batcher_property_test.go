@@ -27,10 +27,10 @@ type batchPlan struct {
 	primary, fallback []batchStep
 	writers           [][]batchAct
 	end               time.Duration // when the Batcher is shut down
-	patience          time.Duration // of Shutdown's context; 0: it is Close
+	patience          time.Duration // the timeout of Shutdown's context; 0: use Close
 }
 
-// batchAct is one thing that a writer does: write, after a pause, and then perhaps Sync.
+// batchAct is one action of a writer: a pause, a write, and sometimes a Sync.
 type batchAct struct {
 	pause   time.Duration
 	size    int
@@ -68,8 +68,8 @@ func drawBatchPlan(t *rapid.T) batchPlan {
 	return p
 }
 
-// Every record that is accepted is in one place, in the order of its writer, whatever the sinks do and whenever the Batcher is
-// synced and shut down; and no writer waits.
+// Every accepted record ends in one place, in the order of its writer, whatever the sinks do and
+// whenever the Batcher is synced and shut down. No writer waits.
 func TestBatcher_Conservation(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := drawBatchPlan(t)
@@ -117,7 +117,7 @@ func (p batchPlan) run() []string {
 	return l.wrong
 }
 
-// write is one writer.
+// write runs one writer.
 func (l *ledger) write(b *breakerio.Batcher, writer int, acts []batchAct) {
 	var mine []string
 	for i, act := range acts {
@@ -142,7 +142,7 @@ func (l *ledger) write(b *breakerio.Batcher, writer int, acts []batchAct) {
 		case err == nil && n != len(text):
 			l.complain("%s: a write of %d returned %d", record, len(text), n)
 		case text != "":
-			l.accepted[record] = true // or lost, and reported so
+			l.accepted[record] = true // or reported lost
 			mine = append(mine, record)
 		}
 		l.mu.Unlock()
@@ -164,7 +164,8 @@ func (l *ledger) write(b *breakerio.Batcher, writer int, acts []batchAct) {
 	}
 }
 
-// writeContained is a write that survives a panic of the fallback, which goes on if panics go on.
+// writeContained writes and recovers from a panic of the fallback, which continues with
+// WithRepanic.
 func writeContained(b *breakerio.Batcher, text string) (n int, err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -238,7 +239,7 @@ func (p batchPlan) judge(l *ledger, b *breakerio.Batcher, w *breakerio.Writer) {
 	}
 }
 
-// sizeOf returns how many bytes a record is, with its newline.
+// sizeOf returns the size of a record in bytes, including its newline.
 func (p batchPlan) sizeOf(record string) int {
 	var writer, i int
 	_, _ = fmt.Sscanf(record, "%d.%d", &writer, &i)

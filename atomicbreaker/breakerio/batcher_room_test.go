@@ -12,8 +12,9 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 )
 
-// A record that does not fit has the batch written that takes the room, although that is neither full nor old: a
-// sink that is idle keeps getting records, however small WithMaxBytes is.
+// A record that does not fit triggers a write of the batch that takes up the room, even if that
+// batch is neither full nor old. An idle sink therefore keeps getting records, however small
+// WithMaxBytes is.
 func TestBatcher_OverflowMakesRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink, fallback := &pages{}, &pages{}

@@ -10,8 +10,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 )
 
-// Of two Batchers above one Writer, one could not know which batch is in flight, and the first one that is
-// closed would lose the batches of the other.
+// With two Batchers above one Writer, neither could know which batch is in flight, and closing one
+// would lose the batches of the other.
 func TestBatcher_SecondOfOneWriter(t *testing.T) {
 	w := breakerio.NewWriter(breaker(), take{}, take{})
 	b := breakerio.NewBatcher(w)

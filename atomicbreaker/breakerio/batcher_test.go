@@ -23,7 +23,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 )
 
-// pages is a sink that keeps each write apart, and is closed at most once.
+// pages is a sink that keeps each write separately and must not be closed twice.
 type pages struct {
 	mu     sync.Mutex
 	got    []string
@@ -79,8 +79,8 @@ func TestBatcher_BadOptions(t *testing.T) {
 	})
 }
 
-// A batch is written when the next record does not fit, and at once when it is full. Records stay whole and in order; one
-// that is larger than a batch is a batch.
+// A batch is written when the next record does not fit, and immediately when it is full. Records
+// stay whole and in order. A record larger than a batch is a batch.
 func TestBatcher_Batches(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink := &pages{}
@@ -101,7 +101,7 @@ func TestBatcher_Batches(t *testing.T) {
 	})
 }
 
-// The age of a batch is that of its first record, whatever left early before it.
+// The age of a batch is that of its first record, regardless of batches that were written early.
 func TestBatcher_FlushInterval(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink := &pages{}
@@ -114,7 +114,7 @@ func TestBatcher_FlushInterval(t *testing.T) {
 		}
 		say(t, b, "a\n")
 		after(600*time.Millisecond, 0)
-		say(t, b, "bcd\n") // "a" leaves early, and so does this one: it is full
+		say(t, b, "bcd\n") // "a" is written early, and so is this full batch
 		after(0, 2)
 		say(t, b, "e\n")
 		after(time.Second-1, 2)
@@ -127,8 +127,8 @@ func TestBatcher_FlushInterval(t *testing.T) {
 	})
 }
 
-// The sink hangs. No caller waits: in virtual time, not for an instant. Records past the limit go to the fallback in the same
-// call, the others follow when the sink is back, in order.
+// While the sink hangs, no caller waits, not even for an instant of virtual time. Records above the
+// limit go to the fallback during the same call. The others follow in order when the sink recovers.
 func TestBatcher_HungSink(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink, fallback, guard := newValve(), &pages{}, breaker()
@@ -148,10 +148,10 @@ func TestBatcher_HungSink(t *testing.T) {
 		require.Equal(t, breakerio.BatchStats{Records: 100, Waiting: 1000, Overflowed: 700}, b.Stats())
 		require.Len(t, fallback.all(), 700)
 		require.Equal(t, uint64(700), w.Stats().Fallback)
-		require.Equal(t, atomicbreaker.Closed, guard.State(), "a busy sink is no failure")
+		require.Equal(t, atomicbreaker.Closed, guard.State(), "ErrBusy is not a failure")
 		for _, record := range fallback.all() {
 			require.Len(t, record, 10)
-			require.Equal(t, byte('\n'), record[9], "a newline is added here too")
+			require.Equal(t, byte('\n'), record[9], "a newline is added")
 		}
 		sink.open()
 		require.NoError(t, b.Sync())
@@ -162,7 +162,8 @@ func TestBatcher_HungSink(t *testing.T) {
 	})
 }
 
-// While the sink hangs, a record a second does not take a chunk a second: the batch stays open.
+// While the sink hangs, one record per second does not use one chunk per second, because the batch
+// stays open.
 func TestBatcher_HungSinkLeavesBatchesOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink := newValve()
@@ -178,7 +179,7 @@ func TestBatcher_HungSinkLeavesBatchesOpen(t *testing.T) {
 	})
 }
 
-// What the breaker turns away goes to the fallback as a batch, from the goroutine that writes.
+// Batches that the breaker rejects go to the fallback whole, from the goroutine that writes.
 func TestBatcher_OpenBreaker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink, fallback := &pages{}, &pages{}
@@ -202,7 +203,7 @@ func TestBatcher_OpenBreaker(t *testing.T) {
 	})
 }
 
-// Sync waits for what was written before it, and no longer; 5 s at most.
+// Sync waits for the records written before it and for no others, for at most 5 s.
 func TestBatcher_Sync(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var takes time.Duration
@@ -234,7 +235,7 @@ func TestBatcher_Sync(t *testing.T) {
 	})
 }
 
-// A sink that panics or ends the goroutine costs its batch the primary, and the others nothing.
+// If the sink panics or ends the goroutine, only that batch goes to the fallback.
 func TestBatcher_PanicAndGoexit(t *testing.T) {
 	for name, worst := range map[string]func(){"panic": func() { panic("sink") }, "goexit": runtime.Goexit} {
 		for _, opts := range [][]breakerio.Option{nil, {breakerio.WithRepanic()}} {
@@ -261,7 +262,7 @@ func TestBatcher_PanicAndGoexit(t *testing.T) {
 	}
 }
 
-// badSync is a sink whose Sync does what it is given.
+// badSync is a sink whose Sync calls a function.
 type badSync struct {
 	pages
 	does func()
@@ -269,7 +270,7 @@ type badSync struct {
 
 func (s *badSync) Sync() error { s.does(); return nil }
 
-// A Sync of the sink that does not return holds up neither the caller nor the records that follow.
+// A Sync of the sink that does not return blocks neither the caller nor later records.
 func TestBatcher_SyncThatDoesNotReturn(t *testing.T) {
 	for name, worst := range map[string]func(){"panic": func() { panic("sync") }, "goexit": runtime.Goexit} {
 		t.Run(name, func(t *testing.T) {
@@ -290,7 +291,8 @@ func TestBatcher_SyncThatDoesNotReturn(t *testing.T) {
 	}
 }
 
-// A fallback whose Sync hangs holds the caller of Sync for its 5 s, and no batch that the primary takes.
+// A fallback whose Sync hangs blocks the caller of Sync for 5 s, but no batch that the primary
+// takes.
 func TestBatcher_FallbackHangsInSync(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
@@ -309,7 +311,8 @@ func TestBatcher_FallbackHangsInSync(t *testing.T) {
 	})
 }
 
-// The fallback is called by one goroutine at a time, although overflow and rejected batches come from different ones.
+// The fallback is called by one goroutine at a time, although overflowing records and rejected
+// batches come from different goroutines.
 func TestBatcher_FallbackIsSerialized(t *testing.T) {
 	guard := breaker()
 	guard.ForceOpen()
@@ -334,7 +337,7 @@ func TestBatcher_FallbackIsSerialized(t *testing.T) {
 	assert.NotZero(t, stats.Records)
 }
 
-// Both sides refuse an overflow: the caller hears of it.
+// If neither side takes an overflowing record, the caller gets the error.
 func TestBatcher_OverflowIsLost(t *testing.T) {
 	b := breakerio.NewBatcher(breakerio.NewWriter(breaker(), take{}, nil), breakerio.WithMaxBytes(1))
 	for _, record := range []string{"record", "record\n"} {

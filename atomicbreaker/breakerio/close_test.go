@@ -19,7 +19,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 )
 
-// closing is a sink whose Close waits for release, if that is not nil, and notes when it began and ended.
+// closing is a sink whose Close waits for release, unless that is nil, and notes when it begins and
+// ends.
 type closing struct {
 	io.Writer
 	name    string
@@ -48,7 +49,7 @@ func drain(did chan string) (all []string) {
 	}
 }
 
-// A primary that hangs while it closes does not keep the fallback open.
+// A primary whose Close hangs does not keep the fallback open.
 func TestShutdown_PrimaryHangs(t *testing.T) {
 	errFlush := errors.New("flush")
 	for name, c := range map[string]struct {
@@ -82,13 +83,13 @@ func TestShutdown_PrimaryHangs(t *testing.T) {
 				close(release)
 				synctest.Wait()
 				require.Equal(t, []string{"end primary"}, drain(did))
-				require.Equal(t, errFlush.Error(), w.Close().Error(), "a later call gets the same result")
+				require.Equal(t, errFlush.Error(), w.Close().Error(), "a later call returns the same result")
 			})
 		})
 	}
 }
 
-// Without a deadline the fallback waits 5 seconds for the primary, and the caller for both.
+// Without a deadline, the fallback waits 5 seconds for the primary, and the caller waits for both.
 func TestShutdown_WithoutDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		did, release := make(chan string, 9), make(chan struct{})
@@ -106,7 +107,7 @@ func TestShutdown_WithoutDeadline(t *testing.T) {
 	})
 }
 
-// Both sides hang: the caller waits no longer than the context and 200 ms.
+// If both sides hang, the caller waits until the context ends, plus at most 200 ms.
 func TestShutdown_BothHang(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		did, release := make(chan string, 9), make(chan struct{})
@@ -124,7 +125,7 @@ type exploding struct{ io.Writer }
 func (exploding) Close() error { panic("close") }
 func (exploding) Sync() error  { panic("sync") }
 
-// A panic in Close or Sync is an error, and does not keep the fallback open.
+// A panic in Close or Sync becomes an error and does not keep the fallback open.
 func TestShutdown_Panics(t *testing.T) {
 	did := make(chan string, 9)
 	w := breakerio.NewWriter(breaker(), exploding{io.Discard}, closing{io.Discard, "fallback", did, nil, nil})
@@ -133,7 +134,7 @@ func TestShutdown_Panics(t *testing.T) {
 	require.Equal(t, []string{"begin fallback", "end fallback"}, drain(did))
 }
 
-// descriptor is a sink that says which file descriptor it has.
+// descriptor is a sink with a given file descriptor.
 type descriptor struct {
 	closing
 	fd uintptr
@@ -141,7 +142,7 @@ type descriptor struct {
 
 func (d descriptor) Fd() uintptr { return d.fd }
 
-// The standard output and error stay open.
+// Standard output and standard error stay open.
 func TestShutdown_LeavesStandardFiles(t *testing.T) {
 	did := make(chan string, 9)
 	for _, fd := range []uintptr{1, 2} {
@@ -178,12 +179,13 @@ func TestShutdown_LeavesStandardFiles(t *testing.T) {
 	require.ErrorIs(t, file.Close(), os.ErrClosed)
 }
 
-// standard keeps the files of keepOpen, whose finalizers would close their descriptors.
+// standard keeps the files of keepOpen reachable, because their finalizers would close the
+// descriptors.
 var standard []*os.File
 
 func keepOpen(f *os.File) { standard = append(standard, f) }
 
-// A bufio.Writer as the fallback is flushed by Sync and by Close.
+// Sync and Close flush a bufio.Writer that is the fallback.
 func TestWriter_FlushesABufferedFallback(t *testing.T) {
 	var file bytes.Buffer
 	b := breaker()

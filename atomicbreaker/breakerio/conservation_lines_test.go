@@ -12,7 +12,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/conservation"
 )
 
-// guardedLines is a Writer of lines.
+// guardedLines returns a Writer of lines.
 func guardedLines(parts conservation.LineParts, primary io.Writer, opts ...breakerio.Option) conservation.LineFixture {
 	w := breakerio.NewWriter(parts.Breaker, primary, parts.Fallback, append(parts.Options(), opts...)...)
 	return conservation.LineFixture{
@@ -21,7 +21,7 @@ func guardedLines(parts conservation.LineParts, primary io.Writer, opts ...break
 	}
 }
 
-// batched is a Writer of lines under a Batcher that is small enough to overflow.
+// batched returns a Writer of lines below a Batcher that is small enough to overflow.
 func batched(parts conservation.LineParts, primary io.Writer, opts ...breakerio.Option) conservation.LineFixture {
 	w := breakerio.NewWriter(parts.Breaker, primary, parts.Fallback, append(parts.Options(), opts...)...)
 	b := breakerio.NewBatcher(w, breakerio.WithBatchBytes(120), breakerio.WithMaxBytes(500))
@@ -31,10 +31,11 @@ func batched(parts conservation.LineParts, primary io.Writer, opts ...breakerio.
 	}
 }
 
-// Every line is once in what a file acknowledged or lost, and each file can be read line by line:
-// for each primary that this package makes, alone and below a Batcher.
+// Every line is exactly once among those that the files acknowledged and those that were lost, and
+// each file can be read line by line. This holds for every primary that this package makes, alone
+// and below a Batcher.
 func TestWriter_ConservationOfLines(t *testing.T) {
-	stderr(t) // where contained panics are reported
+	stderr(t) // receives the reports of recovered panics
 	type parts = conservation.LineParts
 	lane := func(p parts, opts ...breakerio.LaneOption) *breakerio.Lane {
 		return breakerio.NewLane(p.Primary, conservation.LaneTimeout, opts...)

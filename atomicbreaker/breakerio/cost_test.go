@@ -14,7 +14,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 )
 
-// skipUnderRace skips a test of cost where it would measure the race detector.
+// skipUnderRace skips a cost test when it would measure the race detector.
 func skipUnderRace(t *testing.T) {
 	t.Helper()
 	info, ok := debug.ReadBuildInfo()
@@ -26,7 +26,7 @@ func skipUnderRace(t *testing.T) {
 	}
 }
 
-// take is a sink that takes everything, refuse one that takes nothing.
+// take is a sink that takes everything; refuse is a sink that takes nothing.
 type (
 	take   struct{}
 	refuse struct{}
@@ -47,9 +47,9 @@ func TestCost_NothingAllocates(t *testing.T) {
 	}{
 		"healthy":                     {take{}, take{}, func(*atomicbreaker.Breaker) {}, nil},
 		"forced closed":               {take{}, take{}, (*atomicbreaker.Breaker).ForceClosed, nil},
-		"turned away by open":         {take{}, take{}, (*atomicbreaker.Breaker).Trip, nil},
-		"turned away by forced open":  {take{}, take{}, (*atomicbreaker.Breaker).ForceOpen, nil},
-		"turned away, no fallback":    {take{}, nil, (*atomicbreaker.Breaker).Trip, atomicbreaker.ErrRejected},
+		"rejected while open":         {take{}, take{}, (*atomicbreaker.Breaker).Trip, nil},
+		"rejected while forced open":  {take{}, take{}, (*atomicbreaker.Breaker).ForceOpen, nil},
+		"rejected, no fallback":       {take{}, nil, (*atomicbreaker.Breaker).Trip, atomicbreaker.ErrRejected},
 		"failing, in the same outage": {refuse{}, take{}, (*atomicbreaker.Breaker).RecordFailure, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -75,7 +75,7 @@ func TestCost_NothingAllocates(t *testing.T) {
 
 var sinkN int
 
-// The healthy path against what it is made of: a write, and a permit.
+// The healthy path compared with its parts: a write and a permit.
 func BenchmarkWriter(b *testing.B) {
 	record := []byte("a record\n")
 	breaker := atomicbreaker.MustNew("sink", atomicbreaker.WithRecoveryTimeout(24*time.Hour))

@@ -26,7 +26,7 @@ func ExampleBatcher() {
 	for i := range 1000 {
 		logger.Info("record", "n", i)
 	}
-	if err := b.Close(); err != nil { // writes what waits, and closes the rest of the chain
+	if err := b.Close(); err != nil { // writes what is buffered, and closes the rest of the chain
 		fmt.Println(err)
 	}
 	fmt.Println(strings.Count(collector.String(), "\n"), "records in", b.Stats().Batches, "batch")
@@ -34,7 +34,7 @@ func ExampleBatcher() {
 	// 1000 records in 1 batch
 }
 
-// Nobody reads from this pipe. The program ends all the same, and the records are in the file.
+// No one reads from this pipe. The program still ends, and the records are in the file.
 func ExampleBatcher_Shutdown() {
 	_, pipe := io.Pipe()
 	var file strings.Builder

@@ -18,7 +18,7 @@ import (
 )
 
 // collector is a TCP server that acknowledges each line with one byte. It keeps its lines when it
-// is killed and started again.
+// is killed and restarted.
 type collector struct {
 	mu       sync.Mutex
 	address  string
@@ -67,7 +67,7 @@ func (c *collector) kill() {
 	}
 }
 
-// dial returns a connection to where the collector listens now, or listened last.
+// dial returns a connection to the address where the collector listens or last listened.
 func (c *collector) dial(ctx context.Context) (io.WriteCloser, error) {
 	c.mu.Lock()
 	address := c.address
@@ -94,7 +94,7 @@ func (c acknowledged) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// A log collector is killed and comes back.
+// A log collector is killed and restarted.
 func ExampleReopener() {
 	var server collector
 	server.start()

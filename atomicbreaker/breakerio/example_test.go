@@ -30,7 +30,7 @@ func Example_slog() {
 	// open with 4 records in the file and 0 lost
 }
 
-// A lane in front of a sink that never answers: nobody reads from this pipe.
+// A lane in front of a sink that never answers: no one reads from this pipe.
 func Example_log() {
 	hung, pipe := io.Pipe()
 	defer func() { _ = hung.Close() }()

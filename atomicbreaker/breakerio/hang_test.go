@@ -19,7 +19,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/goroutines"
 )
 
-// Loggers that hold a mutex while they write. Who waits for a mutex is not asleep as virtual time has it, so this is real time.
+// These loggers hold a mutex while they write. A goroutine that waits for a mutex does not count as
+// idle in virtual time, so this test uses real time.
 var locking = map[string]func(io.Writer) func(msg string){
 	"slog": func(w io.Writer) func(string) {
 		logger := slog.New(slog.NewJSONHandler(w, nil))
@@ -31,11 +32,12 @@ var locking = map[string]func(io.Writer) func(msg string){
 	},
 }
 
-// The sink hangs under a logger that holds its mutex. All callers together wait for one timeout, one goroutine is stuck, and
-// when the sink comes back so does the logger.
+// The sink hangs below a logger that holds its mutex. All callers together wait for one timeout,
+// one goroutine is stuck, and the logger recovers together with the sink.
 //
-// The breaker does not open, so the lane alone spares the callers: each would wait for a timeout otherwise, which takes
-// callers × timeout. The bound is half of that, and much more than one timeout.
+// The breaker does not open, so only the lane limits the wait: otherwise each caller would wait for
+// a timeout, which takes callers × timeout. The bound is half of that, and much more than one
+// timeout.
 func TestHang_UnderALoggersMutex(t *testing.T) {
 	const callers, timeout = 200, 100 * time.Millisecond
 	for name, logTo := range locking {
@@ -55,12 +57,12 @@ func TestHang_UnderALoggersMutex(t *testing.T) {
 				wg.Wait()
 			})
 			require.Less(t, time.Since(began), callers*timeout/2)
-			require.Equal(t, atomicbreaker.Closed, b.State(), "a hang is one failure a timeout, and not one a caller")
+			require.Equal(t, atomicbreaker.Closed, b.State(), "a hang is one failure per timeout, not per caller")
 			for i := range callers {
 				assert.Equal(t, 1, fallback.having(fmt.Sprintf("record %d.", i)))
 			}
 			require.Equal(t, 1, sink.entries(), "one write is stuck")
-			require.LessOrEqual(t, goroutines.Count("breakerio.(*Lane)."), lanes+1, "it holds one goroutine, the lane's")
+			require.LessOrEqual(t, goroutines.Count("breakerio.(*Lane)."), lanes+1, "only the goroutine of the lane is stuck")
 			require.Zero(t, lane.Late())
 
 			sink.open()
@@ -77,8 +79,8 @@ func TestHang_UnderALoggersMutex(t *testing.T) {
 	}
 }
 
-// Without a lane a sink that hangs holds whoever called it, and under a mutex everybody: the breaker hears nothing, because
-// nothing returns. With the breaker open nobody is held.
+// Without a lane, a sink that hangs blocks its caller, and under a mutex every caller. The breaker
+// does not open, because no write returns. With the breaker open, no caller is blocked.
 func TestHang_OpenBreakerHoldsNobody(t *testing.T) {
 	for name, logTo := range locking {
 		t.Run(name, func(t *testing.T) {

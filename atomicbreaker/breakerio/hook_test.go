@@ -20,7 +20,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 )
 
-// A hook that panics does not reach the writer. A user's function that does loses no record.
+// A panic in a hook does not reach the writer. A panic in a user's function loses no record.
 func TestWriter_HooksThatPanic(t *testing.T) {
 	caught := 0
 	b := breaker(atomicbreaker.WithFailureThreshold(1), atomicbreaker.WithRecoveryTimeout(0),
@@ -41,8 +41,8 @@ func TestWriter_HooksThatPanic(t *testing.T) {
 	require.Equal(t, "12", fallback.String())
 }
 
-// A hook that ends the goroutine loses no record and no probe's place, neither where the breaker is
-// asked nor where it gets the outcome.
+// A hook that ends the goroutine loses neither a record nor the slot of a probe, both during
+// admission and when the outcome is reported.
 func TestWriter_HooksThatExit(t *testing.T) {
 	exitIn := func(state atomicbreaker.State) atomicbreaker.Option {
 		return atomicbreaker.WithOnTransition(func(tr atomicbreaker.Transition) {
@@ -67,7 +67,7 @@ func TestWriter_HooksThatExit(t *testing.T) {
 	b = breaker(atomicbreaker.WithRecoveryTimeout(0), atomicbreaker.WithProbeTimeout(0), exitIn(atomicbreaker.HalfOpen))
 	b.Trip()
 	w := breakerio.NewWriter(b, &primary, &fallback)
-	require.False(t, write(w, "2"), "where it is asked")
+	require.False(t, write(w, "2"), "during admission")
 	require.Equal(t, "12", fallback.String())
 	require.Equal(t, uint64(1), w.Stats().Fallback)
 	require.True(t, write(w, "3"))
@@ -75,8 +75,8 @@ func TestWriter_HooksThatExit(t *testing.T) {
 	require.Equal(t, atomicbreaker.Closed, b.State())
 }
 
-// within fails the test if f has not returned after a time in which it would have, many times over, if it did not wait
-// for itself.
+// within fails the test if f does not return within a generous time, which means that it
+// deadlocked.
 func within(t *testing.T, f func()) {
 	t.Helper()
 	done := make(chan struct{})
@@ -88,11 +88,11 @@ func within(t *testing.T, f func()) {
 	case <-done:
 	case <-time.After(30 * time.Second):
 		stacks := make([]byte, 1<<16)
-		require.FailNow(t, "the logger waits for itself", "%s", stacks[:runtime.Stack(stacks, true)])
+		require.FailNow(t, "the logger deadlocks", "%s", stacks[:runtime.Stack(stacks, true)])
 	}
 }
 
-// journal is a sink that is down as long as it is told, and keeps the lines that it took.
+// journal is a sink that fails while it is set to down, and keeps the lines that it took.
 type journal struct {
 	mu    sync.Mutex
 	down  bool
@@ -115,7 +115,7 @@ func (l *journal) set(down bool) {
 	l.down = down
 }
 
-// having returns how many of the lines contain all of the parts.
+// having returns how many lines contain all of the parts.
 func (l *journal) having(parts ...string) (n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -131,15 +131,15 @@ func (l *journal) having(parts ...string) (n int) {
 	return n
 }
 
-// The asynchronous hook may log through the logger it watches, although that one's handler holds a mutex while it
-// writes: over a whole outage, and with nothing lost.
+// The asynchronous hook may log through the logger that it observes, whose handler holds a mutex
+// while it writes. This works for a whole outage and loses nothing.
 func TestHook_AsyncLogsThroughTheGuardedLogger(t *testing.T) {
 	for name, logTo := range locking {
 		t.Run(name, func(t *testing.T) {
 			var say func(string)
 			var told atomic.Uint32
 			b := breaker(atomicbreaker.WithRecoveryTimeout(time.Millisecond), atomicbreaker.WithAsyncOnTransition(func(tr atomicbreaker.Transition) {
-				say(fmt.Sprintf("now %v.", tr.To)) // may be a probe itself, and fail
+				say(fmt.Sprintf("now %v.", tr.To)) // may itself be a probe that fails
 				told.Add(1)
 			}))
 			primary, fallback := &journal{down: true}, &journal{}
@@ -164,8 +164,8 @@ func TestHook_AsyncLogsThroughTheGuardedLogger(t *testing.T) {
 	}
 }
 
-// What is told about the sink goes where the user sends it, and nothing of it to the sink or its fallback: those have the
-// records, and nothing else.
+// Reports about the sink go only where the user sends them. The sink and its fallback get records
+// and nothing else.
 func TestHook_NothingIsToldThroughTheSink(t *testing.T) {
 	elsewhere := &journal{}
 	tell := slog.New(slog.NewJSONHandler(elsewhere, nil))

@@ -12,10 +12,10 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 )
 
-// lateAbort is a sink whose every write hangs until an Abort ends it. The first Abort ends the write at once,
-// and returns late.
+// lateAbort is a sink whose writes hang until an Abort ends them. The first Abort ends the write at
+// once but returns late.
 type lateAbort struct {
-	writes chan struct{} // one for each write to end
+	writes chan struct{} // receives one value per write that ends
 	aborts int
 	late   chan struct{}
 }
@@ -33,7 +33,7 @@ func (s *lateAbort) Abort() {
 	}
 }
 
-// A sink that hangs again while its Abort has not returned is aborted again.
+// A sink that hangs again before its Abort has returned is aborted again.
 func TestLane_HangDuringAnAbort(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink := &lateAbort{writes: make(chan struct{}, 1), late: make(chan struct{})}

@@ -15,8 +15,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 )
 
-// With asynchronous probes a hang costs callers one timeout for each failure until the breaker
-// opens, and nothing after that. The sink's answer closes the breaker.
+// With asynchronous probes, a hang costs callers one timeout per failure until the breaker opens,
+// and nothing after that. The sink's answer closes the breaker.
 func TestLane_AsyncProbes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const timeout = 100 * time.Millisecond

@@ -13,7 +13,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 )
 
-// Close does not wait for a call that hangs, and its error does not claim a wait.
+// Close does not wait for a call that hangs, and its error does not mention a timeout.
 func TestLane_CloseWithAStuckCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink := newValve()

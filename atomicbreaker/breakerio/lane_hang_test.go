@@ -17,7 +17,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/goroutines"
 )
 
-// partly hangs in each write until it is let go. It then takes as many bytes as the test sets.
+// partly hangs in each write until it is released. It then takes as many bytes as the test sets.
 type partly struct {
 	goOn chan int
 	file []byte
@@ -32,15 +32,15 @@ func (p *partly) Write(b []byte) (int, error) {
 	return n, nil
 }
 
-// A late write that took a part of a line does not glue the next record to it, and nobody is billed
-// for the newline.
+// After a late write that tore a line, the next record starts on a new line. The newline is not
+// included in any caller's count.
 func TestLane_TornLateWrite(t *testing.T) {
 	const timeout = time.Second
 	type step struct {
 		record string
 		late   bool
-		takes  int // of what the sink gets
-		n      int // that the caller gets
+		takes  int // bytes of the write
+		n      int // the caller's result
 	}
 	for name, c := range map[string]struct {
 		steps []step
@@ -66,15 +66,15 @@ func TestLane_TornLateWrite(t *testing.T) {
 			[]step{{"one\n", true, 2, 0}, {"two\n", false, 1, 0}, {"three\n", false, 9, 6}},
 			"on\nthree\n",
 		},
-		"the mending write fails": {
+		"the repairing write fails": {
 			[]step{{"one\n", true, 2, 0}, {"two\n", false, 0, 0}, {"three\n", false, 9, 6}},
 			"on\nthree\n",
 		},
-		"the mending write is late and torn": {
+		"the repairing write is late and torn": {
 			[]step{{"one\n", true, 2, 0}, {"two\n", true, 3, 0}, {"three\n", false, 9, 6}},
 			"on\ntw\nthree\n",
 		},
-		"the mending write is late and fails": {
+		"the repairing write is late and fails": {
 			[]step{{"one\n", true, 2, 0}, {"two\n", true, 0, 0}, {"three\n", false, 9, 6}},
 			"on\nthree\n",
 		},
@@ -115,7 +115,7 @@ func TestLane_TornLateWrite(t *testing.T) {
 	}
 }
 
-// abortable is a valve that an abort opens.
+// abortable is a valve that Abort opens.
 type abortable struct {
 	*valve
 	mu     sync.Mutex
@@ -141,14 +141,14 @@ type closeOnly struct{ *abortable }
 
 func (c closeOnly) Close() error { c.release(); panic("nobody hears it") }
 
-// A sink that hangs is aborted, or closed if it can only be closed, and only once then.
+// A sink that hangs is aborted. A sink that can only be closed is closed, and only once.
 func TestLane_CloseOnHang(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink := &abortable{valve: newValve()}
 		lane := breakerio.NewLane(aborter{sink}, time.Second, breakerio.WithCloseOnHang())
 		for i := range 3 {
 			_, err := io.WriteString(lane, "x")
-			require.ErrorIs(t, err, breakerio.ErrHung, "an aborted sink is asked again")
+			require.ErrorIs(t, err, breakerio.ErrHung, "an aborted sink is used again")
 			synctest.Wait()
 			require.Equal(t, uint64(i+1), lane.Late())
 			require.Equal(t, i+1, sink.aborts)
@@ -175,13 +175,13 @@ func TestLane_CloseOnHang(t *testing.T) {
 		sink := newValve()
 		lane := breakerio.NewLane(sink, time.Second, breakerio.WithCloseOnHang())
 		_, err := io.WriteString(lane, "x")
-		require.ErrorIs(t, err, breakerio.ErrHung, "a sink that can neither be aborted nor closed")
+		require.ErrorIs(t, err, breakerio.ErrHung, "the sink has neither Abort nor Close")
 		require.ErrorIs(t, lane.Close(), breakerio.ErrHung)
 		sink.open()
 	})
 }
 
-// stubborn is a valve whose Abort hangs too.
+// stubborn is a valve whose Abort hangs as well.
 type stubborn struct {
 	*valve
 	aborts chan struct{}
@@ -189,14 +189,14 @@ type stubborn struct {
 
 func (s stubborn) Abort() { s.aborts <- struct{}{} }
 
-// An abort that hangs keeps one goroutine, however often the sink hangs.
+// An Abort that hangs uses one goroutine, however often the sink hangs.
 func TestLane_AbortHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink := stubborn{newValve(), make(chan struct{})}
 		lane := breakerio.NewLane(sink, time.Second, breakerio.WithCloseOnHang())
 		_, err := io.WriteString(lane, "1")
 		require.ErrorIs(t, err, breakerio.ErrHung)
-		synctest.Wait() // the abort is under way
+		synctest.Wait() // the abort is in progress
 		before := goroutines.Count(goroutines.Bubble)
 		for range 3 {
 			sink.open()
@@ -211,7 +211,7 @@ func TestLane_AbortHangs(t *testing.T) {
 		require.Equal(t, before, goroutines.Count(goroutines.Bubble))
 		require.ErrorIs(t, lane.Close(), breakerio.ErrHung)
 		<-sink.aborts
-		<-sink.aborts // the sink has hung again since
+		<-sink.aborts // the sink hung again
 		sink.open()
 	})
 }
@@ -222,10 +222,10 @@ type openValve struct {
 	t *testing.T
 }
 
-func (v openValve) Close() error { v.t.Error("the lane closed that outlives it"); return nil }
+func (v openValve) Close() error { v.t.Error("the lane closes the sink"); return nil }
 
-// A Lane that nobody holds any more ends its goroutines, those that are stuck when the sink
-// returns. The sink stays open.
+// A Lane that becomes unreachable ends its goroutines; a stuck one ends when the sink returns. The
+// sink stays open.
 func TestLane_Dropped(t *testing.T) {
 	const worker = "breakerio.(*slot).run"
 	before := goroutines.Count(worker)
@@ -252,7 +252,7 @@ func TestLane_Dropped(t *testing.T) {
 
 var errClosing = errors.New("closing")
 
-// hangingCloser is a sink whose Close takes a time.
+// hangingCloser is a sink whose Close takes a while.
 type hangingCloser struct {
 	io.Writer
 	takes time.Duration
@@ -260,8 +260,8 @@ type hangingCloser struct {
 
 func (c hangingCloser) Close() error { time.Sleep(c.takes); return errClosing }
 
-// Close waits for the sink as long as Sync does, for the calls that run, and for none that waits
-// for its turn.
+// Close waits for the sink as long as Sync does. It waits for running calls, but not for calls that
+// wait for their turn.
 func TestLane_Close(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		lane := breakerio.NewLane(hangingCloser{io.Discard, 4 * time.Second}, time.Second)

@@ -18,7 +18,7 @@ type abortable struct {
 
 func (a abortable) Abort() { *a.aborts++ }
 
-// closable has only a Close, and counts that.
+// closable has only a Close, and counts its calls.
 type closable struct {
 	writerFunc
 	closes *int
@@ -26,7 +26,8 @@ type closable struct {
 
 func (c closable) Close() error { *c.closes++; return nil }
 
-// A sink that answers before the abort begins is left alone: the abort would end the next write, which is healthy.
+// A sink that answers before the abort begins is left alone, because the abort would end the next,
+// healthy write.
 func TestLane_NoAbortOfASinkThatAnswered(t *testing.T) {
 	take := writerFunc(func(p []byte) (int, error) { return len(p), nil })
 	ends := 0

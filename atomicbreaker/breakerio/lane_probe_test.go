@@ -18,13 +18,14 @@ type funcSink func(p []byte) (int, error)
 
 func (f funcSink) Write(p []byte) (int, error) { return f(p) }
 
-// outcome is what a probe's done gets.
+// outcome holds the arguments of a probe's done.
 type outcome struct {
 	n   int
 	err error
 }
 
-// A probe does not wait, writes a copy, and reports on a goroutine that the slot does not wait for.
+// A probe does not wait, writes a copy, and reports on a separate goroutine, so that the slot is
+// free.
 func TestLaneProbe_Answered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got string
@@ -53,7 +54,8 @@ func TestLaneProbe_Answered(t *testing.T) {
 	})
 }
 
-// A probe that hangs is a write that hangs: it has the vote, or is busy, and its answer is late.
+// A probe that hangs is like a write that hangs: it returns ErrHung or ErrBusy, and its answer is
+// late.
 func TestLaneProbe_Hangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		answer := make(chan struct{})
@@ -65,7 +67,7 @@ func TestLaneProbe_Hangs(t *testing.T) {
 		require.Equal(t, outcome{0, lane.lane.hung}, <-reported)
 		require.Equal(t, time.Second, time.Since(began))
 
-		require.False(t, lane.probe([]byte("x"), report), "the vote of this timeout is given")
+		require.False(t, lane.probe([]byte("x"), report), "ErrHung was already returned in this timeout")
 		time.Sleep(time.Second)
 		require.True(t, lane.probe([]byte("x"), report))
 		require.Equal(t, outcome{0, lane.lane.hung}, <-reported)
@@ -81,7 +83,7 @@ func TestLaneProbe_Hangs(t *testing.T) {
 	})
 }
 
-// Whatever the sink does, done is called once, and the lane works on.
+// Whatever the sink does, done is called once and the lane keeps working.
 func TestLaneProbe_Fails(t *testing.T) {
 	errSink := errors.New("down")
 	synctest.Test(t, func(t *testing.T) {
@@ -103,12 +105,12 @@ func TestLaneProbe_Fails(t *testing.T) {
 		n, err := io.WriteString(lane, "next\n")
 		require.NoError(t, err)
 		require.Equal(t, 5, n)
-		require.Equal(t, "pro\nnext\n", file, "the lane repairs what nobody waits for")
+		require.Equal(t, "pro\nnext\n", file, "the lane repairs the line of a probe")
 		require.NoError(t, lane.Close())
 	})
 }
 
-// Close waits for a probe as for any other write.
+// Close waits for a probe as it does for any other write.
 func TestLaneProbe_Close(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		lane := NewLane(funcSink(func(p []byte) (int, error) { time.Sleep(time.Minute); return len(p), nil }), time.Second)

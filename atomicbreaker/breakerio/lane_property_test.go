@@ -19,19 +19,19 @@ import (
 
 const laneTimeout = 100 * time.Millisecond
 
-// laneHangs is a sink that laneHangs from time to time: whatever is in it or enters it then is held until
-// the hang is over.
+// laneHangs is a sink that hangs from time to time: calls that are in it or enter it then return
+// when the hang is over.
 type laneHangs struct {
 	mu      sync.Mutex
 	until   time.Time
 	inside  int
 	most    int
 	file    []byte
-	tears   bool // what is late is torn
+	tears   bool // late writes are torn
 	entered map[string]int
 }
 
-// hold keeps a call as long as the hang lasts.
+// hold blocks a call until the hang is over.
 func (h *laneHangs) hold() (held time.Duration) {
 	h.mu.Lock()
 	h.inside++
@@ -60,9 +60,8 @@ func (h *laneHangs) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// A hang of k timeouts is at most k failures, at most width goroutines are stuck in it, and each
-// record is either taken once or refused. What is refused may be in the sink all the same only if
-// it is counted as late.
+// A hang of k timeouts causes at most k failures and at most width stuck goroutines. Each record is
+// either taken once or refused. A refused record may be in the sink only if it is counted as late.
 func TestLane_Property(t *testing.T) {
 	const timeout = laneTimeout
 	rapid.Check(t, func(t *rapid.T) {
@@ -127,7 +126,7 @@ func TestLane_Property(t *testing.T) {
 			slices.SortFunc(votes, time.Time.Compare)
 			for i := 1; i < len(votes); i++ {
 				if votes[i].Sub(votes[i-1]) < timeout {
-					t.Errorf("two votes within %v", votes[i].Sub(votes[i-1]))
+					t.Errorf("ErrHung twice within %v", votes[i].Sub(votes[i-1]))
 				}
 			}
 			if sink.most > width {

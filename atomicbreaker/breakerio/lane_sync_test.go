@@ -17,7 +17,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 )
 
-// slowSync is a sink whose Sync takes a time.
+// slowSync is a sink whose Sync takes a while.
 type slowSync struct {
 	io.Writer
 	takes time.Duration
@@ -26,7 +26,7 @@ type slowSync struct {
 func (s slowSync) Sync() error { time.Sleep(s.takes); return nil }
 func (slowSync) Close() error  { return nil }
 
-// A Sync that takes longer than a write may take does not cut off the sink.
+// A Sync that takes longer than the timeout of a write does not make the sink hang.
 func TestLane_SlowSync(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		lane := breakerio.NewLane(slowSync{io.Discard, 300 * time.Millisecond}, 50*time.Millisecond)
@@ -52,7 +52,7 @@ func TestLane_SlowSync(t *testing.T) {
 	})
 }
 
-// A Sync has its own timeout, and a sink that hangs in it hangs.
+// Sync has its own timeout. A sink that exceeds it hangs.
 func TestLane_HungSync(t *testing.T) {
 	for name, c := range map[string]struct {
 		timeout time.Duration
@@ -76,7 +76,7 @@ func TestLane_HungSync(t *testing.T) {
 				require.EqualError(t, err, "breakerio: lane of width 1: sink busy")
 				_, err = lane.Write(nil)
 				require.EqualError(t, err, "breakerio: lane: sink did not answer within "+c.timeout.String())
-				require.ErrorIs(t, err, breakerio.ErrHung, "the sink hangs, and nobody has said so for a timeout")
+				require.ErrorIs(t, err, breakerio.ErrHung, "the sink hangs, and no write has returned ErrHung for a timeout")
 				_, err = lane.Write(nil)
 				require.ErrorIs(t, err, breakerio.ErrBusy)
 				require.Equal(t, c.want, time.Since(began))
@@ -105,7 +105,7 @@ func TestLane_Sync(t *testing.T) {
 		require.ErrorIs(t, lane.Sync(), breakerio.ErrBusy)
 		v.open()
 		synctest.Wait()
-		require.NoError(t, lane.Sync(), "a sink without Sync is in order")
+		require.NoError(t, lane.Sync(), "a sink without Sync is fine")
 		require.Equal(t, uint64(1), lane.Late())
 		require.NoError(t, lane.Close())
 	})

@@ -21,7 +21,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/goroutines"
 )
 
-// valve is a sink that hangs while it is shut.
+// valve is a sink that hangs while it is closed off.
 type valve struct {
 	mu      sync.Mutex
 	opened  chan struct{}
@@ -49,7 +49,7 @@ func (v *valve) Write(p []byte) (int, error) {
 
 func (v *valve) open() { close(v.opened) }
 
-// entries returns how many writes there have been.
+// entries returns the number of writes so far.
 func (v *valve) entries() int {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -62,14 +62,15 @@ func (v *valve) String() string {
 	return v.taken.String()
 }
 
-// guardLane returns a Writer for which a record that did not get its turn says nothing about the sink.
+// guardLane returns a Writer for which ErrBusy is an error of the record.
 func guardLane(b *atomicbreaker.Breaker, lane *breakerio.Lane, fallback io.Writer) *breakerio.Writer {
 	return breakerio.NewWriter(b, lane, fallback, breakerio.WithRecordErrors(func(err error) bool {
 		return errors.Is(err, breakerio.ErrBusy)
 	}))
 }
 
-// A hang costs all callers together one timeout and holds one goroutine. It is over when the sink returns.
+// A hang costs all callers together one timeout and keeps one goroutine. It is over when the sink
+// returns.
 func TestLane_HungSink(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const callers, timeout = 16, 100 * time.Millisecond
@@ -95,10 +96,10 @@ func TestLane_HungSink(t *testing.T) {
 		require.Equal(t, atomicbreaker.Open, b.State())
 		require.Equal(t, callers*5, fallback.having("x"))
 		require.Equal(t, 1, sink.entries())
-		synctest.Wait() // for the callers that have just ended
+		synctest.Wait() // the callers return
 		require.Equal(t, before+1, goroutines.Count(goroutines.Bubble))
 
-		time.Sleep(time.Second) // a probe, while the sink still hangs, does not wait
+		time.Sleep(time.Second) // while the sink hangs, a probe does not wait
 		synctest.Wait()
 		require.True(t, b.Snapshot().ProbeDue)
 		began = time.Now()
@@ -139,7 +140,7 @@ func TestLane_ReturnsWhatTheSinkDid(t *testing.T) {
 		_, err = io.WriteString(lane, "x")
 		require.ErrorContains(t, err, "Goexit")
 		do = func(p []byte) (int, error) { return len(p), nil }
-		n, err = lane.Write(make([]byte, 1<<20)) // and the lane lives on
+		n, err = lane.Write(make([]byte, 1<<20)) // the lane keeps working
 		require.NoError(t, err)
 		require.Equal(t, 1<<20, n)
 		require.NoError(t, lane.Close())
@@ -153,7 +154,7 @@ type closer struct {
 
 func (c closer) Close() error { close(c.closed); return errDown }
 
-// Close does not wait for a write that is stuck; the sink is closed when that returns.
+// Close does not wait for a stuck write; the sink is closed when that write returns.
 func TestLane_CloseWhileStuck(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink := newValve()
@@ -193,7 +194,8 @@ func TestNew_RefusesNonsense(t *testing.T) {
 	require.Panics(t, func() { breakerio.NewWriter(breaker(), nil, nil) })
 }
 
-// Close waits for its turn as long as that takes: one that gave up would leave the sink open and the goroutine running.
+// Close waits until the running write times out, and returns ErrHung. The sink is closed when that
+// write returns.
 func TestLane_CloseWhileAWriteHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink := newValve()
@@ -211,7 +213,7 @@ func TestLane_CloseWhileAWriteHangs(t *testing.T) {
 		assert.ErrorIs(t, lane.Close(), breakerio.ErrHung)
 		wg.Wait()
 		_, err := lane.Write([]byte("2"))
-		require.ErrorIs(t, err, fs.ErrClosed, "hung, and closed all the same")
+		require.ErrorIs(t, err, fs.ErrClosed, "the lane is closed although the sink hangs")
 		sink.open()
 		<-closed
 		_, err = lane.Write([]byte("3"))

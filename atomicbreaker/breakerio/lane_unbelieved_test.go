@@ -16,7 +16,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 )
 
-// answers is a sink whose n-th write does what the n-th function says; those after the last take everything.
+// answers is a sink whose nth write calls the nth function. Later writes take everything.
 type answers struct {
 	file bytes.Buffer
 	next []func(file *bytes.Buffer, p []byte) (int, error)
@@ -31,7 +31,7 @@ func (a *answers) Write(p []byte) (int, error) {
 	return answer(&a.file, p)
 }
 
-// unbelievable claims to have taken more than there is, and fails: it has taken nothing.
+// unbelievable returns an error and a count larger than the write. It has taken nothing.
 func unbelievable(_ *bytes.Buffer, p []byte) (int, error) { return len(p) + 7, errors.New("confused") }
 
 // tears takes three bytes.
@@ -40,7 +40,8 @@ func tears(file *bytes.Buffer, p []byte) (int, error) {
 	return n, errDown
 }
 
-// A late write has torn a line. The write that was to end it is not believed, so the next one ends it.
+// A late write has torn a line, and the write that should end it returns an impossible count. The
+// next write ends the line.
 func TestLane_UnbelievableRepairOfALateTear(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		late := func(file *bytes.Buffer, p []byte) (int, error) {
@@ -60,7 +61,7 @@ func TestLane_UnbelievableRepairOfALateTear(t *testing.T) {
 	})
 }
 
-// The same where a caller saw the tear, and an asynchronous probe was to end the line.
+// The same, but the caller saw the tear and an asynchronous probe should have ended the line.
 func TestWriter_UnbelievableRepairByAProbe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var fallback bytes.Buffer

@@ -18,7 +18,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 )
 
-// slow is a sink that takes a time for each record and counts them.
+// slow is a sink that takes a while for each record and counts the records.
 type slow struct {
 	each  time.Duration
 	taken atomic.Int64
@@ -30,7 +30,7 @@ func (s *slow) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// tally counts what writes returned.
+// tally counts the results of writes.
 type tally struct{ taken, hung, busy, other atomic.Int64 }
 
 func (c *tally) write(w io.Writer) {
@@ -47,7 +47,7 @@ func (c *tally) write(w io.Writer) {
 	}
 }
 
-// One write that takes longer than the timeout is one failure, however many callers meet it.
+// A write that exceeds the timeout is one failure, however many callers are waiting.
 func TestLane_OneSlowWriteIsOneVote(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first := true
@@ -74,7 +74,7 @@ func TestLane_OneSlowWriteIsOneVote(t *testing.T) {
 		}
 		wg.Wait()
 		require.Equal(t, atomicbreaker.Closed, b.State())
-		require.Zero(t, count.hung.Load(), "the write through the breaker had the one vote")
+		require.Zero(t, count.hung.Load(), "the write through the breaker returned the only ErrHung")
 		require.Positive(t, count.busy.Load())
 		require.Positive(t, count.taken.Load())
 		require.Equal(t, uint64(1), lane.Late())
@@ -82,7 +82,7 @@ func TestLane_OneSlowWriteIsOneVote(t *testing.T) {
 	})
 }
 
-// A healthy sink with more callers than it can serve in time is busy. It does not hang.
+// A healthy sink with more callers than it can serve in time is busy, not hanging.
 func TestLane_ManyCallersOfAHealthySink(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink := &slow{each: 10 * time.Millisecond}
@@ -108,8 +108,8 @@ func TestLane_ManyCallersOfAHealthySink(t *testing.T) {
 	})
 }
 
-// With a slot for each goroutine the lane costs none of the sink's throughput. At width 1 the
-// breaker stays closed too.
+// With one slot per goroutine, the lane does not reduce the sink's throughput. The breaker stays
+// closed at width 1 as well.
 func TestLane_Width(t *testing.T) {
 	const callers, records, each = 64, 20, 5 * time.Millisecond
 	run := func(t *testing.T, w io.Writer) time.Duration {
@@ -148,7 +148,7 @@ func TestLane_Width(t *testing.T) {
 	})
 }
 
-// Slots that are stuck reduce the width, and only that.
+// Stuck slots only reduce the width.
 func TestLane_StuckSlotsReduceTheWidth(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const timeout = 100 * time.Millisecond
@@ -162,7 +162,7 @@ func TestLane_StuckSlotsReduceTheWidth(t *testing.T) {
 		var count tally
 		for range 2 {
 			_, err := io.WriteString(lane, "hang")
-			require.ErrorIs(t, err, breakerio.ErrHung, "each had a timeout of its own")
+			require.ErrorIs(t, err, breakerio.ErrHung, "each had its own timeout")
 			count.write(lane)
 		}
 		require.Equal(t, int64(2), count.taken.Load(), "one slot is left")
@@ -178,7 +178,7 @@ func TestLane_StuckSlotsReduceTheWidth(t *testing.T) {
 		for range 4 {
 			wg.Go(func() {
 				count.write(lane)
-				assert.Equal(t, timeout/2, time.Since(began), "refused when the last slot is stuck, not later")
+				assert.Equal(t, timeout/2, time.Since(began), "refused as soon as the last slot is stuck")
 			})
 		}
 		wg.Wait()
@@ -191,7 +191,7 @@ func TestLane_StuckSlotsReduceTheWidth(t *testing.T) {
 			}
 			require.Zero(t, time.Since(began))
 		}
-		require.Equal(t, int64(5), count.hung.Load(), "one a timeout")
+		require.Equal(t, int64(5), count.hung.Load(), "one per timeout")
 		require.Equal(t, int64(4+45), count.busy.Load())
 		require.Equal(t, 3, sink.entries())
 
@@ -204,7 +204,7 @@ func TestLane_StuckSlotsReduceTheWidth(t *testing.T) {
 	})
 }
 
-// Slots that hang together are one vote, because the timeout is over for all of them at once.
+// Slots that hang at the same time are one failure, because they time out at the same time.
 func TestLane_SlotsThatHangTogetherAreOneVote(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink := newValve()

@@ -15,12 +15,12 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 )
 
-// limited is a sink that takes up to so many bytes of a write, and keeps them. Each write uses one
-// limit; after the last it takes everything.
+// limited is a sink that keeps what it takes of each write, up to a limit. Each write uses the next
+// limit; after the last one it takes everything.
 type limited struct {
 	bytes.Buffer
 	limits []int
-	err    error // nil: it writes short
+	err    error // nil: a short write
 }
 
 func (s *limited) Write(p []byte) (int, error) {
@@ -36,8 +36,8 @@ func (s *limited) Write(p []byte) (int, error) {
 	return limit, s.err
 }
 
-// A sink that cut a line gets the next record on a line of its own, and what it cut is whole in the
-// fallback.
+// After a tear, the next record in the sink starts on a new line, and the torn record is whole in
+// the fallback.
 func TestWriter_RepairsATornLine(t *testing.T) {
 	for name, c := range map[string]struct {
 		limits                      []int
@@ -120,7 +120,7 @@ func TestWriter_RepairsATornLine(t *testing.T) {
 	}
 }
 
-// The fallback is repaired like the primary, and what it took whole is not lost.
+// The fallback is repaired like the primary, and records that it took whole are not lost.
 func TestWriter_RepairsATornFallback(t *testing.T) {
 	errFull := errors.New("no space left on device")
 	fallback := &limited{limits: []int{4, 2}, err: errFull}
@@ -141,7 +141,7 @@ func TestWriter_RepairsATornFallback(t *testing.T) {
 	require.Equal(t, breakerio.Stats{Fallback: 1, Lost: 2, Rejected: 3, FallbackTorn: 2}, w.Stats())
 }
 
-// A batch of which each side takes a part is lost from where both ended.
+// If each side takes a part of a batch, the records after both parts are lost.
 func TestWriter_BothTakeAPart(t *testing.T) {
 	primary, fallback := &limited{limits: []int{4}, err: errDown}, &limited{limits: []int{4}, err: errDown}
 	var lost string
@@ -154,7 +154,7 @@ func TestWriter_BothTakeAPart(t *testing.T) {
 	require.Equal(t, "3c\n4d\n", lost)
 }
 
-// A sink that panics while it is repaired gets the newline again.
+// A sink that panics during a repair gets the newline again.
 func TestWriter_PanicInARepair(t *testing.T) {
 	var taken bytes.Buffer
 	writes := 0
@@ -178,8 +178,8 @@ func TestWriter_PanicInARepair(t *testing.T) {
 	require.Equal(t, "first\nsecond\n", fallback.String())
 }
 
-// A write that begins while another one repairs a line is not glued to it. Both bring a newline,
-// because nobody knows which of them comes first.
+// A write that starts during the repair of a line is not glued to that line. Both writes add a
+// newline, because either may come first.
 func TestWriter_WriteBesideARepair(t *testing.T) {
 	for _, side := range []string{"primary", "fallback"} {
 		t.Run(side, func(t *testing.T) {
@@ -221,7 +221,7 @@ func TestWriter_WriteBesideARepair(t *testing.T) {
 	}
 }
 
-// A line that is cut while another write repairs an earlier one stays to be repaired.
+// A line that is torn during the repair of an earlier line still gets repaired.
 func TestWriter_TornBesideARepair(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var file bytes.Buffer

@@ -15,9 +15,9 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 )
 
-// Three ways in which fapilog, which this library comes from, loses records.
+// fapilog, from which this library derives, loses records in three ways.
 
-// One: those whose failure opens the breaker.
+// First: the records whose failure opens the breaker.
 func TestLosses_RecordsThatTrip(t *testing.T) {
 	b, fallback := breaker(), &journal{}
 	w := breakerio.NewWriter(b, &journal{down: true}, fallback)
@@ -30,7 +30,8 @@ func TestLosses_RecordsThatTrip(t *testing.T) {
 	require.Equal(t, []string{"record 0", "record 1", "record 2"}, fallback.taken)
 }
 
-// Two: it sends a record to several sinks in parallel and asks each breaker twice, so that one that was half-open stays so.
+// Second: it sends a record to several sinks in parallel and asks each breaker twice, so a
+// half-open breaker stays half-open.
 func TestLosses_FanOutInParallelRecovers(t *testing.T) {
 	type guarded struct {
 		breaker           *atomicbreaker.Breaker
@@ -65,8 +66,8 @@ func TestLosses_FanOutInParallelRecovers(t *testing.T) {
 	}
 }
 
-// Three: where it routes by level it forgets the fallback. A writer knows no levels; several to one sink, each with a
-// fallback of its own, share a breaker.
+// Third: its routing by level ignores the fallback. A Writer does not know levels; several Writers
+// to one sink, each with its own fallback, share a breaker.
 func TestLosses_RoutingKeepsTheFallback(t *testing.T) {
 	b, primary := breaker(), &journal{down: true}
 	routes := map[string]*journal{"info": {}, "error": {}}

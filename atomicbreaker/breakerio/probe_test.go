@@ -13,7 +13,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 )
 
-// The first of two probes that must succeed does not end the outage.
+// If two probes must succeed, the first one does not end the outage.
 func TestWriter_OutageEndsWhenTheBreakerCloses(t *testing.T) {
 	b := breaker(atomicbreaker.WithRecoveryTimeout(0), atomicbreaker.WithSuccessThreshold(2))
 	failures := 3
@@ -30,7 +30,7 @@ func TestWriter_OutageEndsWhenTheBreakerCloses(t *testing.T) {
 	require.Equal(t, uint64(1), w.Stats().Outages)
 }
 
-// A user's function that panics settles the probe: the sink failed.
+// If a user's function panics, the probe is still settled, as a failure.
 func TestWriter_PanicInTheUsersFunctionSettlesThePermit(t *testing.T) {
 	b := breaker(atomicbreaker.WithRecoveryTimeout(0))
 	b.Trip()

@@ -25,8 +25,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 )
 
-// What follows changes a process for good (its limits, its standard output), so it happens in a
-// child: the test's own binary, told by the environment what to do.
+// These tests change their process for good (its limits, its standard output), so they run in a
+// child: the test binary itself, selected by the environment.
 const childEnv = "BREAKERIO_TEST_CHILD"
 
 func TestMain(m *testing.M) {
@@ -41,7 +41,7 @@ func TestMain(m *testing.M) {
 	os.Exit(0)
 }
 
-// child returns a command that is bounded in time, and what it writes to standard error.
+// child returns a command with a time limit, and a buffer with its standard error.
 func child(t *testing.T, name, arg string) (*exec.Cmd, *strings.Builder) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
@@ -59,8 +59,8 @@ const (
 	diskRecords = 1000
 )
 
-// diskChild logs to a file that has a limited size, and after a time room again. The limit binds
-// every file of the process, so the fallback is a pipe.
+// diskChild logs to a file of limited size that later gets more room. The limit applies to every
+// file of the process, so the fallback is a pipe.
 func diskChild(path string) error {
 	signal.Ignore(syscall.SIGXFSZ)
 	var limit syscall.Rlimit
@@ -81,8 +81,8 @@ func diskChild(path string) error {
 	})
 }
 
-// tmpfsChild logs to a disk of its own that has 64 KiB, and twice that after a time. Its mounts are
-// its own, too.
+// tmpfsChild logs to its own disk of 64 KiB, which later doubles in size. The mount is private to
+// the child.
 func tmpfsChild(path string) error {
 	dir := filepath.Dir(path)
 	if err := syscall.Mount("none", dir, "tmpfs", 0, "size=64k"); err != nil {
@@ -99,11 +99,11 @@ func tmpfsChild(path string) error {
 	if err != nil {
 		return err
 	}
-	_, err = os.NewFile(3, "copy").Write(text) // the parent cannot see the disk
+	_, err = os.NewFile(3, "copy").Write(text) // the parent has no access to the disk
 	return err
 }
 
-// fill logs until the disk is full, and after more has made room again.
+// fill logs until the disk is full, and continues after more has made room.
 func fill(file *os.File, more func() error) error {
 	b := atomicbreaker.MustNew("disk", atomicbreaker.WithFailureThreshold(3), atomicbreaker.WithRecoveryTimeout(time.Hour))
 	w := breakerio.NewWriter(b, file, os.Stdout)
@@ -122,8 +122,8 @@ func fill(file *os.File, more func() error) error {
 	return file.Close()
 }
 
-// readDisk reads what fill logged, line by line: each record is whole in one of the files, and a
-// line that is no record is one of those that the disk cut.
+// readDisk reads what fill logged, line by line. Each record is whole in one of the files, and a
+// line that is not a record is a line that the disk cut.
 func readDisk(t *testing.T, primary, fallback, told string) {
 	t.Helper()
 	seen := make([]int, diskRecords)
@@ -153,7 +153,7 @@ func readDisk(t *testing.T, primary, fallback, told string) {
 	require.True(t, strings.HasSuffix(primary, "}\n"), "the last records are in the primary")
 }
 
-// A disk that fills up in the middle of a record: that one is torn, and whole in the fallback.
+// A disk fills up in the middle of a record. The record is torn there, and whole in the fallback.
 func TestReal_DiskThatFillsUp(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
 	cmd, told := child(t, "disk", path)
@@ -165,11 +165,11 @@ func TestReal_DiskThatFillsUp(t *testing.T) {
 	readDisk(t, string(primary), string(fallback), told.String())
 }
 
-// notPermitted is what a child says that may not mount.
+// notPermitted is the output of a child that may not mount.
 const notPermitted = "no tmpfs here"
 
-// A tmpfs of 64 KiB fills up. The child has a user and mounts of its own, so that no privilege is
-// needed where the kernel lets everybody have these.
+// A tmpfs of 64 KiB fills up. The child has its own user and mount namespaces, so that it needs no
+// privilege where the kernel allows these to everyone.
 func TestReal_TmpfsThatFillsUp(t *testing.T) {
 	cmd, told := child(t, "tmpfs", filepath.Join(t.TempDir(), "log"))
 	cmd.SysProcAttr = &syscall.SysProcAttr{
@@ -194,9 +194,9 @@ func TestReal_TmpfsThatFillsUp(t *testing.T) {
 	readDisk(t, string(primary), string(fallback), told.String())
 }
 
-// A pipe whose reader has stopped takes what fits, and fails at the deadline. It has a part of the
-// batch then; the fallback gets the rest, beginning with the line that was cut, and the pipe is in
-// order once it is read again.
+// A pipe whose reader has stopped takes what fits and fails at the deadline. It has a part of the
+// batch then, and the fallback gets the rest, starting with the torn line. The pipe recovers when
+// it is read again.
 func TestReal_PipeWithADeadline(t *testing.T) {
 	r, pipe, err := os.Pipe()
 	require.NoError(t, err)
@@ -233,7 +233,7 @@ func TestReal_PipeWithADeadline(t *testing.T) {
 	primary := strings.Split(strings.TrimSuffix(string(<-read), "\n"), "\n")
 	require.Equal(t, "<after>", primary[len(primary)-1])
 	primary = primary[:len(primary)-1]
-	if last := primary[len(primary)-1]; last == "" || last[len(last)-1] != '>' { // the line that was cut
+	if last := primary[len(primary)-1]; last == "" || last[len(last)-1] != '>' { // the torn line
 		primary = primary[:len(primary)-1]
 	}
 	require.Equal(t, batch.String(), strings.Join(primary, "\n")+"\n"+string(diverted))
@@ -241,8 +241,8 @@ func TestReal_PipeWithADeadline(t *testing.T) {
 
 const stdoutRecords = 10
 
-// stdoutChild logs to its standard output, and again when standard input says that nobody reads
-// that any more.
+// stdoutChild logs to its standard output, and again after standard input reports that the reader
+// has gone.
 func stdoutChild(arg string) error {
 	path, ignore := strings.CutPrefix(arg, "ignore ")
 	if ignore {
@@ -265,8 +265,8 @@ func stdoutChild(arg string) error {
 	return fallback.Close()
 }
 
-// Whoever reads a process's standard output goes away. A Go program dies of that, unless it ignores
-// SIGPIPE; then it is an error as any other.
+// The reader of a process's standard output goes away. That kills a Go program unless it ignores
+// SIGPIPE; then the write returns an error.
 func TestReal_StdoutWithoutReader(t *testing.T) {
 	for _, c := range []struct{ name, arg string }{{"ignored", "ignore "}, {"not ignored", ""}} {
 		t.Run(c.name, func(t *testing.T) {

@@ -21,7 +21,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 )
 
-// offer writes n numbered records, all of which must be taken.
+// offer writes n numbered records. Every write must succeed.
 func offer(t *testing.T, w io.Writer, n int) {
 	t.Helper()
 	for i := range n {
@@ -61,8 +61,8 @@ func TestReal_PipeWithoutReader(t *testing.T) {
 	require.Equal(t, 10, lines(t, fallback))
 }
 
-// The far end reads half a record and goes away. TCP acknowledges no record, so what it took before it failed is not
-// promised; what failed is in the fallback.
+// The peer reads half a record and disconnects. TCP does not acknowledge records, so those taken
+// before the failure may be lost; the write that failed is in the fallback.
 func TestReal_TCPCutInMidRecord(t *testing.T) {
 	listener, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -89,7 +89,7 @@ func TestReal_TCPCutInMidRecord(t *testing.T) {
 	require.Equal(t, 11, lines(t, fallback))
 }
 
-// An HTTP sink that answers 503, then recovers; 400 is the record's own error.
+// An HTTP sink answers 503 and then recovers. 400 is an error of the record.
 func TestReal_HTTP(t *testing.T) {
 	status, got := http.StatusNoContent, 0
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -119,7 +119,10 @@ func TestReal_HTTP(t *testing.T) {
 	var outages []breakerio.Outage
 	w := breakerio.NewWriter(b, sink, fallback,
 		breakerio.WithOnOutage(func(o breakerio.Outage) { outages = append(outages, o) }),
-		breakerio.WithRecordErrors(func(err error) bool { _, is := err.(answer); return is })) //nolint:errorlint // not wrapped
+		breakerio.WithRecordErrors(func(err error) bool {
+			_, is := err.(answer) //nolint:errorlint // not wrapped
+			return is
+		}))
 	offer(t, w, 5)
 	status = http.StatusBadRequest
 	offer(t, w, 5)
@@ -135,7 +138,7 @@ func TestReal_HTTP(t *testing.T) {
 	require.Equal(t, uint64(5), outages[0].Fallback)
 }
 
-// /dev/full is a disk without room.
+// /dev/full is a disk without free space.
 func TestReal_FullDisk(t *testing.T) {
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {
@@ -147,6 +150,6 @@ func TestReal_FullDisk(t *testing.T) {
 	require.Equal(t, 10, lines(t, fallback))
 	w := breakerio.NewWriter(b, fallback, full)
 	_, err = io.WriteString(w, "x")
-	require.ErrorIs(t, err, syscall.ENOSPC, "lost, and said so")
+	require.ErrorIs(t, err, syscall.ENOSPC, "lost and reported")
 	require.Equal(t, breakerio.Stats{Lost: 1, Rejected: 1}, w.Stats())
 }

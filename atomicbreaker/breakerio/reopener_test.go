@@ -58,7 +58,7 @@ func (c *fakeConn) Close() error {
 
 func (c *fakeConn) SetWriteDeadline(t time.Time) error { return c.deadline(t) }
 
-// dialer opens the connections that it is given, one after the other.
+// dialer returns the given connections one after another.
 type dialer struct {
 	mu    sync.Mutex
 	conns []*fakeConn
@@ -114,8 +114,8 @@ func TestReopener_OpensAnewAfterAnyError(t *testing.T) {
 	}
 }
 
-// Writes that come while another one ends its connection get the next connection, and not that
-// error.
+// Writes that wait while another write ends its connection use the next connection. They do not get
+// the error.
 func TestReopener_ManyWriters(t *testing.T) {
 	var failed, refused atomic.Int64
 	r := breakerio.NewReopener(func(context.Context) (io.WriteCloser, error) {
@@ -169,13 +169,13 @@ func TestReopener_OpenFails(t *testing.T) {
 		require.Equal(t, i+1, d.dials)
 	}
 	require.NoError(t, r.Close())
-	r = breakerio.NewReopener(func(context.Context) (io.WriteCloser, error) { return nil, nil }) //nolint:nilnil // what an open must not do
+	r = breakerio.NewReopener(func(context.Context) (io.WriteCloser, error) { return nil, nil }) //nolint:nilnil // open must not do this
 	_, err := io.WriteString(r, "x")
 	require.ErrorContains(t, err, "no connection")
 	require.Panics(t, func() { breakerio.NewReopener(nil) })
 }
 
-// A first connection that never answers is dialed again after the lane has aborted it.
+// If the first connection never answers, the lane aborts the dial, and the next write dials again.
 func TestReopener_HungDialUnderALane(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		good := newFakeConn()
@@ -207,8 +207,7 @@ func TestReopener_HungDialUnderALane(t *testing.T) {
 	})
 }
 
-// A connection that is stuck, even one that Close does not free, holds neither Abort nor the writes
-// after it.
+// A stuck connection, even one that Close does not unblock, blocks neither Abort nor later writes.
 func TestReopener_AbortDoesNotWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		stuck, second, third := newFakeConn(), newFakeConn(), newFakeConn()
@@ -216,7 +215,7 @@ func TestReopener_AbortDoesNotWait(t *testing.T) {
 		stuck.write = func([]byte) (int, error) { <-free; return 0, errDown }
 		d := &dialer{conns: []*fakeConn{stuck, second, third}}
 		r := breakerio.NewReopener(d.open)
-		r.Abort() // there is nothing yet
+		r.Abort() // nothing to abort yet
 		var wg sync.WaitGroup
 		wg.Go(func() {
 			_, err := io.WriteString(r, "one\n")
@@ -237,7 +236,7 @@ func TestReopener_AbortDoesNotWait(t *testing.T) {
 		close(free)
 		wg.Wait()
 		_, err := io.WriteString(r, "two\n")
-		require.NoError(t, err, "the late error ends its own connection, and not the new one")
+		require.NoError(t, err, "the late error ends its own connection, not the new one")
 		require.Equal(t, []int{2, 1, 0}, []int{d.dials, stuck.closes, second.closes})
 		r.Abort()
 		_, err = io.WriteString(r, "three\n")
@@ -247,7 +246,7 @@ func TestReopener_AbortDoesNotWait(t *testing.T) {
 	})
 }
 
-// A connection that is there too late is closed.
+// A connection that opens after the abort is closed.
 func TestReopener_AbortedDial(t *testing.T) {
 	errReason := errors.New("breakerio: reopener: aborted")
 	for name, c := range map[string]struct {
@@ -301,7 +300,7 @@ func TestReopener_WriteTimeout(t *testing.T) {
 		require.ErrorIs(t, err, os.ErrDeadlineExceeded)
 		require.Equal(t, []time.Duration{3 * time.Second, 3 * time.Second, 3 * time.Second}, deadlines)
 		_, err = io.WriteString(r, "x")
-		require.ErrorIs(t, err, errDown, "a connection that is closed already, say")
+		require.ErrorIs(t, err, errDown, "a connection that is already closed")
 		require.Equal(t, []int{1, 1}, []int{first.closes, second.closes})
 	})
 

@@ -20,7 +20,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 )
 
-// stderr puts a file in the place of os.Stderr for a test, and returns a function that reads it.
+// stderr replaces os.Stderr by a file for the duration of a test, and returns a function that reads
+// the file.
 func stderr(t *testing.T) func() string {
 	t.Helper()
 	file, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
@@ -42,7 +43,7 @@ func failing(text string) sinkFunc {
 	return func([]byte) (int, error) { return 0, errors.New(text) }
 }
 
-// An error names the side, and a write that was turned away the state.
+// An error names the side, and for a rejected write the state of the breaker.
 func TestWriter_ErrorsNameTheSide(t *testing.T) {
 	said := func(b *atomicbreaker.Breaker, fallback io.Writer) (string, error) {
 		w := breakerio.NewWriter(b, failing("503 Service Unavailable"), fallback, breakerio.WithOnLost(func([]byte, error) {}))
@@ -81,10 +82,11 @@ func TestWriter_ErrorsNameTheSide(t *testing.T) {
 	require.ErrorIs(t, err, atomicbreaker.ErrTooManyProbes)
 }
 
-// Losses are reported without any option: one line at once, and one for all of the next 10 seconds.
+// Without any option, losses are reported: one line at once, and one line for all of the next 10
+// seconds.
 func TestWriter_ReportsLossesOnStderr(t *testing.T) {
 	all := stderr(t)
-	written := func() string { // without what writers of earlier tests still report
+	written := func() string { // ignores reports of writers from earlier tests
 		var lines []string
 		for line := range strings.Lines(all()) {
 			if strings.Contains(line, `"counted"`) {
@@ -119,7 +121,7 @@ func TestWriter_ReportsLossesOnStderr(t *testing.T) {
 	})
 }
 
-// A standard error that nobody reads holds neither Write nor Close.
+// A standard error that no one reads blocks neither Write nor Close.
 func TestWriter_ReportsOnAStderrThatHangs(t *testing.T) {
 	r, full, err := os.Pipe()
 	require.NoError(t, err)
@@ -145,7 +147,7 @@ func TestWriter_ReportsOnAStderrThatHangs(t *testing.T) {
 	require.NoError(t, full.Close())
 }
 
-// Nothing is reported on os.Stderr if that is one of the sinks, or if WithOnLost gets the losses.
+// Nothing is reported on os.Stderr if it is one of the sinks, or if WithOnLost gets the losses.
 func TestWriter_ReportsNothingThroughASink(t *testing.T) {
 	written := stderr(t)
 	b := atomicbreaker.MustNew("silent")
@@ -169,7 +171,7 @@ func TestWriter_ReportsNothingThroughASink(t *testing.T) {
 	require.NotContains(t, written(), `"silent"`) // writers of earlier tests may still report
 }
 
-// A bufio.Writer never writes again after an error. With this option it gets none.
+// A bufio.Writer stops writing for good after an error. With this option it does not get one.
 func TestWriter_LossAsSuccess(t *testing.T) {
 	both := &limited{limits: []int{0, 0}, err: errDown}
 	lost := 0
@@ -184,7 +186,7 @@ func TestWriter_LossAsSuccess(t *testing.T) {
 	require.Equal(t, 1, lost)
 }
 
-// A panic in a user's function reaches nobody, is reported, and costs no record.
+// A panic in a user's function is recovered and reported, and loses no record.
 func TestWriter_ContainsUsersFunctions(t *testing.T) {
 	for name, c := range map[string]struct {
 		option breakerio.Option
@@ -226,7 +228,7 @@ func TestWriter_ContainsUsersFunctions(t *testing.T) {
 	}
 }
 
-// The reasons of the diversions, one of each.
+// One diversion for each reason.
 func TestWriter_Reasons(t *testing.T) {
 	results := []error{errTooLarge, breakerio.ErrBusy, errDown, nil}
 	var told []string

@@ -14,7 +14,7 @@ var (
 	errTooLarge = errors.New("record too large")
 )
 
-// sinkFunc is a sink made of a function.
+// sinkFunc is a function that is a sink.
 type sinkFunc func(p []byte) (int, error)
 
 func (f sinkFunc) Write(p []byte) (int, error) { return f(p) }

@@ -19,7 +19,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 )
 
-// A sink that is busy says nothing about its health.
+// A busy sink says nothing about its health.
 func TestWriter_BusyDoesNotVote(t *testing.T) {
 	b := breaker()
 	var fallback bytes.Buffer
@@ -34,7 +34,7 @@ func TestWriter_BusyDoesNotVote(t *testing.T) {
 	require.ErrorIs(t, told[0].Err, breakerio.ErrBusy)
 }
 
-// A record that makes both sides panic is at fault itself: a healthy sink stays in use.
+// A record that makes both sides panic is at fault itself, so a healthy sink stays in use.
 func TestWriter_RecordThatPanicsBothSidesDoesNotVote(t *testing.T) {
 	b := breaker()
 	taken := 0
@@ -59,7 +59,7 @@ func TestWriter_RecordThatPanicsBothSidesDoesNotVote(t *testing.T) {
 	require.Equal(t, breakerio.Stats{Lost: 10, Panicked: 10}, w.Stats())
 }
 
-// Where there is no fallback to compare with, a panic votes.
+// Without a fallback to compare with, a panic counts as a failure.
 func TestWriter_PanicWithoutFallbackVotes(t *testing.T) {
 	b := breaker()
 	w := breakerio.NewWriter(b, sinkFunc(func([]byte) (int, error) { panic("broken") }), nil,
@@ -71,7 +71,8 @@ func TestWriter_PanicWithoutFallbackVotes(t *testing.T) {
 	require.Equal(t, atomicbreaker.Open, b.State())
 }
 
-// Two writers share a breaker. Stray writes to the closed one neither vote nor reach its sinks.
+// Two writers share a breaker. Writes to the closed writer neither count as failures nor reach its
+// sinks.
 func TestWriter_StrayWritesDoNotVote(t *testing.T) {
 	b := breaker()
 	var reopened, primary, fallback bytes.Buffer
@@ -92,7 +93,7 @@ func TestWriter_StrayWritesDoNotVote(t *testing.T) {
 	require.Equal(t, breakerio.Stats{}, ended.Stats())
 }
 
-// A write that began before Close does not vote, whatever comes of it.
+// A write that began before Close does not vote, whatever its result.
 func TestWriter_WritesUnderWayAtCloseDoNotVote(t *testing.T) {
 	for name, result := range map[string]func() (int, error){
 		"fails":    func() (int, error) { return 0, fs.ErrClosed },
@@ -124,7 +125,8 @@ func TestWriter_WritesUnderWayAtCloseDoNotVote(t *testing.T) {
 	}
 }
 
-// A sink trips its own breaker inside a write, and an operator resets it: that is one outage, with its cause.
+// A sink trips its own breaker during a write, and an operator resets the breaker: that is one
+// outage, with its cause.
 func TestWriter_TripInsideTheWriteIsAnOutage(t *testing.T) {
 	errLimit := errors.New("429 Too Many Requests")
 	b := breaker()
@@ -147,7 +149,7 @@ func TestWriter_TripInsideTheWriteIsAnOutage(t *testing.T) {
 	require.Equal(t, breakerio.Stats{Fallback: 101, Rejected: 100, Failed: 1, Outages: 1}, w.Stats())
 }
 
-// Successes that are slow are counted.
+// Slow successes are counted.
 func TestWriter_CountsSlowWrites(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := atomicbreaker.MustNew("sink", atomicbreaker.WithFailureThreshold(20), atomicbreaker.WithSlowThreshold(time.Second))
@@ -161,7 +163,8 @@ func TestWriter_CountsSlowWrites(t *testing.T) {
 	})
 }
 
-// A probe that says nothing begins no outage by itself; a record that is turned away after it makes it one.
+// A probe with an inconclusive result does not begin an outage. A record that is rejected
+// afterwards does.
 func TestWriter_OutageOfRecordsTurnedAwayHalfOpen(t *testing.T) {
 	b := breaker(atomicbreaker.WithRecoveryTimeout(0), atomicbreaker.WithProbeTimeout(0))
 	result := context.Canceled

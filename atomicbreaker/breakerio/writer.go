@@ -56,9 +56,9 @@ func NewWriter(b *atomicbreaker.Breaker, primary, fallback io.Writer, opts ...Op
 	return w
 }
 
-// Sibling returns a Writer that reaches the same two sinks in another way, such as at a fixed level.
-// It shares the breaker, options, counts, outages and repairs of w, and shutting down one of them
-// shuts down both. A nil fallback takes nothing. Sibling panics if primary is nil, or if w has
+// Sibling returns a Writer that reaches the same two sinks in another way, such as at a fixed
+// level. It shares the breaker, options, counts, outages and repairs of w, and shutting down one of
+// them shuts down both. A nil fallback takes nothing. Sibling panics if primary is nil, or if w has
 // [WithAsyncProbes] and primary is not a *[Lane].
 func (w *Writer) Sibling(primary, fallback io.Writer) *Writer {
 	if primary == nil {

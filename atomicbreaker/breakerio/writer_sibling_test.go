@@ -14,7 +14,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 )
 
-// A sibling has its own way to the two sinks, and shares everything else.
+// A sibling reaches the two sinks in its own way and shares everything else.
 func TestWriter_Sibling(t *testing.T) {
 	b := atomicbreaker.MustNew("loki", atomicbreaker.WithFailureThreshold(1))
 	var plain, leveled, fallback bytes.Buffer

@@ -19,7 +19,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 )
 
-// One outage, told once, with what it cost: the records that tripped the breaker and the failed probe included.
+// An outage is reported once, with its cost, which includes the records that tripped the breaker
+// and the failed probe.
 func TestWriter_OneOutageIsReportedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		down := false
@@ -114,7 +115,8 @@ func TestWriter_ShortWriteIsTorn(t *testing.T) {
 	require.ErrorIs(t, err, io.ErrShortWrite)
 }
 
-// A panic and a Goexit count as failures and the record is in the fallback before anything goes on.
+// A panic and a Goexit count as failures, and the record is in the fallback before the panic or
+// Goexit continues.
 func TestWriter_PanicAndGoexit(t *testing.T) {
 	b := breaker()
 	var fallback bytes.Buffer
@@ -173,7 +175,8 @@ func TestWriter_SyncAndClose(t *testing.T) {
 	require.NoError(t, plain.Close())
 }
 
-// A failure that does not open the breaker begins no outage, also if somebody forces the breaker closed next.
+// A failure that does not open the breaker does not begin an outage, even if the breaker is then
+// forced closed.
 func TestWriter_ForceClosedIsNoOutage(t *testing.T) {
 	b := breaker()
 	primary := &journal{down: true}

@@ -15,7 +15,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerslog"
 )
 
-// behaving is a handler that counts its records and then does what it is set to.
+// behaving is a handler that counts its records and then calls a function.
 type behaving struct {
 	slog.Handler
 	records int
@@ -47,7 +47,8 @@ func TestHandler_SlowSinkTrips(t *testing.T) {
 	})
 }
 
-// In a dry run the primary gets every record, and its panic is its own and no rejection.
+// In a dry run the primary gets every record. A panic of the primary counts as a failure, not as a
+// rejection.
 func TestHandler_DryRun(t *testing.T) {
 	b := breaker(atomicbreaker.WithDryRun())
 	primary, fallback := newBehaving(), newBehaving()

@@ -14,8 +14,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/conservation"
 )
 
-// face makes a handler of a sink. It adds an attribute to each record, as a handler may to what is its own; one that finds
-// another's has been handed a record that is not its own.
+// face makes a handler of a sink. It adds an attribute to each record, as a handler may do with its
+// own copy. If it finds an attribute that another handler added, the record was not its own copy.
 type face struct {
 	sink    *conservation.Sink
 	derived string
@@ -36,7 +36,8 @@ func (f face) Handle(_ context.Context, r slog.Record) error {
 	return f.sink.Take(r.Message)
 }
 
-// attributes is how many each record has: more than fit into it, so that copies share what is beyond.
+// attributes is the number of attributes per record. It exceeds the space inside a record, so that
+// copies share the rest.
 const attributes = 6
 
 func TestHandler_Conservation(t *testing.T) {
@@ -70,7 +71,7 @@ func TestHandler_Conservation(t *testing.T) {
 	})
 }
 
-// A breakerio.Writer below slog's JSON handler, which makes one line of each record.
+// A breakerio.Writer below slog's JSON handler, which writes each record as one line.
 func TestWriterBelowAHandler_ConservationOfLines(t *testing.T) {
 	conservation.CheckLines(t, func(parts conservation.LineParts) conservation.LineFixture {
 		w := breakerio.NewWriter(parts.Breaker, parts.Primary, parts.Fallback, parts.Options()...)

@@ -20,7 +20,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerslog"
 )
 
-// handlerFunc is a handler made of a function.
+// handlerFunc is a function that is a handler.
 type handlerFunc func(context.Context, slog.Record) error
 
 func (handlerFunc) Enabled(context.Context, slog.Level) bool          { return true }
@@ -33,7 +33,8 @@ func record() slog.Record                                             { return s
 
 type key struct{}
 
-// A context that has ended already neither keeps a record from the sink nor trips a healthy one.
+// A context that has already ended neither keeps a record from the sink nor trips a healthy
+// breaker.
 func TestHandler_EndedContext(t *testing.T) {
 	b := breaker()
 	values := 0
@@ -56,7 +57,7 @@ func TestHandler_EndedContext(t *testing.T) {
 	require.NoError(t, h.Handle(ctx, record()), "the fallback takes it too")
 }
 
-// A nil context is as good as none, as it is for slog's own handlers, on both sides.
+// Both sides accept a nil context, as slog's own handlers do.
 func TestHandler_NilContext(t *testing.T) {
 	b := breaker()
 	var primary, fallback bytes.Buffer
@@ -69,7 +70,8 @@ func TestHandler_NilContext(t *testing.T) {
 	require.Equal(t, "level=INFO msg=2\n", fallback.String())
 }
 
-// A context that ends during the call is the caller's doing: no vote, and the fallback still gets the record.
+// If the context ends during the call, the error does not vote, and the fallback still gets the
+// record.
 func TestHandler_ContextEndsDuringTheCall(t *testing.T) {
 	b := breaker()
 	var cancel context.CancelFunc
@@ -87,7 +89,7 @@ func TestHandler_ContextEndsDuringTheCall(t *testing.T) {
 	require.Equal(t, atomicbreaker.Snapshot{}, b.Snapshot())
 }
 
-// The sink's own failure votes although the caller's context had ended before.
+// A failure of the sink votes even if the caller's context had already ended.
 func TestHandler_FailureUnderAnEndedContextVotes(t *testing.T) {
 	b := breaker()
 	h := breakerslog.NewHandler(b, handlerFunc(func(context.Context, slog.Record) error { return errDown }), handlerFunc(discard))
@@ -99,7 +101,7 @@ func TestHandler_FailureUnderAnEndedContextVotes(t *testing.T) {
 	require.Equal(t, atomicbreaker.Open, b.State())
 }
 
-// A ReplaceAttr that panics, panics in both handlers: the sink is healthy, and stays in use.
+// A ReplaceAttr that panics does so in both handlers. The sink is healthy and stays in use.
 func TestHandler_ReplaceAttrThatPanicsDoesNotVote(t *testing.T) {
 	b := breaker()
 	options := &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
@@ -153,7 +155,7 @@ func TestHandler_Close(t *testing.T) {
 	require.Equal(t, breakerio.Stats{}, h.Stats())
 }
 
-// A MultiHandler is recognized by the name of its type.
+// A MultiHandler is recognized by its type name.
 func TestNewHandler_RefusesAMultiHandler(t *testing.T) {
 	multi := multiHandler(slog.DiscardHandler, slog.DiscardHandler)
 	if multi == nil {

@@ -12,7 +12,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerslog"
 )
 
-// JSON for the collector, text for the file that stands in for it.
+// JSON for the collector, and text for the file that is its fallback.
 func ExampleNewHandler() {
 	collector, gone := io.Pipe()
 	_ = collector.Close()

@@ -35,7 +35,7 @@ func breaker(opts ...atomicbreaker.Option) *atomicbreaker.Breaker {
 	}, opts...)...)
 }
 
-// Both ways through the handler are a handler: the healthy one, and the one past the primary.
+// The Handler passes slogtest on the healthy path and on the path through the fallback.
 func TestHandler_Slogtest(t *testing.T) {
 	for _, state := range []string{"healthy", "open"} {
 		t.Run(state, func(t *testing.T) {
@@ -60,7 +60,7 @@ func TestHandler_Slogtest(t *testing.T) {
 	}
 }
 
-// scripted is a handler that does with each record what the script says, and keeps the messages it took.
+// scripted is a handler that follows a script, one step per record, and keeps the messages it took.
 type scripted struct {
 	mu     *sync.Mutex
 	script *[]int
@@ -134,11 +134,11 @@ func TestHandler_EnabledTakesNoPermit(t *testing.T) {
 	b.Trip()
 	h := breakerslog.NewHandler(b, newScripted(nil), newScripted(nil))
 	require.True(t, h.Enabled(t.Context(), slog.LevelInfo))
-	require.False(t, h.Enabled(t.Context(), slog.LevelDebug), "what the primary would not take is not offered")
-	require.Equal(t, atomicbreaker.Open, b.State(), "the probe is still to be had")
+	require.False(t, h.Enabled(t.Context(), slog.LevelDebug), "records that the primary is not enabled for are skipped")
+	require.Equal(t, atomicbreaker.Open, b.State(), "the probe slot is free")
 }
 
-// What the fallback is not enabled for is lost, and said so.
+// A record that the fallback is not enabled for is lost and reported.
 func TestHandler_FallbackThatIsNotEnabled(t *testing.T) {
 	quiet := newScripted(nil)
 	quiet.level = slog.LevelError
@@ -178,7 +178,8 @@ func TestHandler_PanicGoesOnIfAsked(t *testing.T) {
 	require.Panics(t, func() { breakerslog.NewHandler(breaker(), nil, nil) })
 }
 
-// fapilog sends to several sinks in parallel and asks a breaker twice per record, which leaves it half-open for ever.
+// fapilog sends to several sinks in parallel and asks a breaker twice per record, which leaves it
+// half-open forever.
 func TestHandler_FanOutRecovers(t *testing.T) {
 	b := breaker(atomicbreaker.WithRecoveryTimeout(0))
 	primary, fallback := newScripted(nil), newScripted(nil)
@@ -193,7 +194,7 @@ func TestHandler_FanOutRecovers(t *testing.T) {
 	require.Equal(t, map[string]int{"1": 1}, primary.taken)
 }
 
-// adder adds an attribute to each record, as a handler may to its own clone.
+// adder adds an attribute to each record, as a handler may do with its own clone.
 type adder struct {
 	slog.Handler
 	key string
@@ -210,7 +211,7 @@ func TestHandler_ClonesTheRecord(t *testing.T) {
 	h := breakerslog.NewHandler(breaker(), adder{slog.DiscardHandler, "primary's", errDown},
 		adder{slog.NewTextHandler(&got, nil), "fallback's", nil})
 	var r slog.Record
-	for i := range 16 { // enough for the record to have room that clones must not share
+	for i := range 16 { // enough attributes for spare capacity, which clones must not share
 		r.AddAttrs(slog.Int("k", i))
 	}
 	require.NoError(t, h.Handle(t.Context(), r))
@@ -218,7 +219,7 @@ func TestHandler_ClonesTheRecord(t *testing.T) {
 	require.NotContains(t, got.String(), "primary's")
 }
 
-// A hook that ends the goroutine where the breaker is asked does not lose the record.
+// A hook that ends the goroutine during admission does not lose the record.
 func TestHandler_HookThatExits(t *testing.T) {
 	b := breaker(atomicbreaker.WithRecoveryTimeout(0), atomicbreaker.WithProbeTimeout(0),
 		atomicbreaker.WithOnTransition(func(tr atomicbreaker.Transition) {

@@ -21,7 +21,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerslog"
 )
 
-// sink is an io.Writer that is down as long as it is told, and keeps the lines that it took.
+// sink is an io.Writer that fails while it is set to down, and keeps the lines that it took.
 type sink struct {
 	mu    sync.Mutex
 	down  bool
@@ -52,7 +52,7 @@ func (s *sink) having(part string) int {
 
 func jsonTo(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, nil) }
 
-// within fails the test if f waits for itself.
+// within fails the test if f deadlocks.
 func within(t *testing.T, f func()) {
 	t.Helper()
 	done := make(chan struct{})
@@ -64,19 +64,19 @@ func within(t *testing.T, f func()) {
 	case <-done:
 	case <-time.After(30 * time.Second):
 		stacks := make([]byte, 1<<16)
-		require.FailNow(t, "the logger waits for itself", "%s", stacks[:runtime.Stack(stacks, true)])
+		require.FailNow(t, "the logger deadlocks", "%s", stacks[:runtime.Stack(stacks, true)])
 	}
 }
 
-// The asynchronous hook may log through the logger it watches, over a whole outage. What is told of lost records and of the
-// outage goes elsewhere, and nothing of it to the sink.
+// The asynchronous hook may log through the logger that it observes, for a whole outage. Reports of
+// lost records and of the outage go elsewhere, and not to the sink.
 func TestHandler_Hooks(t *testing.T) {
 	primary, fallback, elsewhere := &sink{down: true}, &sink{}, &sink{}
 	var logger *slog.Logger
 	tell := slog.New(jsonTo(elsewhere))
 	var told atomic.Uint32
 	b := breaker(atomicbreaker.WithRecoveryTimeout(time.Millisecond), atomicbreaker.WithAsyncOnTransition(func(tr atomicbreaker.Transition) {
-		logger.Info("transition", "to", tr.To) // may be a probe itself, and fail
+		logger.Info("transition", "to", tr.To) // may itself be a probe that fails
 		told.Add(1)
 	}))
 	logger = slog.New(breakerslog.NewHandler(b, jsonTo(primary), jsonTo(fallback),
@@ -102,7 +102,7 @@ func TestHandler_Hooks(t *testing.T) {
 	require.Equal(t, 2, fallback.having("a record"))
 }
 
-// byLevel sends records of a level and above to one handler, and the others to another.
+// byLevel sends records of a level and above to one handler, and all others to another.
 type byLevel struct {
 	slog.Handler
 	level slog.Level
@@ -116,7 +116,7 @@ func (h byLevel) Handle(ctx context.Context, r slog.Record) error {
 	return h.Handler.Handle(ctx, r)
 }
 
-// Routing by level keeps its fallback.
+// Routing by level still uses the fallback.
 func TestHandler_RoutingKeepsTheFallback(t *testing.T) {
 	b, low, high := breaker(), &sink{}, &sink{}
 	down := jsonTo(&sink{down: true})
@@ -133,7 +133,7 @@ func TestHandler_RoutingKeepsTheFallback(t *testing.T) {
 	require.Len(t, append(low.taken, high.taken...), 10)
 }
 
-// Neither a healthy record nor one that is turned away costs an allocation that the handlers alone do not.
+// Neither a healthy record nor a rejected one costs an allocation beyond those of the handlers.
 func TestHandler_AllocatesNothing(t *testing.T) {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, setting := range info.Settings {
@@ -154,7 +154,7 @@ func TestHandler_AllocatesNothing(t *testing.T) {
 				r.AddAttrs(slog.Int("k", i))
 			}
 			ctx := t.Context()
-			_ = h.Handle(ctx, r) // the first of an outage
+			_ = h.Handle(ctx, r) // the first record of an outage
 			bare := jsonTo(io.Discard)
 			want := testing.AllocsPerRun(1000, func() { _ = bare.Handle(ctx, r) })
 			require.Equal(t, want, testing.AllocsPerRun(1000, func() { _ = h.Handle(ctx, r) }))

@@ -13,14 +13,14 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerslog"
 )
 
-// The function of WithOnLost has a record of its own, to which it may add attributes.
+// The function of WithOnLost gets its own copy of the record and may add attributes.
 func TestHandler_ClonesTheLostRecord(t *testing.T) {
 	var got bytes.Buffer
 	lost := breakerslog.WithOnLost(func(ctx context.Context, r slog.Record, _ error) {
 		r.AddAttrs(slog.Bool("lost", true))
 		require.NoError(t, slog.NewTextHandler(&got, nil).Handle(ctx, r))
 	})
-	for n := range 16 { // some records have room that copies share
+	for n := range 16 { // some records have spare capacity, which copies share
 		var r slog.Record
 		for i := range n {
 			r.AddAttrs(slog.Int("k", i))

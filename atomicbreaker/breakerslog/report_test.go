@@ -20,8 +20,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerslog"
 )
 
-// Both sides are down, and nothing was asked for: losses are reported on os.Stderr, at most one
-// line in 10 seconds, by a Handler and by a Writer below slog's own.
+// Both sides fail, and no option is set. A Handler and a Writer below slog's own handler report
+// losses on os.Stderr, with at most one line in 10 seconds.
 func TestHandler_ReportsLossesOnStderr(t *testing.T) {
 	for name, logger := range map[string]func(*atomicbreaker.Breaker) *slog.Logger{
 		"breakerslog": func(b *atomicbreaker.Breaker) *slog.Logger {
@@ -52,7 +52,7 @@ func TestHandler_ReportsLossesOnStderr(t *testing.T) {
 			require.NoError(t, file.Close())
 			var lines []string
 			for line := range strings.Lines(string(written)) {
-				if strings.Contains(line, `"of `) { // no other test's writer
+				if strings.Contains(line, `"of `) { // ignores writers of other tests
 					lines = append(lines, line)
 				}
 			}

@@ -14,7 +14,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerzap"
 )
 
-// behaving is a core that counts its entries and then does what it is set to.
+// behaving is a core that counts its entries and then calls a function.
 type behaving struct {
 	zapcore.Core
 	entries int
@@ -46,7 +46,8 @@ func TestCore_SlowSinkTrips(t *testing.T) {
 	})
 }
 
-// In a dry run the primary gets every entry, and its panic is its own and no rejection.
+// In a dry run the primary gets every entry. A panic of the primary counts as a failure, not as a
+// rejection.
 func TestCore_DryRun(t *testing.T) {
 	b := atomicbreaker.MustNew("sink", atomicbreaker.WithDryRun())
 	primary, fallback := newBehaving(), newBehaving()

@@ -13,7 +13,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/conservation"
 )
 
-// quiet is where zap reports errors.
+// quiet discards zap's own errors.
 var quiet = zap.ErrorOutput(zapcore.AddSync(io.Discard))
 
 func TestWriteSyncer_Conservation(t *testing.T) {
@@ -43,7 +43,7 @@ func TestWriteSyncer_ConservationOfLines(t *testing.T) {
 	})
 }
 
-// seen keeps the error of the core in it, which zap drops.
+// seen keeps the error of its core, which zap discards.
 type seen struct {
 	zapcore.Core
 	err *error
@@ -63,7 +63,7 @@ func (s seen) Write(e zapcore.Entry, fields []zapcore.Field) error {
 
 func TestCore_Conservation(t *testing.T) {
 	conservation.Check(t, func(parts conservation.Parts) conservation.Fixture {
-		parts.Primary.Honest, parts.Fallback.Honest = true, true // zap's own core does not look at what was written
+		parts.Primary.Honest, parts.Fallback.Honest = true, true // zap's own core ignores short writes
 		opts := []breakerzap.CoreOption{
 			breakerzap.WithRecordErrors(parts.IsRecordError),
 			breakerzap.WithOnLost(func(e zapcore.Entry, _ []zapcore.Field, err error) { parts.OnLost(e.Message, err) }),

@@ -18,7 +18,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerzap"
 )
 
-// A hook or a user's function that panics below zapcore.Lock would leave that locked, and hang the logger.
+// A panic in a hook or a user's function must not leave zapcore.Lock locked, which would block the
+// logger.
 func TestWriteSyncer_PanickingFunctionsUnderLock(t *testing.T) {
 	b := atomicbreaker.MustNew("sink", atomicbreaker.WithFailureThreshold(1), atomicbreaker.WithRecoveryTimeout(0),
 		atomicbreaker.WithOnHookPanic(func(atomicbreaker.Transition, any) {}),
@@ -44,7 +45,8 @@ func TestWriteSyncer_PanickingFunctionsUnderLock(t *testing.T) {
 	require.Equal(t, strings.Repeat("record\n", 2), fallback.taken.String())
 }
 
-// zap's BufferedWriteSyncer never writes again after an error. With WithLossAsSuccess it gets none.
+// zap's BufferedWriteSyncer stops writing for good after an error. With WithLossAsSuccess it does
+// not get one.
 func TestWriteSyncer_LossAsSuccessBelowABuffer(t *testing.T) {
 	primary, fallback := &scripted{script: []int{1}}, &scripted{script: []int{1}}
 	w := breakerzap.NewWriteSyncer(breaker(time.Hour), primary, fallback, breakerio.WithLossAsSuccess(),
@@ -64,7 +66,7 @@ type marshaler struct{}
 
 func (marshaler) MarshalLogObject(zapcore.ObjectEncoder) error { panic("MarshalLogObject") }
 
-// An object that panics while it is encoded panics in both cores: the sink is healthy, and stays in use.
+// An object whose encoding panics does so in both cores. The sink is healthy and stays in use.
 func TestCore_ObjectThatPanicsDoesNotVote(t *testing.T) {
 	b := breaker(time.Hour)
 	var lost []string
@@ -116,7 +118,7 @@ func TestCore_Close(t *testing.T) {
 	var _ io.Closer = core
 }
 
-// A primary that fans out reports one sink's failure for all.
+// A primary that fans out reports a failure of one sink for all sinks.
 func TestNewWriteSyncer_RefusesAFanOut(t *testing.T) {
 	multi := zapcore.NewMultiWriteSyncer(&scripted{}, &scripted{})
 	require.Panics(t, func() { breakerzap.NewWriteSyncer(breaker(time.Hour), multi, nil) })

@@ -18,7 +18,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerzap"
 )
 
-// The asynchronous hook may log through the logger it watches, although zapcore.Lock holds a mutex while it writes.
+// The asynchronous hook may log through the logger that it observes, although zapcore.Lock holds a
+// mutex while it writes.
 func TestWriteSyncer_AsyncHookLogsThroughTheGuardedLogger(t *testing.T) {
 	var logger *zap.Logger
 	hooked := make(chan struct{})
@@ -36,12 +37,13 @@ func TestWriteSyncer_AsyncHookLogsThroughTheGuardedLogger(t *testing.T) {
 	select {
 	case <-hooked:
 	case <-time.After(30 * time.Second):
-		require.FailNow(t, "the logger waits for itself")
+		require.FailNow(t, "the logger deadlocks")
 	}
 	require.Equal(t, "one\ntwo\nnow open\n", fallback.taken.String())
 }
 
-// Several guarded cores under one logger, in parallel too: each record takes one permit of each breaker, so all recover.
+// Several guarded cores below one logger, used in parallel: each record acquires one permit from
+// each breaker, so all of them recover.
 func TestCore_FanOutRecovers(t *testing.T) {
 	var breakers []*atomicbreaker.Breaker
 	var primaries []*scripted
@@ -67,7 +69,7 @@ func TestCore_FanOutRecovers(t *testing.T) {
 	}
 }
 
-// Routing by level keeps its fallback.
+// Routing by level still uses the fallback.
 func TestCore_RoutingKeepsTheFallback(t *testing.T) {
 	b := breaker(time.Hour)
 	primary := &scripted{script: []int{1, 1}}
@@ -88,7 +90,7 @@ func TestCore_RoutingKeepsTheFallback(t *testing.T) {
 	require.Empty(t, primary.taken.String())
 }
 
-// greedy is a core that writes into the slice of fields it is given by With, which is its own.
+// greedy is a core whose With writes into the slice of fields that it gets, which it owns.
 type greedy struct{ zapcore.Core }
 
 func (g greedy) With(fields []zapcore.Field) zapcore.Core {
@@ -108,7 +110,7 @@ func TestCore_WithGivesEachItsOwnSlice(t *testing.T) {
 	require.Equal(t, "record\t{\"k\": 1}\n", primary.taken.String())
 }
 
-// A primary that takes only some of what it is enabled for is asked.
+// The Check of a primary that takes only some of the entries it is enabled for is called.
 func TestCore_AsksASampler(t *testing.T) {
 	primary, fallback := &scripted{}, &scripted{}
 	sampler := zapcore.NewSamplerWithOptions(zapcore.NewCore(encoder(), primary, zap.InfoLevel), time.Hour, 1, 0)
@@ -120,7 +122,7 @@ func TestCore_AsksASampler(t *testing.T) {
 	require.Empty(t, fallback.taken.String())
 }
 
-// Neither a healthy record nor one that is turned away costs an allocation that zap alone does not.
+// Neither a healthy record nor a rejected one costs an allocation beyond those of zap.
 func TestCost_NothingAllocates(t *testing.T) {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, setting := range info.Settings {

@@ -27,8 +27,8 @@ type broken struct{}
 func (broken) Write([]byte) (int, error) { return 0, errDown }
 func (broken) Sync() error               { return nil }
 
-// Both sides are down, and nothing was asked for: losses are reported on os.Stderr, at most one
-// line in 10 seconds.
+// Both sides fail, and no option is set. Losses are reported on os.Stderr, with at most one line in
+// 10 seconds.
 func TestReportsLossesOnStderr(t *testing.T) {
 	for name, core := range map[string]func(*atomicbreaker.Breaker) zapcore.Core{
 		"syncer": func(b *atomicbreaker.Breaker) zapcore.Core {
@@ -59,7 +59,7 @@ func TestReportsLossesOnStderr(t *testing.T) {
 			require.NoError(t, file.Close())
 			var lines []string
 			for line := range strings.Lines(string(written)) {
-				if strings.Contains(line, `"`+name+`"`) { // no other test's
+				if strings.Contains(line, `"`+name+`"`) { // ignores other tests
 					lines = append(lines, line)
 				}
 			}
@@ -85,7 +85,7 @@ func (s *slow) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// 64 goroutines log through a Lane to a sink that is slow and healthy. It stays in use, at any
+// 64 goroutines log through a Lane to a sink that is slow but healthy. It stays in use at any
 // width.
 func TestWriteSyncer_ManyGoroutinesOnASlowSink(t *testing.T) {
 	const goroutines, records = 64, 20

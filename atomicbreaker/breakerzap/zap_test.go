@@ -21,7 +21,7 @@ import (
 
 var errDown = errors.New("down")
 
-// scripted is a WriteSyncer that does with each record what the script says.
+// scripted is a WriteSyncer that follows a script, one step per record.
 type scripted struct {
 	mu     sync.Mutex
 	script []int
@@ -76,7 +76,7 @@ func TestCore_IsOneToZap(t *testing.T) {
 	require.Equal(t, atomicbreaker.Open, b.State())
 	require.Equal(t, "one\ntwo\t{\"k\": 1}\n", fallback.taken.String())
 	require.NoError(t, logger.Sync())
-	require.Equal(t, 1, primary.syncs, "left alone while it is out")
+	require.Equal(t, 1, primary.syncs, "not synced while the breaker is open")
 	require.Equal(t, 2, fallback.syncs)
 	none := breakerzap.NewCore(b, zapcore.NewCore(encoder(), primary, zap.WarnLevel), nil).With(nil)
 	require.NoError(t, none.Sync())
@@ -106,7 +106,8 @@ func TestCore_Enabled(t *testing.T) {
 	require.True(t, core.Enabled(zap.WarnLevel))
 }
 
-// Cores whose Write does not do what their Check decides would lose entries, or send them to sinks that want none.
+// Cores whose Write does not do what their Check decides would lose entries, or send them to sinks
+// that reject them.
 func TestNewCore_RefusesWhatWriteDoesNotWrite(t *testing.T) {
 	plain := func() zapcore.Core { return zapcore.NewCore(encoder(), &scripted{}, zap.InfoLevel) }
 	hooked := zapcore.RegisterHooks(plain(), func(zapcore.Entry) error { return nil })

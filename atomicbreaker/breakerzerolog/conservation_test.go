@@ -13,7 +13,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/conservation"
 )
 
-// seen watches what a logger writes, with its level or without.
+// seen observes what a logger writes, with or without its level.
 type seen struct {
 	*conservation.Witness
 	w *breakerzerolog.LevelWriter

@@ -17,8 +17,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerzerolog"
 )
 
-// The diode's goroutine makes one write of each record, so a LevelWriter below it trips, diverts
-// and repairs as usual. The diode's Close writes what waits and closes both sides.
+// The diode's goroutine makes one write per record, so a LevelWriter below it trips, diverts and
+// repairs as usual. The diode's Close writes the remaining records and closes both sides.
 func TestLevelWriter_BelowADiode(t *testing.T) {
 	const size, records = 200, 100
 	b := breaker(time.Hour)
@@ -53,8 +53,8 @@ func TestLevelWriter_BelowADiode(t *testing.T) {
 	require.Equal(t, []uint64{records, 0, 2}, []uint64{stats.Fallback, stats.Lost, stats.Torn})
 }
 
-// A diode over a sink that hangs drops the oldest records. Its function hears how many, the Writer
-// does not.
+// A diode above a sink that hangs drops the oldest records. Its function gets the number, but the
+// Writer does not.
 func TestLevelWriter_BelowADiodeThatOverflows(t *testing.T) {
 	const size, records = 8, 100
 	hang := make(chan struct{})

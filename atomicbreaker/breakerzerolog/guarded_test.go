@@ -18,7 +18,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerzerolog"
 )
 
-// zerolog closes its writer on Fatal. That must not close os.Stderr, to which the program still writes why it ends.
+// zerolog closes its writer on Fatal. That must not close os.Stderr, which the program may still
+// need.
 func TestLevelWriter_LeavesStderrOpen(t *testing.T) {
 	w := breakerzerolog.NewLevelWriter(breaker(time.Hour), os.Stderr, os.Stdout)
 	require.NoError(t, w.Close())
@@ -33,7 +34,7 @@ func TestLevelWriter_LeavesStderrOpen(t *testing.T) {
 	}
 }
 
-// A line that was cut at one level is repaired by the next record, of whatever level.
+// A line that was torn at one level is repaired by the next record at any level.
 func TestLevelWriter_RepairsAcrossLevels(t *testing.T) {
 	primary, fallback := &cutting{limits: []int{3}}, &scripted{}
 	w := breakerzerolog.NewLevelWriter(breaker(time.Hour), primary, fallback)
@@ -46,7 +47,8 @@ func TestLevelWriter_RepairsAcrossLevels(t *testing.T) {
 	require.Equal(t, uint64(1), w.Stats().Torn)
 }
 
-// The records of all levels are in the counts, those that an asynchronous probe brings to both sides included.
+// The counts include records of all levels, and those that an asynchronous probe brings to both
+// sides.
 func TestLevelWriter_CountsLateProbesOfAllLevels(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := breaker(time.Second)
@@ -62,7 +64,8 @@ func TestLevelWriter_CountsLateProbesOfAllLevels(t *testing.T) {
 	})
 }
 
-// cutting is a LevelWriter that takes up to so many bytes of a write, and everything once the limits are used up.
+// cutting is a LevelWriter that takes each write up to a limit, and everything once the limits are
+// used up.
 type cutting struct {
 	scripted
 	limits []int

@@ -23,8 +23,9 @@ import (
 type LevelWriter struct {
 	// plain is for records without a level, and leveled is for the others. The Writers differ only
 	// in the level that they pass on: they share one breaker, one set of counts and one outage.
-	plain   *breakerio.Writer
-	leveled [math.MaxUint8 + 1]atomic.Pointer[breakerio.Writer] // created at the first record of each level
+	plain *breakerio.Writer
+	// A leveled Writer is created at the first record of its level.
+	leveled [math.MaxUint8 + 1]atomic.Pointer[breakerio.Writer]
 	at      func(zerolog.Level) *breakerio.Writer
 }
 

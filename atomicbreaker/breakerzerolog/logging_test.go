@@ -16,7 +16,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerzerolog"
 )
 
-// The asynchronous hook may log through the logger it watches, although zerolog.SyncWriter holds a mutex while it writes.
+// The asynchronous hook may log through the logger that it observes, although zerolog.SyncWriter
+// holds a mutex while it writes.
 func TestLevelWriter_AsyncHookLogsThroughTheGuardedLogger(t *testing.T) {
 	var logger zerolog.Logger
 	hooked := make(chan struct{})
@@ -33,12 +34,13 @@ func TestLevelWriter_AsyncHookLogsThroughTheGuardedLogger(t *testing.T) {
 	select {
 	case <-hooked:
 	case <-time.After(30 * time.Second):
-		require.FailNow(t, "the logger waits for itself")
+		require.FailNow(t, "the logger deadlocks")
 	}
 	require.Equal(t, "{\"message\":\"one\"}\n{\"message\":\"two\"}\n{\"to\":\"open\"}\n", fallback.taken.String())
 }
 
-// Several guarded writers under one logger, in parallel too: each record takes one permit of each breaker, so all recover.
+// Several guarded writers below one logger, used in parallel: each record acquires one permit from
+// each breaker, so all of them recover.
 func TestLevelWriter_FanOutRecovers(t *testing.T) {
 	var breakers []*atomicbreaker.Breaker
 	var primaries []*scripted
@@ -79,7 +81,7 @@ func TestLevelWriter_FatalCloses(t *testing.T) {
 	require.Contains(t, primary.taken.String(), "the end")
 }
 
-// Neither a healthy record nor one that is turned away costs an allocation that zerolog alone does not.
+// Neither a healthy record nor a rejected one costs an allocation beyond those of zerolog.
 func TestCost_NothingAllocates(t *testing.T) {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, setting := range info.Settings {

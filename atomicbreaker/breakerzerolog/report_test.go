@@ -23,8 +23,8 @@ type broken struct{}
 
 func (broken) Write([]byte) (int, error) { return 0, errDown }
 
-// Both sides are down, and nothing was asked for: losses of all levels are reported on os.Stderr,
-// at most one line in 10 seconds, and each is an error of zerolog's.
+// Both sides fail, and no option is set. Losses of all levels are reported on os.Stderr, with at
+// most one line in 10 seconds, and each is an error for zerolog.
 func TestLevelWriter_ReportsLossesOnStderr(t *testing.T) {
 	file, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
 	require.NoError(t, err)
@@ -52,7 +52,7 @@ func TestLevelWriter_ReportsLossesOnStderr(t *testing.T) {
 	require.NoError(t, file.Close())
 	var lines []string
 	for line := range strings.Lines(string(written)) {
-		if strings.Contains(line, `"both down"`) { // no other test's
+		if strings.Contains(line, `"both down"`) { // ignores other tests
 			lines = append(lines, line)
 		}
 	}

@@ -20,7 +20,7 @@ import (
 
 var errDown = errors.New("down")
 
-// scripted is a sink that does with each record what the script says.
+// scripted is a sink that follows a script, one step per record.
 type scripted struct {
 	mu     sync.Mutex
 	script []int
@@ -48,7 +48,7 @@ func (s *scripted) Write(p []byte) (int, error) {
 
 func (s *scripted) Close() error { s.closed = true; return nil }
 
-// leveled is one that wants to know the level.
+// leveled is a scripted sink that also gets the level.
 type leveled struct{ *scripted }
 
 func (l leveled) WriteLevel(level zerolog.Level, p []byte) (int, error) {
@@ -59,7 +59,7 @@ func breaker(recovery time.Duration) *atomicbreaker.Breaker {
 	return atomicbreaker.MustNew("sink", atomicbreaker.WithFailureThreshold(2), atomicbreaker.WithRecoveryTimeout(recovery))
 }
 
-// Routing by level keeps its fallback, and the level reaches both.
+// Routing by level still uses the fallback, and both sides get the level.
 func TestLevelWriter_Routes(t *testing.T) {
 	b := breaker(time.Hour)
 	primary, fallback := &scripted{script: []int{0, 1, 1}}, &scripted{}

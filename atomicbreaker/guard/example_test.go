@@ -11,13 +11,13 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/guard"
 )
 
-// Event is a record of a made-up logger, and Sink is where that sends its events.
+// Event is a record of a made-up logger. Sink is where the logger sends its events.
 type (
 	Event struct{ Text string }
 	Sink  interface{ Send(Event) error }
 )
 
-// Guarded is the adapter: a Sink with a breaker before its primary.
+// Guarded is the adapter: a Sink with a breaker in front of its primary.
 type Guarded struct {
 	breaker *atomicbreaker.Breaker
 	primary Sink
@@ -72,7 +72,7 @@ func (g *Guarded) Send(e Event) (err error) {
 	return nil
 }
 
-// Close refuses further events and closes both sides.
+// Close rejects further events and closes both sides.
 func (g *Guarded) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), guard.CloseTimeout)
 	defer cancel()
@@ -88,7 +88,7 @@ type screen struct{}
 
 func (screen) Send(e Event) error { fmt.Println(e.Text); return nil }
 
-// An adapter for another logger: what the primary does not take is on the screen.
+// An adapter for another logger. What the primary does not take is printed.
 func Example() {
 	b := atomicbreaker.MustNew("collector", atomicbreaker.WithFailureThreshold(2))
 	sink := NewGuarded(b, unreachable{}, screen{}, guard.Options{

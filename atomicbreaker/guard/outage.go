@@ -93,8 +93,8 @@ func (t *tracker) enter(d *diversion) *outage {
 	return o
 }
 
-// join returns the current outage for a record that failed in period, and begins one if there is none
-// and the record can begin it.
+// join returns the current outage for a record that failed in period. If there is none, join begins
+// one, or returns nil if the record cannot begin one.
 func (t *tracker) join(period uint32) *outage {
 	var begun *outage
 	for {

@@ -14,7 +14,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/guard"
 )
 
-// The error of Shutdown names the side that is still closing, and no other.
+// The error of Shutdown names only the sides that are still closing.
 func TestGuard_ShutdownNamesTheSideThatHangs(t *testing.T) {
 	down := errors.New("down")
 	for name, test := range map[string]struct {
@@ -48,7 +48,7 @@ func TestGuard_ShutdownNamesTheSideThatHangs(t *testing.T) {
 	}
 }
 
-// Two sides that close at once are closed, although the context has ended.
+// Two sides that close promptly are closed even if the context has ended.
 func TestGuard_ShutdownOfSidesThatCloseAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // a busy machine must not look like a side that hangs
 		nothing := func() error { return nil }
