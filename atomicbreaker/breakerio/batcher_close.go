@@ -33,7 +33,7 @@ func (b *Batcher) Shutdown(ctx context.Context) error {
 		case <-b.ended:
 			return b.outcome
 		case <-ctx.Done():
-			return b.errorf("shutdown: still under way: %w", ctx.Err())
+			return b.errorf("shutdown: still in progress: %w", ctx.Err())
 		}
 	}
 	b.closed = true

@@ -198,20 +198,20 @@ func TestBatcher_ShutdownTwice(t *testing.T) {
 // A Batcher that becomes unreachable writes its records and leaves no goroutine and no memory
 // behind.
 func TestBatcher_Dropped(t *testing.T) {
-	gone, written := make(chan struct{}), make(chan string, 1)
+	collected, written := make(chan struct{}), make(chan string, 1)
 	func() {
 		b := breakerio.NewBatcher(breakerio.NewWriter(breaker(), sinkFunc(func(p []byte) (int, error) {
 			written <- string(p)
 			return len(p), nil
 		}), nil), breakerio.WithFlushInterval(time.Millisecond))
-		runtime.AddCleanup(b, func(struct{}) { close(gone) }, struct{}{})
+		runtime.AddCleanup(b, func(struct{}) { close(collected) }, struct{}{})
 		say(t, b, "record")
 	}()
 	require.Equal(t, "record\n", <-written)
 	for {
 		runtime.GC()
 		select {
-		case <-gone:
+		case <-collected:
 			return
 		default:
 			runtime.Gosched()

@@ -88,10 +88,10 @@ func (p batchPlan) run() []string {
 	}
 	sink := &scripted{ledger: l, taken: l.primary, script: p.primary, primary: true}
 	fallback := &scripted{ledger: l, taken: l.fallback, script: p.fallback}
-	opts := []breakerio.Option{breakerio.WithOnLost(func(gone []byte, _ error) {
+	opts := []breakerio.Option{breakerio.WithOnLost(func(lost []byte, _ error) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		for _, record := range whole(gone) {
+		for _, record := range whole(lost) {
 			l.lost[record]++
 		}
 	})}

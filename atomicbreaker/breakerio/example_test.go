@@ -15,12 +15,12 @@ import (
 )
 
 func Example_slog() {
-	collector, gone := io.Pipe()
+	collector, pipe := io.Pipe()
 	_ = collector.Close()
 	var file strings.Builder
 
 	b := atomicbreaker.MustNew("collector", atomicbreaker.WithFailureThreshold(2))
-	w := breakerio.NewWriter(b, gone, &file)
+	w := breakerio.NewWriter(b, pipe, &file)
 	logger := slog.New(slog.NewJSONHandler(w, nil))
 	for i := range 4 {
 		logger.Info("record", "n", i)

@@ -137,10 +137,10 @@ func TestHook_AsyncLogsThroughTheGuardedLogger(t *testing.T) {
 	for name, logTo := range locking {
 		t.Run(name, func(t *testing.T) {
 			var say func(string)
-			var told atomic.Uint32
+			var transitions atomic.Uint32
 			b := breaker(atomicbreaker.WithRecoveryTimeout(time.Millisecond), atomicbreaker.WithAsyncOnTransition(func(tr atomicbreaker.Transition) {
 				say(fmt.Sprintf("now %v.", tr.To)) // may itself be a probe that fails
-				told.Add(1)
+				transitions.Add(1)
 			}))
 			primary, fallback := &journal{down: true}, &journal{}
 			w := breakerio.NewWriter(b, primary, fallback)
@@ -150,14 +150,14 @@ func TestHook_AsyncLogsThroughTheGuardedLogger(t *testing.T) {
 					say("record")
 				}
 				primary.set(false)
-				for b.State() != atomicbreaker.Closed || told.Load() != b.Snapshot().Generation {
+				for b.State() != atomicbreaker.Closed || transitions.Load() != b.Snapshot().Generation {
 					say("more")
 					runtime.Gosched()
 				}
 			})
 			require.Equal(t, 3, fallback.having("record"))
-			require.GreaterOrEqual(t, told.Load(), uint32(3))
-			require.EqualValues(t, told.Load(), primary.having("now ")+fallback.having("now "))
+			require.GreaterOrEqual(t, transitions.Load(), uint32(3))
+			require.EqualValues(t, transitions.Load(), primary.having("now ")+fallback.having("now "))
 			require.Equal(t, 1, primary.having("now closed."))
 			require.Zero(t, w.Stats().Lost)
 		})

@@ -46,7 +46,7 @@ func TestLane_TornLateWrite(t *testing.T) {
 		steps []step
 		file  string
 	}{
-		"mended": {
+		"repaired": {
 			[]step{{"one\n", true, 2, 0}, {"two\n", false, 9, 4}, {"three\n", false, 9, 6}},
 			"on\ntwo\nthree\n",
 		},
@@ -139,7 +139,7 @@ func (a aborter) Close() error { return errDown }
 
 type closeOnly struct{ *abortable }
 
-func (c closeOnly) Close() error { c.release(); panic("nobody hears it") }
+func (c closeOnly) Close() error { c.release(); panic("discarded") }
 
 // A sink that hangs is aborted. A sink that can only be closed is closed, and only once.
 func TestLane_CloseOnHang(t *testing.T) {

@@ -145,7 +145,7 @@ func TestLane_Property(t *testing.T) {
 					t.Errorf("%s: %v, entered %d times", record, err, entered)
 				}
 				if err == nil && !strings.Contains("\n"+string(sink.file), "\n"+record+"\n") {
-					t.Errorf("%s is not a line of its own", record)
+					t.Errorf("%s is not on its own line", record)
 				}
 			}
 			if got := lane.Late(); got != late {

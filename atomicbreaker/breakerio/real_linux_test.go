@@ -124,7 +124,7 @@ func fill(file *os.File, more func() error) error {
 
 // readDisk reads what fill logged, line by line. Each record is whole in one of the files, and a
 // line that is not a record is a line that the disk cut.
-func readDisk(t *testing.T, primary, fallback, told string) {
+func readDisk(t *testing.T, primary, fallback, output string) {
 	t.Helper()
 	seen := make([]int, diskRecords)
 	whole, cut := 0, 0
@@ -148,7 +148,7 @@ func readDisk(t *testing.T, primary, fallback, told string) {
 		require.Equal(t, 1, times, "record %d", n)
 	}
 	require.Greater(t, whole, 100)
-	require.Equal(t, fmt.Sprintf("closed Fallback %d Lost 0 Torn %d Outages 1", diskRecords-whole, cut), told)
+	require.Equal(t, fmt.Sprintf("closed Fallback %d Lost 0 Torn %d Outages 1", diskRecords-whole, cut), output)
 	require.NotContains(t, fallback, "\n\n")
 	require.True(t, strings.HasSuffix(primary, "}\n"), "the last records are in the primary")
 }
@@ -156,13 +156,13 @@ func readDisk(t *testing.T, primary, fallback, told string) {
 // A disk fills up in the middle of a record. The record is torn there, and whole in the fallback.
 func TestReal_DiskThatFillsUp(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
-	cmd, told := child(t, "disk", path)
+	cmd, output := child(t, "disk", path)
 	fallback, err := cmd.Output()
-	require.NoError(t, err, told.String())
+	require.NoError(t, err, output.String())
 	primary, err := os.ReadFile(path)
 	require.NoError(t, err)
-	require.Contains(t, told.String(), "Torn 1 ", "the limit is in the middle of a record")
-	readDisk(t, string(primary), string(fallback), told.String())
+	require.Contains(t, output.String(), "Torn 1 ", "the limit is in the middle of a record")
+	readDisk(t, string(primary), string(fallback), output.String())
 }
 
 // notPermitted is the output of a child that may not mount.
@@ -171,7 +171,7 @@ const notPermitted = "no tmpfs here"
 // A tmpfs of 64 KiB fills up. The child has its own user and mount namespaces, so that it needs no
 // privilege where the kernel allows these to everyone.
 func TestReal_TmpfsThatFillsUp(t *testing.T) {
-	cmd, told := child(t, "tmpfs", filepath.Join(t.TempDir(), "log"))
+	cmd, output := child(t, "tmpfs", filepath.Join(t.TempDir(), "log"))
 	cmd.SysProcAttr = &syscall.SysProcAttr{
 		Cloneflags:  syscall.CLONE_NEWUSER | syscall.CLONE_NEWNS,
 		UidMappings: []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}},
@@ -185,13 +185,13 @@ func TestReal_TmpfsThatFillsUp(t *testing.T) {
 	if errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EINVAL) {
 		t.Skip("no user namespaces here: ", err)
 	}
-	if strings.HasPrefix(told.String(), notPermitted) {
-		t.Skip(told.String())
+	if strings.HasPrefix(output.String(), notPermitted) {
+		t.Skip(output.String())
 	}
-	require.NoError(t, err, told.String())
+	require.NoError(t, err, output.String())
 	primary, err := os.ReadFile(copied.Name())
 	require.NoError(t, err)
-	readDisk(t, string(primary), string(fallback), told.String())
+	readDisk(t, string(primary), string(fallback), output.String())
 }
 
 // A pipe whose reader has stopped takes what fits and fails at the deadline. It has a part of the
@@ -271,7 +271,7 @@ func TestReal_StdoutWithoutReader(t *testing.T) {
 	for _, c := range []struct{ name, arg string }{{"ignored", "ignore "}, {"not ignored", ""}} {
 		t.Run(c.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "fallback")
-			cmd, told := child(t, "stdout", c.arg+path)
+			cmd, output := child(t, "stdout", c.arg+path)
 			stdin, err := cmd.StdinPipe()
 			require.NoError(t, err)
 			r, stdout, err := os.Pipe()
@@ -294,12 +294,12 @@ func TestReal_StdoutWithoutReader(t *testing.T) {
 				require.Empty(t, fallback)
 				return
 			}
-			require.NoError(t, err, told.String())
+			require.NoError(t, err, output.String())
 			require.Equal(t, stdoutRecords, strings.Count(string(fallback), "\n"))
 			for i := range stdoutRecords {
 				require.Contains(t, string(fallback), fmt.Sprintf(`"n":%d}`, stdoutRecords+i))
 			}
-			require.Equal(t, "Fallback 10 Lost 0", told.String())
+			require.Equal(t, "Fallback 10 Lost 0", output.String())
 		})
 	}
 }

@@ -312,7 +312,7 @@ func TestReopener_WriteTimeout(t *testing.T) {
 	require.NoError(t, r.Close())
 }
 
-// A real connection that nobody reads from: the deadline ends the write.
+// A real connection that no one reads from: the deadline ends the write.
 func TestReopener_RealDeadline(t *testing.T) {
 	ours, peer := net.Pipe()
 	defer func() { _ = peer.Close() }()

@@ -231,7 +231,7 @@ func TestWriter_ContainsUsersFunctions(t *testing.T) {
 // One diversion for each reason.
 func TestWriter_Reasons(t *testing.T) {
 	results := []error{errTooLarge, breakerio.ErrBusy, errDown, nil}
-	var told []string
+	var diversions []string
 	w := breakerio.NewWriter(breaker(atomicbreaker.WithFailureThreshold(2)), sinkFunc(func([]byte) (int, error) {
 		err := results[0]
 		if results = results[1:]; err == nil {
@@ -239,12 +239,14 @@ func TestWriter_Reasons(t *testing.T) {
 		}
 		return 0, err
 	}), io.Discard, breakerio.WithRecordErrors(func(err error) bool { return errors.Is(err, errTooLarge) }),
-		breakerio.WithOnDiverted(func(d breakerio.Diversion) { told = append(told, d.Name+" "+d.Reason.String()+": "+d.Err.Error()) }))
+		breakerio.WithOnDiverted(func(d breakerio.Diversion) {
+			diversions = append(diversions, d.Name+" "+d.Reason.String()+": "+d.Err.Error())
+		}))
 	offer(t, w, 5)
 	require.Equal(t, []string{
 		"sink record error: record too large", "sink busy: sink busy", "sink failed: down",
 		"sink panicked: panicked: broken", "sink rejected: rejected, breaker is open",
-	}, told)
+	}, diversions)
 	require.Equal(t, breakerio.Stats{Fallback: 5, Rejected: 1, Failed: 1, Panicked: 1, Busy: 1, RecordErrors: 1}, w.Stats())
 	require.Equal(t, "Reason(9)", breakerio.Reason(9).String())
 }

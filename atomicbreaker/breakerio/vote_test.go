@@ -23,15 +23,15 @@ import (
 func TestWriter_BusyDoesNotVote(t *testing.T) {
 	b := breaker()
 	var fallback bytes.Buffer
-	var told []breakerio.Diversion
+	var diversions []breakerio.Diversion
 	w := breakerio.NewWriter(b, sinkFunc(func([]byte) (int, error) { return 0, fmt.Errorf("queue: %w", breakerio.ErrBusy) }),
-		&fallback, breakerio.WithOnDiverted(func(d breakerio.Diversion) { told = append(told, d) }))
+		&fallback, breakerio.WithOnDiverted(func(d breakerio.Diversion) { diversions = append(diversions, d) }))
 	offer(t, w, 10)
 	require.Equal(t, atomicbreaker.Snapshot{}, b.Snapshot())
 	require.Equal(t, breakerio.Stats{Fallback: 10, Busy: 10}, w.Stats())
-	require.Len(t, told, 10)
-	require.Equal(t, breakerio.Busy, told[0].Reason)
-	require.ErrorIs(t, told[0].Err, breakerio.ErrBusy)
+	require.Len(t, diversions, 10)
+	require.Equal(t, breakerio.Busy, diversions[0].Reason)
+	require.ErrorIs(t, diversions[0].Err, breakerio.ErrBusy)
 }
 
 // A record that makes both sides panic is at fault itself, so a healthy sink stays in use.
@@ -131,21 +131,21 @@ func TestWriter_TripInsideTheWriteIsAnOutage(t *testing.T) {
 	errLimit := errors.New("429 Too Many Requests")
 	b := breaker()
 	limited := true
-	var told []breakerio.Outage
+	var outages []breakerio.Outage
 	w := breakerio.NewWriter(b, sinkFunc(func(p []byte) (int, error) {
 		if limited {
 			b.TripFor(time.Hour)
 			return 0, errLimit
 		}
 		return len(p), nil
-	}), io.Discard, breakerio.WithOnOutage(func(o breakerio.Outage) { told = append(told, o) }))
+	}), io.Discard, breakerio.WithOnOutage(func(o breakerio.Outage) { outages = append(outages, o) }))
 	offer(t, w, 101)
 	limited = false
 	b.Reset()
 	offer(t, w, 1)
-	require.Len(t, told, 1)
-	require.Equal(t, uint64(101), told[0].Fallback)
-	require.ErrorIs(t, told[0].Cause, errLimit)
+	require.Len(t, outages, 1)
+	require.Equal(t, uint64(101), outages[0].Fallback)
+	require.ErrorIs(t, outages[0].Cause, errLimit)
 	require.Equal(t, breakerio.Stats{Fallback: 101, Rejected: 100, Failed: 1, Outages: 1}, w.Stats())
 }
 
@@ -168,10 +168,10 @@ func TestWriter_CountsSlowWrites(t *testing.T) {
 func TestWriter_OutageOfRecordsTurnedAwayHalfOpen(t *testing.T) {
 	b := breaker(atomicbreaker.WithRecoveryTimeout(0), atomicbreaker.WithProbeTimeout(0))
 	result := context.Canceled
-	var told []breakerio.Outage
+	var outages []breakerio.Outage
 	w := breakerio.NewWriter(b, sinkFunc(func(p []byte) (int, error) {
 		return len(p), result
-	}), io.Discard, breakerio.WithOnOutage(func(o breakerio.Outage) { told = append(told, o) }))
+	}), io.Discard, breakerio.WithOnOutage(func(o breakerio.Outage) { outages = append(outages, o) }))
 	b.Trip()
 	offer(t, w, 1)
 	other, admitted := b.TryAcquire()
@@ -181,7 +181,7 @@ func TestWriter_OutageOfRecordsTurnedAwayHalfOpen(t *testing.T) {
 	require.Equal(t, atomicbreaker.Closed, b.State())
 	result = nil
 	offer(t, w, 1)
-	require.Len(t, told, 1)
-	require.Equal(t, uint64(2), told[0].Fallback)
-	require.NoError(t, told[0].Cause)
+	require.Len(t, outages, 1)
+	require.Equal(t, uint64(2), outages[0].Fallback)
+	require.NoError(t, outages[0].Cause)
 }

@@ -31,8 +31,8 @@ func TestWriter_OneOutageIsReportedOnce(t *testing.T) {
 			return len(p), nil
 		})
 		var fallback bytes.Buffer
-		var told []breakerio.Outage
-		w := breakerio.NewWriter(breaker(), primary, &fallback, breakerio.WithOnOutage(func(o breakerio.Outage) { told = append(told, o) }))
+		var outages []breakerio.Outage
+		w := breakerio.NewWriter(breaker(), primary, &fallback, breakerio.WithOnOutage(func(o breakerio.Outage) { outages = append(outages, o) }))
 		say := func() {
 			_, err := io.WriteString(w, "x")
 			require.NoError(t, err)
@@ -51,20 +51,20 @@ func TestWriter_OneOutageIsReportedOnce(t *testing.T) {
 		synctest.Wait()
 		say() // the probe that fails
 		say()
-		require.Empty(t, told)
+		require.Empty(t, outages)
 		down = false
 		time.Sleep(time.Second)
 		synctest.Wait()
 		say()
 		say()
-		require.Equal(t, []breakerio.Outage{{Name: "sink", Began: began, Duration: 2 * time.Second, Fallback: 12, Cause: errDown}}, told)
+		require.Equal(t, []breakerio.Outage{{Name: "sink", Began: began, Duration: 2 * time.Second, Fallback: 12, Cause: errDown}}, outages)
 		require.Equal(t, breakerio.Stats{Fallback: 13, Rejected: 8, Failed: 5, Outages: 1}, w.Stats())
 		require.Equal(t, 13, fallback.Len())
 	})
 }
 
 func TestWriter_RecordErrorsAndCancelledContextsNeverTrip(t *testing.T) {
-	for name, err := range map[string]error{"record": errTooLarge, "cancelled": context.Canceled} {
+	for name, err := range map[string]error{"record": errTooLarge, "canceled": context.Canceled} {
 		t.Run(name, func(t *testing.T) {
 			b := breaker()
 			var fallback bytes.Buffer

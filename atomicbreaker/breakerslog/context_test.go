@@ -122,18 +122,18 @@ func TestHandler_ReplaceAttrThatPanicsDoesNotVote(t *testing.T) {
 }
 
 func TestHandler_Options(t *testing.T) {
-	var told []breakerio.Diversion
+	var diversions []breakerio.Diversion
 	b := breaker(atomicbreaker.WithFailureThreshold(1))
 	h := breakerslog.NewHandler(b, handlerFunc(func(context.Context, slog.Record) error { return errDown }), nil,
 		breakerslog.WithLossAsSuccess(), breakerslog.WithOnLost(func(context.Context, slog.Record, error) {}))
 	require.NoError(t, h.Handle(t.Context(), record()))
 	require.Equal(t, uint64(1), h.Stats().Lost)
 	h = breakerslog.NewHandler(b, slog.DiscardHandler, handlerFunc(discard),
-		breakerslog.WithOnDiverted(func(d breakerio.Diversion) { told = append(told, d) }))
+		breakerslog.WithOnDiverted(func(d breakerio.Diversion) { diversions = append(diversions, d) }))
 	require.NoError(t, h.Handle(t.Context(), record()))
-	require.Len(t, told, 1)
-	require.Equal(t, breakerio.Rejected, told[0].Reason)
-	require.ErrorIs(t, told[0].Err, atomicbreaker.ErrOpen)
+	require.Len(t, diversions, 1)
+	require.Equal(t, breakerio.Rejected, diversions[0].Reason)
+	require.ErrorIs(t, diversions[0].Err, atomicbreaker.ErrOpen)
 }
 
 type closing struct {

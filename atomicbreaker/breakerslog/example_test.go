@@ -14,12 +14,12 @@ import (
 
 // JSON for the collector, and text for the file that is its fallback.
 func ExampleNewHandler() {
-	collector, gone := io.Pipe()
+	collector, pipe := io.Pipe()
 	_ = collector.Close()
 	var file strings.Builder
 
 	b := atomicbreaker.MustNew("collector", atomicbreaker.WithFailureThreshold(2))
-	h := breakerslog.NewHandler(b, slog.NewJSONHandler(gone, nil), slog.NewTextHandler(&file, nil))
+	h := breakerslog.NewHandler(b, slog.NewJSONHandler(pipe, nil), slog.NewTextHandler(&file, nil))
 	logger := slog.New(h)
 	for i := range 4 {
 		logger.Info("record", "n", i)

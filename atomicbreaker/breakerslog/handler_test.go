@@ -80,7 +80,7 @@ const (
 	accept = iota
 	fails
 	tooLarge
-	cancelled
+	canceled
 	panics
 	exits
 )
@@ -88,17 +88,17 @@ const (
 func (s scripted) Handle(_ context.Context, r slog.Record) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	behaviour := accept
+	step := accept
 	if len(*s.script) > 0 {
-		behaviour, *s.script = (*s.script)[0], (*s.script)[1:]
+		step, *s.script = (*s.script)[0], (*s.script)[1:]
 	}
-	r.AddAttrs(slog.Int("added by the sink", behaviour))
-	switch behaviour {
+	r.AddAttrs(slog.Int("added by the sink", step))
+	switch step {
 	case fails:
 		return errDown
 	case tooLarge:
 		return errTooLarge
-	case cancelled:
+	case canceled:
 		return fmt.Errorf("gave up: %w", context.Canceled)
 	case panics:
 		panic("broken")
@@ -160,7 +160,7 @@ func TestHandler_FallbackThatIsNotEnabled(t *testing.T) {
 func TestHandler_RecordErrorsAndCancelledContextsNeverTrip(t *testing.T) {
 	b := breaker()
 	fallback := newScripted(nil)
-	h := breakerslog.NewHandler(b, newScripted(slices.Repeat([]int{tooLarge, cancelled}, 50)), fallback,
+	h := breakerslog.NewHandler(b, newScripted(slices.Repeat([]int{tooLarge, canceled}, 50)), fallback,
 		breakerslog.WithRecordErrors(func(err error) bool { return errors.Is(err, errTooLarge) }))
 	for range 100 {
 		slog.New(h).Info("1", "a", 1, "b", 2, "c", 3, "d", 4, "e", 5, "f", 6)

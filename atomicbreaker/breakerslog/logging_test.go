@@ -74,10 +74,10 @@ func TestHandler_Hooks(t *testing.T) {
 	primary, fallback, elsewhere := &sink{down: true}, &sink{}, &sink{}
 	var logger *slog.Logger
 	tell := slog.New(jsonTo(elsewhere))
-	var told atomic.Uint32
+	var transitions atomic.Uint32
 	b := breaker(atomicbreaker.WithRecoveryTimeout(time.Millisecond), atomicbreaker.WithAsyncOnTransition(func(tr atomicbreaker.Transition) {
 		logger.Info("transition", "to", tr.To) // may itself be a probe that fails
-		told.Add(1)
+		transitions.Add(1)
 	}))
 	logger = slog.New(breakerslog.NewHandler(b, jsonTo(primary), jsonTo(fallback),
 		breakerslog.WithOnLost(func(_ context.Context, r slog.Record, _ error) { tell.Info("lost " + r.Message) }),
@@ -89,13 +89,13 @@ func TestHandler_Hooks(t *testing.T) {
 		logger.Info("a record")
 		logger.Info("a record")
 		primary.set(false)
-		for b.State() != atomicbreaker.Closed || told.Load() != b.Snapshot().Generation {
+		for b.State() != atomicbreaker.Closed || transitions.Load() != b.Snapshot().Generation {
 			logger.Info("more")
 			runtime.Gosched()
 		}
 	})
-	require.GreaterOrEqual(t, told.Load(), uint32(3))
-	require.EqualValues(t, told.Load(), primary.having(`"transition"`)+fallback.having(`"transition"`))
+	require.GreaterOrEqual(t, transitions.Load(), uint32(3))
+	require.EqualValues(t, transitions.Load(), primary.having(`"transition"`)+fallback.having(`"transition"`))
 	require.Equal(t, 1, elsewhere.having("lost a record"))
 	require.Equal(t, 1, elsewhere.having(`"outage","lost":1`))
 	require.Zero(t, primary.having("outage")+fallback.having("outage"))
@@ -142,10 +142,10 @@ func TestHandler_AllocatesNothing(t *testing.T) {
 			}
 		}
 	}
-	for _, state := range []string{"healthy", "turned away"} {
+	for _, state := range []string{"healthy", "rejected"} {
 		t.Run(state, func(t *testing.T) {
 			b := breaker()
-			if state == "turned away" {
+			if state == "rejected" {
 				b.Trip()
 			}
 			h := breakerslog.NewHandler(b, jsonTo(io.Discard), jsonTo(io.Discard))

@@ -87,14 +87,14 @@ func TestCore_ObjectThatPanicsDoesNotVote(t *testing.T) {
 func TestCore_Options(t *testing.T) {
 	down := &scripted{script: []int{1, 1, 1, 1}}
 	b := breaker(time.Hour)
-	var told []breakerio.Reason
+	var reasons []breakerio.Reason
 	core := breakerzap.NewCore(b, zapcore.NewCore(encoder(), down, zap.InfoLevel), zapcore.NewCore(encoder(), &scripted{}, zap.InfoLevel),
-		breakerzap.WithOnDiverted(func(d breakerio.Diversion) { told = append(told, d.Reason) }),
-		breakerzap.WithRecordErrors(func(error) bool { return len(told) == 0 }))
+		breakerzap.WithOnDiverted(func(d breakerio.Diversion) { reasons = append(reasons, d.Reason) }),
+		breakerzap.WithRecordErrors(func(error) bool { return len(reasons) == 0 }))
 	for range 4 {
 		require.NoError(t, core.Write(zapcore.Entry{Message: "record"}, nil))
 	}
-	require.Equal(t, []breakerio.Reason{breakerio.RecordError, breakerio.Failed, breakerio.Failed, breakerio.Rejected}, told)
+	require.Equal(t, []breakerio.Reason{breakerio.RecordError, breakerio.Failed, breakerio.Failed, breakerio.Rejected}, reasons)
 
 	core = breakerzap.NewCore(b, zapcore.NewNopCore(), nil, breakerzap.WithLossAsSuccess(),
 		breakerzap.WithOnLost(func(zapcore.Entry, []zapcore.Field, error) {}))

@@ -133,9 +133,9 @@ func TestCost_NothingAllocates(t *testing.T) {
 	}
 	discard := zapcore.AddSync(io.Discard)
 	bare := zapcore.NewCore(encoder(), discard, zap.InfoLevel)
-	for _, state := range []string{"healthy", "turned away"} {
+	for _, state := range []string{"healthy", "rejected"} {
 		b := breaker(time.Hour)
-		if state == "turned away" {
+		if state == "rejected" {
 			b.Trip()
 		}
 		w := breakerzap.NewWriteSyncer(b, discard, discard)

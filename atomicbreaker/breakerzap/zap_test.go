@@ -32,11 +32,11 @@ type scripted struct {
 func (s *scripted) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	behaviour := 0
+	step := 0
 	if len(s.script) > 0 {
-		behaviour, s.script = s.script[0], s.script[1:]
+		step, s.script = s.script[0], s.script[1:]
 	}
-	switch behaviour {
+	switch step {
 	case 1:
 		return 0, errDown
 	case 2:
@@ -85,12 +85,12 @@ func TestCore_IsOneToZap(t *testing.T) {
 }
 
 func ExampleNewWriteSyncer() {
-	collector, gone := io.Pipe()
+	collector, pipe := io.Pipe()
 	_ = collector.Close()
 	var file strings.Builder
 
 	b := atomicbreaker.MustNew("collector", atomicbreaker.WithFailureThreshold(2))
-	w := breakerzap.NewWriteSyncer(b, zapcore.AddSync(gone), zapcore.AddSync(&file))
+	w := breakerzap.NewWriteSyncer(b, zapcore.AddSync(pipe), zapcore.AddSync(&file))
 	logger := zap.New(zapcore.NewCore(encoder(), w, zap.InfoLevel))
 	for range 4 {
 		logger.Info("record")

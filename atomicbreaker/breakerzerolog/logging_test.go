@@ -90,10 +90,10 @@ func TestCost_NothingAllocates(t *testing.T) {
 			}
 		}
 	}
-	for _, state := range []string{"healthy", "turned away"} {
+	for _, state := range []string{"healthy", "rejected"} {
 		t.Run(state, func(t *testing.T) {
 			b := breaker(time.Hour)
-			if state == "turned away" {
+			if state == "rejected" {
 				b.Trip()
 			}
 			logger := zerolog.New(breakerzerolog.NewLevelWriter(b, io.Discard, io.Discard))

@@ -31,11 +31,11 @@ type scripted struct {
 func (s *scripted) Write(p []byte) (int, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	behaviour := 0
+	step := 0
 	if len(s.script) > 0 {
-		behaviour, s.script = s.script[0], s.script[1:]
+		step, s.script = s.script[0], s.script[1:]
 	}
-	switch behaviour {
+	switch step {
 	case 1:
 		return 0, errDown
 	case 2:
@@ -80,12 +80,12 @@ func TestLevelWriter_Routes(t *testing.T) {
 }
 
 func ExampleNewLevelWriter() {
-	collector, gone := io.Pipe()
+	collector, pipe := io.Pipe()
 	_ = collector.Close()
 	var file strings.Builder
 
 	b := atomicbreaker.MustNew("collector", atomicbreaker.WithFailureThreshold(2))
-	logger := zerolog.New(breakerzerolog.NewLevelWriter(b, gone, &file))
+	logger := zerolog.New(breakerzerolog.NewLevelWriter(b, pipe, &file))
 	for i := range 4 {
 		logger.Info().Int("n", i).Msg("record")
 	}
