@@ -132,7 +132,7 @@ report: ## tables and plots from bench/results/, into README.md and BENCHMARKS.m
 # Not a part of bench: the counts change with the code and the compiler only. Without valgrind the comparison is skipped,
 # because the other targets must work on a machine that has only Go, make and git; recording fails.
 .PHONY: instructions
-instructions: ## fail if a call takes more instructions than recorded, or than its limit (needs valgrind, else skipped; half a minute; RECORD=1 counts all rivals into bench/results/: two minutes)
+instructions: ## fail if a call takes more instructions than recorded, or than its limit (needs valgrind, else skipped; a minute; RECORD=1 counts all rivals into bench/results/: two minutes)
 ifdef RECORD
 	@cd bench; go run ./instructions -record >results/instructions.partial && mv results/instructions.partial results/instructions.txt
 else

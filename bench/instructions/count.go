@@ -26,6 +26,9 @@ const fewer = 20_000
 var (
 	rough = precision{200_000, 1}
 	exact = precision{500_000, 3} // these counts are judged
+
+	// coarse is for adapters, of which a record takes thousands of instructions: see slack.
+	coarse = precision{100_000, 3}
 )
 
 // count returns the instructions of one call.

@@ -128,8 +128,10 @@ func TestScheduler_EndlessRun(t *testing.T) {
 	s := New(1)
 	n := &Uint64{Seam: Seam{Before: s.Point}}
 	s.Restart()
+	loads := 0
 	_, err := s.Run([]func(){func() {
 		for n.Load() == 0 {
+			loads++
 		}
 	}})
 	require.ErrorIs(t, err, errEndless)
