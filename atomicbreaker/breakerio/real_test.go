@@ -12,7 +12,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -45,20 +44,6 @@ func file(t *testing.T) *os.File {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = f.Close() })
 	return f
-}
-
-func TestReal_PipeWithoutReader(t *testing.T) {
-	r, pipe, err := os.Pipe()
-	require.NoError(t, err)
-	defer func() { _ = pipe.Close() }()
-	require.NoError(t, r.Close())
-	_, err = pipe.WriteString("x")
-	require.ErrorIs(t, err, syscall.EPIPE)
-
-	b, fallback := breaker(), file(t)
-	offer(t, breakerio.NewWriter(b, pipe, fallback), 10)
-	require.Equal(t, atomicbreaker.Open, b.State())
-	require.Equal(t, 10, lines(t, fallback))
 }
 
 // The peer reads half a record and disconnects. TCP does not acknowledge records, so those taken
@@ -136,20 +121,4 @@ func TestReal_HTTP(t *testing.T) {
 	require.Equal(t, 10, lines(t, fallback))
 	require.Len(t, outages, 1)
 	require.Equal(t, uint64(5), outages[0].Fallback)
-}
-
-// /dev/full is a disk without free space.
-func TestReal_FullDisk(t *testing.T) {
-	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
-	if err != nil {
-		t.Skip("no /dev/full here: ", err)
-	}
-	defer func() { _ = full.Close() }()
-	b, fallback := breaker(), file(t)
-	offer(t, breakerio.NewWriter(b, full, fallback), 10)
-	require.Equal(t, 10, lines(t, fallback))
-	w := breakerio.NewWriter(b, fallback, full)
-	_, err = io.WriteString(w, "x")
-	require.ErrorIs(t, err, syscall.ENOSPC, "lost and reported")
-	require.Equal(t, breakerio.Stats{Lost: 1, Rejected: 1}, w.Stats())
 }

@@ -79,7 +79,7 @@ func fileAt(path string) (endpoint, error) {
 	case err == nil && info.IsDir():
 		return endpoint{}, errors.New("it is a folder: want the path of a file")
 	case err == nil && info.Mode()&(os.ModeNamedPipe|os.ModeSocket) != 0:
-		return endpoint{}, fmt.Errorf("%v: want a file", info.Mode()) // to open it might wait for ever
+		return endpoint{}, fmt.Errorf("%v: want a file", info.Mode()) // opening it might block forever
 	case err == nil:
 		return endpoint{fileSink, path}, nil
 	}

@@ -46,7 +46,7 @@ func startSink(addr, path string) (*sinkProcess, error) {
 	p := &sinkProcess{cmd: cmd, stdin: stdin}
 	alive.Store(p, nil)
 
-	// Without this a sink that neither answers nor ends would hold the demo for ever.
+	// Without this a sink that neither answers nor ends would hold the demo forever.
 	impatience := time.AfterFunc(10*time.Second, func() { _ = cmd.Process.Kill() })
 	line, err := bufio.NewReader(stdout).ReadString('\n')
 	impatience.Stop()

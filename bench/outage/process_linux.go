@@ -13,7 +13,7 @@ import (
 var stopSignal, continueSignal os.Signal = syscall.SIGSTOP, syscall.SIGCONT
 
 // sinkAttributes keeps Ctrl-C from the sink, which reaches the whole process group of the demo. The kernel kills a sink whose
-// parent was killed itself: a frozen one would stay for ever.
+// parent was killed itself: a frozen one would stay forever.
 func sinkAttributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }
