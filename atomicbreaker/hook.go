@@ -224,9 +224,9 @@ func (b *Breaker) Subscribe(f func(Transition)) (cancel func()) {
 		panic("atomicbreaker: Subscribe(nil): want a function")
 	}
 	b.mustBeMade()
-	cancelled := new(counter)
+	canceled := new(counter)
 	h := newHooks([]func(Transition){func(t Transition) {
-		if cancelled.Load() == 0 {
+		if canceled.Load() == 0 {
 			f(t)
 		}
 	}}, true, b.onHookPanic)
@@ -245,7 +245,7 @@ func (b *Breaker) Subscribe(f func(Transition)) (cancel func()) {
 	// Weak pointers, because a registry may keep cancel functions of breakers that others drop.
 	weakBreaker, weakHooks := weak.Make(b), weak.Make(h)
 	return func() {
-		cancelled.Store(1)
+		canceled.Store(1)
 		b, h := weakBreaker.Value(), weakHooks.Value()
 		if b != nil && h != nil {
 			b.removeSubscription(h)

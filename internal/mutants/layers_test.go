@@ -63,7 +63,7 @@ var layers = []layer{
 	{name: "property", variant: breaker, run: "^TestProperty", checks: 3000},
 	{name: "virtualtime", variant: breaker, run: "^TestVirtualTime", checks: 3000},
 	{name: "fapilog", variant: breaker, run: "^TestFapilog"},
-	{name: "behaviour", variant: breaker, skip: "^Test(Histories|Property|VirtualTime|Fapilog|Cost|Rate|Linearizability|Million|Soak)"},
+	{name: "behavior", variant: breaker, skip: "^Test(Histories|Property|VirtualTime|Fapilog|Cost|Rate|Linearizability|Million|Soak)"},
 	{name: "rate", variant: breaker, run: "^TestRate", checks: 3000, inTree: true},
 	{name: "batcher", variant: sinks, run: "^Test(Batcher|Pool)", checks: 1000},
 	{name: "adapters", variant: sinks, run: "^Test(Writer|Lane|LaneProbe|Reopener|Shutdown)_", skip: "Conservation|Property"},
