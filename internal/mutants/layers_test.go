@@ -16,6 +16,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/sinkguard/go-atomicbreaker/internal/history"
 )
 
 // variant is a way to build the tests of a package.
@@ -71,7 +73,7 @@ var layers = []layer{
 	{name: "handlers", variant: handlers, run: "^TestHandler_", skip: "Conservation"},
 	{name: "cost", variant: breaker, run: "^TestCost", inTree: true},
 	{name: "reach", variant: machine, run: "^Test(Reach|Widest|Total)"},
-	{name: "linearizability", variant: breaker, run: "^TestLinearizability$", checks: 5000, alone: true, proof: regexp.MustCompile("history: refused|panic:")},
+	{name: "linearizability", variant: breaker, run: "^TestLinearizability$", checks: 5000, alone: true, proof: regexp.MustCompile(history.ErrRejected.Error() + "|panic:")},
 	{name: "386", variant: narrow, run: "^Test(Property|Cost_TheWord)", checks: 300},
 	{name: "race", variant: raced, run: "^TestFapilog"},
 	{name: "explore", variant: explored, run: "^TestExplore", skip: "^TestExploreTimer", checks: 1000},
