@@ -76,7 +76,8 @@ var layers = []layer{
 	{name: "linearizability", variant: breaker, run: "^TestLinearizability$", checks: 5000, alone: true, proof: regexp.MustCompile(history.ErrRejected.Error() + "|panic:")},
 	{name: "386", variant: narrow, run: "^Test(Property|Cost_TheWord)", checks: 300},
 	{name: "race", variant: raced, run: "^TestFapilog"},
-	{name: "explore", variant: explored, run: "^TestExplore", skip: "^TestExploreTimer", checks: 1000},
+	{name: "explore", variant: explored, run: "^TestExplore", skip: "^TestExplore(Timer|Subscribe)", checks: 1000},
+	{name: "subscribe", variant: explored, run: "^TestExploreSubscribe", checks: 1000},
 	{name: "timers", variant: explored, run: "^TestExploreTimer_Drawn$"},
 }
 
