@@ -47,11 +47,8 @@ func (g *Guard[R]) FailWithoutVote(r R, permit atomicbreaker.Permit, cause error
 
 func (g *Guard[R]) fail(r R, permit atomicbreaker.Permit, cause error, votes bool) (n int, err error) {
 	d := diversion{reason: Failed, cause: cause, period: permit.Generation()}
-	defer func() { // a user's function may panic, and a hook may end the goroutine
-		permit.Fail(cause) // has no effect unless a user's function did not return
-		n, err = g.divert(r, d)
-	}()
-	g.call("the classification of an error", func() { g.judge(&d, &permit, votes) })
+	defer func() { n, err = g.divert(r, d) }() // a user's function may panic, and a hook may end the goroutine
+	g.judge(&d, &permit, votes)
 	return n, err
 }
 
@@ -61,13 +58,30 @@ func (g *Guard[R]) Settle(permit atomicbreaker.Permit, start time.Time, err erro
 		g.Finish(&permit, start)
 		return
 	}
-	d := diversion{cause: err, period: permit.Generation()}
-	defer func() { permit.Fail(err) }()
-	g.call("the classification of an error", func() { g.judge(&d, &permit, true) })
+	g.judge(&diversion{cause: err, period: permit.Generation()}, &permit, true)
 }
 
-// judge classifies an error and reports it to the breaker or cancels the permit.
+// judge reports an error to the breaker, or cancels the permit if the error does not vote. If a
+// user's function does not return, the error has not been classified, and counts as a failure.
 func (g *Guard[R]) judge(d *diversion, permit *atomicbreaker.Permit, votes bool) {
+	judged := false
+	defer func() {
+		switch {
+		case judged:
+		case votes:
+			g.vote(d, permit)
+		default:
+			abstain(d, permit)
+		}
+	}()
+	g.call("the classification of an error", func() {
+		g.classify(d, permit, votes)
+		judged = true
+	})
+}
+
+// classify is judge without regard to functions that do not return.
+func (g *Guard[R]) classify(d *diversion, permit *atomicbreaker.Permit, votes bool) {
 	switch is := g.options.IsRecordError; {
 	case errors.Is(d.cause, ErrBusy):
 		d.reason = Busy
@@ -78,6 +92,11 @@ func (g *Guard[R]) judge(d *diversion, permit *atomicbreaker.Permit, votes bool)
 		permit.Report(d.cause)
 		return
 	}
+	abstain(d, permit)
+}
+
+// abstain cancels the permit of an outcome that says nothing about the primary.
+func abstain(d *diversion, permit *atomicbreaker.Permit) {
 	d.period = noOutage
 	permit.Cancel()
 }
@@ -115,8 +134,7 @@ func (g *Guard[R]) Unwound(r R, permit atomicbreaker.Permit, v any) (n int, err 
 			n, err, both = 0, unwoundBy(second), second != nil || g.options.Repanic
 		}
 		if both {
-			d.period = noOutage
-			permit.Cancel()
+			abstain(&d, &permit)
 			return
 		}
 		g.vote(&d, &permit)
@@ -129,8 +147,7 @@ func (g *Guard[R]) Unwound(r R, permit atomicbreaker.Permit, v any) (n int, err 
 // vote reports a failure without classifying it, or cancels the permit if the guard is closed.
 func (g *Guard[R]) vote(d *diversion, permit *atomicbreaker.Permit) {
 	if g.Closed() {
-		d.period = noOutage
-		permit.Cancel()
+		abstain(d, permit)
 		return
 	}
 	defer func() { d.opened = g.outOf(d.period) }() // a hook may end the goroutine

@@ -107,6 +107,7 @@ func (e *closing) run(ctx context.Context, primary, fallback func() error) {
 	defer bound.Stop()
 	go func() {
 		defer close(e.primaryDone)
+		e.primary = errUnwound // unless it returns
 		e.primary = Contain(primary)
 	}()
 	select {
@@ -115,6 +116,7 @@ func (e *closing) run(ctx context.Context, primary, fallback func() error) {
 	case <-bound.C:
 	}
 	defer close(e.fallbackDone)
+	e.fallback = errUnwound
 	e.fallback = Contain(fallback)
 }
 

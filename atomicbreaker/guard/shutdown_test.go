@@ -5,6 +5,7 @@ package guard_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"testing"
 	"testing/synctest"
 
@@ -51,7 +52,6 @@ func TestGuard_ShutdownNamesTheSideThatHangs(t *testing.T) {
 // Two sides that close promptly are closed even if the context has ended.
 func TestGuard_ShutdownOfSidesThatCloseAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) { // a busy machine must not look like a side that hangs
-		nothing := func() error { return nil }
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		for range 20_000 {
@@ -61,3 +61,17 @@ func TestGuard_ShutdownOfSidesThatCloseAtOnce(t *testing.T) {
 		}
 	})
 }
+
+// A Close that ends the goroutine has failed.
+func TestGuard_ShutdownOfASideThatExits(t *testing.T) {
+	exits := func() error { runtime.Goexit(); return nil }
+	for name, sides := range map[string][2]func() error{"primary": {exits, nothing}, "fallback": {nothing, exits}} {
+		t.Run(name, func(t *testing.T) {
+			g := guard.New(atomicbreaker.MustNew("sink"), guard.Options{Adapter: "test"},
+				func(struct{}) (int, error) { return 0, nil }, nil)
+			require.EqualError(t, g.Shutdown(t.Context(), sides[0], sides[1]), "panicked or called runtime.Goexit")
+		})
+	}
+}
+
+func nothing() error { return nil }
