@@ -141,12 +141,20 @@ func (b *Batcher) abandon() {
 // it.
 func (b *Batcher) divert(c *chunk) {
 	var err error
+	lost := b.writer.guard.Stats().Lost
 	done := make(chan struct{})
 	go func() {
+		returned := false
 		defer close(done)
-		defer func() { _ = recover() }()
+		defer func() {
+			_ = recover()
+			if !returned {
+				err = b.lossSince(lost)
+			}
+		}()
 		_, err = b.writer.busy(c.data)
 		err = b.writer.settle(c.data, err)
+		returned = true
 	}()
 	<-done
 	b.mu.Lock()

@@ -17,7 +17,7 @@ const settleTimeout = 5 * time.Second
 // grace is how long Shutdown still waits for the fallback after its context has ended.
 const grace = time.Second
 
-// errUnwound is the result of a Sync or Shutdown of the Writer that did not return.
+// errUnwound is the result of a call of the Writer that did not return.
 var errUnwound = errors.New("breakerio: the writer panicked or called runtime.Goexit")
 
 // waiter waits until a number of records have left memory.
@@ -141,10 +141,14 @@ func (b *Batcher) ready() []waiter {
 // batch is already settled: the Writer may have rejected it only because Shutdown closed the
 // Writer.
 func (b *Batcher) deliver(c *chunk) {
-	removed := false
+	returned, removed := false, false
+	lost := b.writer.guard.Stats().Lost
 	var err error
 	defer func() {
 		_ = recover() // the Writer has diverted the batch, and counted it
+		if !returned {
+			err = b.lossSince(lost)
+		}
 		if removed || b.removeInFlight(c) {
 			b.mu.Lock()
 			defer b.mu.Unlock()
@@ -152,12 +156,23 @@ func (b *Batcher) deliver(c *chunk) {
 			b.pool.put(c)
 		}
 	}()
-	if _, err = b.writer.Write(c.data); err == nil {
+	_, err = b.writer.Write(c.data)
+	returned = true
+	if err == nil {
 		return
 	}
 	if removed = b.removeInFlight(c); removed {
 		err = b.writer.settle(c.data, err)
 	}
+}
+
+// lossSince returns the error of a write that did not return: nil if the Writer has lost nothing
+// since Stats counted the given losses. A loss may also be that of a record that overflowed.
+func (b *Batcher) lossSince(lost uint64) error {
+	if b.writer.guard.Stats().Lost == lost {
+		return nil
+	}
+	return errUnwound
 }
 
 // removeInFlight ends the flight of a batch that the Writer is done with. It returns false if

@@ -262,6 +262,29 @@ func TestBatcher_PanicAndGoexit(t *testing.T) {
 	}
 }
 
+// Sync reports the loss of a batch whose write did not return, and only that.
+func TestBatcher_SyncAfterAWriteThatDoesNotReturn(t *testing.T) {
+	for name, worst := range map[string]func(){"panic": func() { panic("sink") }, "goexit": runtime.Goexit} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var down error
+				w := breakerio.NewWriter(breaker(), sinkFunc(func(p []byte) (int, error) { worst(); return 0, nil }),
+					sinkFunc(func(p []byte) (int, error) { return len(p), down }),
+					breakerio.WithRepanic(), breakerio.WithOnLost(func([]byte, error) {}))
+				b := breakerio.NewBatcher(w)
+				say(t, b, "1")
+				require.NoError(t, b.Sync())
+				down = errDown
+				say(t, b, "2")
+				require.Error(t, b.Sync())
+				require.Equal(t, uint64(1), w.Stats().Lost)
+				down = nil
+				require.NoError(t, b.Close())
+			})
+		})
+	}
+}
+
 // badSync is a sink whose Sync calls a function.
 type badSync struct {
 	pages
