@@ -29,11 +29,8 @@ func (r *run) judge(stats breakerio.Stats, idle atomicbreaker.Snapshot) error {
 
 	add(stats.Rejected+stats.Failed+stats.Panicked+stats.Busy+stats.RecordErrors == stats.Fallback+stats.Lost,
 		"the counts by reason do not add up to those by place: %+v", stats)
-	var diverted uint64
-	for _, n := range r.diverted {
-		diverted += n
-	}
-	add(diverted == fallback || r.fixture.Silent, "%d records were diverted, %d were reported", fallback, diverted)
+	add(r.fixture.Silent || sum(r.diverted) == fallback, "%d records were diverted, %d were reported", fallback, sum(r.diverted))
+	judgeReasons(r.diverted, stats, add)
 
 	torn := uint64(r.primary.parts)
 	if r.fixture.Late != nil {
@@ -94,4 +91,32 @@ func (r *run) count(add func(bool, string, ...any)) (fallback, lost, unseen, lat
 		}
 	}
 	return fallback, lost, unseen, late
+}
+
+// misnamed reports whether a diversion has a reason that does not fit its error.
+func misnamed(d breakerio.Diversion) bool {
+	switch {
+	case d.Err == nil, errors.Is(d.Err, atomicbreaker.ErrRejected) != (d.Reason == breakerio.Rejected),
+		errors.Is(d.Err, breakerio.ErrBusy) != (d.Reason == breakerio.Busy):
+		return true
+	}
+	return d.Reason == breakerio.RecordError && !errors.Is(d.Err, errTooLarge)
+}
+
+// judgeReasons requires that the counts by reason include the reported diversions. The others are
+// of records that are lost.
+func judgeReasons(diverted map[breakerio.Reason]uint64, s breakerio.Stats, add func(bool, string, ...any)) {
+	for reason, counted := range map[breakerio.Reason]uint64{
+		breakerio.Rejected: s.Rejected, breakerio.Failed: s.Failed, breakerio.Panicked: s.Panicked,
+		breakerio.Busy: s.Busy, breakerio.RecordError: s.RecordErrors,
+	} {
+		add(diverted[reason] <= counted, "%d records were diverted as %v, Stats counts %d", diverted[reason], reason, counted)
+	}
+}
+
+func sum(counts map[breakerio.Reason]uint64) (total uint64) {
+	for _, n := range counts {
+		total += n
+	}
+	return total
 }

@@ -45,7 +45,7 @@ type LineFixture struct {
 }
 
 // Options returns the options of package breakerio that the plan selects. All user functions among
-// them panic now and then.
+// them panic, or end the goroutine, now and then.
 func (p LineParts) Options() []breakerio.Option {
 	r := p.run
 	opts := []breakerio.Option{
@@ -92,6 +92,7 @@ func (p LineParts) Dial(ctx context.Context) (io.WriteCloser, error) { return p.
 //     that is cut.
 //   - Each offered record occurs once among the records that the primary acknowledged, those that
 //     the fallback acknowledged, and those reported lost.
+//   - The primary has the lines of each goroutine in order, unless a wide lane is before it.
 //   - Whatever is in a file without an acknowledgment is counted as torn or late.
 func CheckLines(t *testing.T, adapter LineAdapter) {
 	t.Helper()
@@ -122,7 +123,7 @@ type linePlan struct {
 	slow      bool // with a slow threshold
 
 	repanic, whole, lossAsSuccess bool
-	panicky                       int // each panicky-th call of a user's function panics; 0: none
+	panicky                       int // each panicky-th call of a user's function does not return; 0: all do
 
 	disturbances []lineDisturbance
 	closeHangs   bool // the primary's Close hangs

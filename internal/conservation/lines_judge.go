@@ -22,6 +22,7 @@ func (r *lineRun) judge(stats breakerio.Stats, idle atomicbreaker.Snapshot) erro
 	j.read("the primary", r.primary)
 	j.read("the fallback", r.fallback)
 	j.judgeLines()
+	j.judgeOrder()
 	j.judgeResults()
 	j.judgeCounts()
 	j.judgeVotes()
@@ -175,6 +176,28 @@ func (j *lineJudge) judgeLines() {
 	j.twice = uint64(len(twice))
 }
 
+// judgeOrder requires that the primary has the lines of each goroutine in the order in which they
+// were offered. A wide lane gives up the order.
+func (j *lineJudge) judgeOrder() {
+	if j.fixture.Wide {
+		return
+	}
+	type place struct{ goroutine, write, line int }
+	newest := map[int]place{}
+	for _, c := range j.primary.calls {
+		for _, line := range j.acknowledged(c) {
+			var at place
+			if _, err := fmt.Sscanf(recordIn(line), "@%d.%d.%d@", &at.goroutine, &at.write, &at.line); err != nil {
+				continue // not a record
+			}
+			before := newest[at.goroutine]
+			j.demand(before.write < at.write || before.write == at.write && before.line <= at.line,
+				"%q comes after line %d of write %d", line, before.line, before.write)
+			newest[at.goroutine] = at
+		}
+	}
+}
+
 // judgeResults requires that the results of the writes are true.
 func (j *lineJudge) judgeResults() {
 	want := j.plan.goroutines*j.plan.writes + 3
@@ -207,7 +230,8 @@ func (j *lineJudge) judgeCounts() {
 	j.demand(j.losses == s.Lost, "%d losses were reported, Stats counts %d", j.losses, s.Lost)
 	j.demand(s.Lost == failed, "the fallback failed %d writes, Stats.Lost is %d", failed, s.Lost)
 	j.demand(taken == s.Fallback, "the fallback took %d writes, Stats counts %d", taken, s.Fallback)
-	j.demand(j.diversion == s.Fallback, "%d writes were diverted, %d were reported", s.Fallback, j.diversion)
+	j.demand(sum(j.diverted) == s.Fallback, "%d writes were diverted, %d were reported", s.Fallback, sum(j.diverted))
+	judgeReasons(j.diverted, s, j.demand)
 	j.demand(s.Rejected+s.Failed+s.Panicked+s.Busy+s.RecordErrors == s.Fallback+s.Lost,
 		"the counts by reason do not add up to those by place: %+v", s)
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -45,18 +46,21 @@ type lineRun struct {
 	outages               atomic.Uint64
 	closeBegan, closeDone atomic.Bool
 
-	mu        sync.Mutex
-	writes    []*lineWrite
-	of        map[string]*lineWrite // by line
-	lost      map[string]int
-	losses    uint64 // calls of OnLost
-	diversion uint64 // calls of OnDiverted
-	breaches  []string
+	mu       sync.Mutex
+	writes   []*lineWrite
+	of       map[string]*lineWrite // by line
+	lost     map[string]int
+	losses   uint64                      // calls of OnLost
+	diverted map[breakerio.Reason]uint64 // calls of OnDiverted
+	breaches []string
 }
 
 // check runs the plan and returns what is wrong with the adapter. Call it in a synctest bubble.
 func (p linePlan) check(adapter LineAdapter) error {
-	r := &lineRun{plan: p, turn: make(chan struct{}, 1), of: map[string]*lineWrite{}, lost: map[string]int{}}
+	r := &lineRun{
+		plan: p, turn: make(chan struct{}, 1), of: map[string]*lineWrite{}, lost: map[string]int{},
+		diverted: map[breakerio.Reason]uint64{},
+	}
 	tick := func() int64 { return r.clock.Add(1) }
 	r.primary = &File{tick: tick, script: slices.Clone(p.primary), dials: slices.Clone(p.dials), closeHangs: p.closeHangs}
 	r.fallback = &File{tick: tick, script: slices.Clone(p.fallback)}
@@ -104,8 +108,18 @@ func (r *lineRun) recover() {
 	}
 }
 
-// offer makes one write on a goroutine of its own, because a file may end the goroutine, and waits
-// for it.
+// apart calls f on a goroutine of its own, which a file or a user's function may end, and waits for
+// it.
+func apart(f func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		f()
+	}()
+	<-done
+}
+
+// offer makes one write.
 func (r *lineRun) offer(goroutine, i int) {
 	p := r.plan
 	k := goroutine*p.writes + i
@@ -128,17 +142,14 @@ func (r *lineRun) offer(goroutine, i int) {
 		r.turn <- struct{}{}
 		defer func() { <-r.turn }()
 	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
+	apart(func() {
 		defer func() {
 			if v := recover(); v != nil && (!p.repanic || v != broken && v != hookBroke) {
 				r.breach("%q: the panic %v reached the caller", text, v)
 			}
 		}()
 		r.fixture.Offer(text)
-	}()
-	<-done
+	})
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, w := range r.writes {
@@ -198,9 +209,9 @@ func (r *lineRun) disturb() {
 		case syncing:
 			_ = r.fixture.Sync()
 		case tripping:
-			r.breaker.Trip()
+			apart(r.breaker.Trip)
 		case resetting:
-			r.breaker.Reset()
+			apart(r.breaker.Reset)
 		case shuttingDown:
 			r.shutDown(d.patience)
 		}
@@ -232,6 +243,9 @@ func (r *lineRun) shutDown(patience time.Duration) {
 // hook is called by each of the user functions.
 func (r *lineRun) hook() {
 	if n := r.hooks.Add(1); r.plan.panicky > 0 && n%int64(r.plan.panicky) == 0 {
+		if n/int64(r.plan.panicky)%2 == 0 {
+			runtime.Goexit()
+		}
 		panic(hookBroke)
 	}
 }
@@ -249,12 +263,12 @@ func (r *lineRun) onLost(text string, err error) {
 }
 
 func (r *lineRun) onDiverted(d breakerio.Diversion) {
-	if rejected := d.Reason == breakerio.Rejected; rejected != errors.Is(d.Err, atomicbreaker.ErrRejected) || d.Err == nil {
+	if misnamed(d) {
 		r.breach("diverted as %v with the error %v", d.Reason, d.Err)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.diversion++
+	r.diverted[d.Reason]++
 }
 
 func (r *lineRun) breach(format string, args ...any) {

@@ -269,6 +269,33 @@ func TestCheckLines_RejectsBrokenAdapters(t *testing.T) {
 			fixture.Batcher = true
 			return fixture
 		}, says: `"@1.2.0@\n": 0 times in the primary, 0 in the fallback, 0 lost`},
+		"reverses the order of two writes": {wrong: func(parts LineParts) LineFixture {
+			var waits []byte
+			fixture := inFront(parts, func(w io.Writer, p []byte) (int, error) {
+				if waits == nil {
+					waits = bytes.Clone(p)
+					return len(p), nil
+				}
+				both := append(bytes.Clone(p), waits...)
+				waits = nil
+				_, _ = w.Write(both)
+				return len(p), nil
+			})
+			fixture.Batcher = true
+			return fixture
+		}, plan: func(p *linePlan) { p.primary, p.writes, p.bad = nil, 19, 0 }, says: `"@0.0.0@\n" comes after`},
+		"counts a failure as busy": {
+			wrong: changed(func(s *breakerio.Stats) { s.Busy, s.Failed = s.Busy+s.Failed, 0 }),
+			says:  "were diverted as failed, Stats counts 0",
+		},
+		"calls a record's error busy": {wrong: func(parts LineParts) LineFixture {
+			return between(parts, parts.Primary, parts.Fallback, breakerio.WithOnDiverted(func(d breakerio.Diversion) {
+				if d.Reason == breakerio.RecordError {
+					d.Reason = breakerio.Busy
+				}
+				parts.run.onDiverted(d)
+			}))
+		}, says: "diverted as busy with the error record too large"},
 		"keeps a permit": {wrong: func(parts LineParts) LineFixture {
 			return inFront(parts, func(w io.Writer, p []byte) (int, error) {
 				parts.Breaker.Trip()

@@ -165,7 +165,7 @@ func (r *run) onOutage(o breakerio.Outage) {
 }
 
 func (r *run) onDiverted(d breakerio.Diversion) {
-	if rejected := d.Reason == breakerio.Rejected; rejected != errors.Is(d.Err, atomicbreaker.ErrRejected) || d.Err == nil {
+	if misnamed(d) {
 		r.breach("diverted as %v with the error %v", d.Reason, d.Err)
 	}
 	r.mu.Lock()
