@@ -145,6 +145,7 @@ func TestOutageInterrupted(t *testing.T) {
 	assert.Contains(t, stdout, "interrupted")
 	assert.NotContains(t, stdout, "failover:", "the guards that are left do not begin")
 	assert.Greater(t, verdictOf(t, stdout)["offered"], 10)
+	assert.Regexp(t, `goroutines\*\* +\d+ → \?`, stdout, "there was no hang")
 	require.Len(t, left, 1, "-keep")
 	assert.FileExists(t, filepath.Join(left[0], "none.sink"))
 	assert.FileExists(t, filepath.Join(left[0], "none.fallback.jsonl"))

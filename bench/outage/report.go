@@ -128,7 +128,7 @@ func reportOutages(w io.Writer, results []result) {
 			return fmt.Sprint(r.whileDown().probes)
 		}},
 		{"goroutines**", func(r result) string {
-			return fmt.Sprintf("%d → %d", r.peaks[healthy].goroutines, r.peaks[hang].goroutines)
+			return fmt.Sprintf("%s → %s", measured(r.peaks[healthy].goroutines), measured(r.peaks[hang].goroutines))
 		}},
 		{"RSS MiB**", func(r result) string {
 			return fmt.Sprintf("%s → %s", mebibytes(r.peaks[healthy].rss), mebibytes(r.peaks[hang].rss))
@@ -243,6 +243,14 @@ func table(w io.Writer, rows [][]string) {
 }
 
 func number(f float64) string { return fmt.Sprintf("%.0f", f) }
+
+// measured writes a number that is 0 only where nothing was measured.
+func measured(n int) string {
+	if n == 0 {
+		return "?"
+	}
+	return fmt.Sprint(n)
+}
 
 func mebibytes(bytes uint64) string {
 	if bytes == 0 {
