@@ -42,8 +42,8 @@
 // Every call takes effect at one instant (it is linearizable), and no call waits for another. The
 // package takes no lock. It starts goroutines only to deliver transitions, and they end when that is
 // done. On a healthy breaker Allow, RecordSuccess, TryAcquire and Permit.Success are one load each.
-// Only a published transition and the start of a timer allocate. Each hook gets each transition
-// exactly once, in order, one at a time. A hook's panic ends at the hook.
+// Only a published transition, the start of a timer and a slow success allocate. Each hook gets each
+// transition exactly once, in order, one at a time. A hook's panic ends at the hook.
 //
 // Timers are monotonic and never early. They may be late by the scheduler's latency: 10 to 20 ms when
 // every processor is busy.

@@ -61,6 +61,9 @@ func WithLossAsSuccess() Option {
 // WithRepanic lets a panic of a sink or of a user's function continue unchanged after the record is
 // in the fallback or reported lost. Without it panics are recovered, and a sink that panics has
 // failed.
+//
+// With [WithAsyncProbes], the user's functions also run on the goroutine of a probe. A panic there has
+// no caller to continue in, so it ends the program. A panic of the sink in a probe does not.
 func WithRepanic() Option {
 	return func(o *options) { o.Repanic = true }
 }
@@ -76,7 +79,7 @@ func WithWholeRecords() Option {
 // half-open, each record goes to the fallback at once, and a copy of it may be sent to the primary
 // as a probe. The record of a successful probe is in both sinks and counts as late.
 //
-// The primary must be a *[Lane].
+// The primary must be a *[Lane]. See [WithRepanic] for panics in a probe.
 func WithAsyncProbes() Option {
 	return func(o *options) { o.asyncProbes = true }
 }

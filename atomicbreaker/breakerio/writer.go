@@ -38,7 +38,9 @@ type Writer struct {
 // [WithAsyncProbes] is given and primary is not a *[Lane].
 //
 // Writers may share a breaker; each one counts and reports its own records. Do not share a sink
-// between Writers, not even a fallback: a Writer repairs only the lines that it has torn itself.
+// between Writers, not even a fallback: a Writer repairs only the lines that it has torn itself. Do
+// not use a Writer as the primary of another one: it counts and reports as lost what the outer one
+// still sends to its fallback.
 func NewWriter(b *atomicbreaker.Breaker, primary, fallback io.Writer, opts ...Option) *Writer {
 	if b == nil || primary == nil {
 		panic("breakerio: NewWriter needs a breaker and a primary")
