@@ -19,9 +19,9 @@ type (
 
 // Guarded is the adapter: a Sink with a breaker in front of its primary.
 type Guarded struct {
-	breaker *atomicbreaker.Breaker
-	primary Sink
-	guard   *guard.Guard[Event]
+	breaker           *atomicbreaker.Breaker
+	primary, fallback Sink
+	guard             *guard.Guard[Event]
 }
 
 // NewGuarded returns a Sink that asks b before each event for primary.
@@ -33,7 +33,7 @@ func NewGuarded(b *atomicbreaker.Breaker, primary, fallback Sink, o guard.Option
 		}
 		return 0, fallback.Send(e)
 	}
-	return &Guarded{b, primary, guard.New(b, o, send, nil)}
+	return &Guarded{b, primary, fallback, guard.New(b, o, send, nil)}
 }
 
 // Send returns nil if the primary or the fallback took the event.
@@ -76,8 +76,9 @@ func (g *Guarded) Send(e Event) (err error) {
 func (g *Guarded) Close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), guard.CloseTimeout)
 	defer cancel()
-	nothing := func() error { return nil }
-	return g.guard.Shutdown(ctx, func() error { return guard.CloseSink(g.primary) }, nothing)
+	return g.guard.Shutdown(ctx,
+		func() error { return guard.CloseSink(g.primary) },
+		func() error { return guard.CloseSink(g.fallback) })
 }
 
 type unreachable struct{}
