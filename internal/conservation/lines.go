@@ -93,6 +93,7 @@ func (p LineParts) Dial(ctx context.Context) (io.WriteCloser, error) { return p.
 //   - Each offered record occurs once among the records that the primary acknowledged, those that
 //     the fallback acknowledged, and those reported lost.
 //   - The primary has the lines of each goroutine in order, unless a wide lane is before it.
+//   - When Sync returns, each line that was accepted before it is in a file or lost.
 //   - Whatever is in a file without an acknowledgment is counted as torn or late.
 func CheckLines(t *testing.T, adapter LineAdapter) {
 	t.Helper()

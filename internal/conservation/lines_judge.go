@@ -48,13 +48,13 @@ func (j *lineJudge) demand(ok bool, format string, args ...any) {
 }
 
 // acknowledged returns the lines that a file has taken with a call, as far as its caller knows.
-func (j *lineJudge) acknowledged(c *call) []string {
+func (r *lineRun) acknowledged(c *call) []string {
 	switch {
 	case c.lied:
 		return nil
 	case c.whole:
 		return slices.Collect(strings.Lines(c.text))
-	case j.plan.whole:
+	case r.plan.whole:
 		return nil
 	}
 	return wholeLines(c.stored())

@@ -207,13 +207,46 @@ func (r *lineRun) disturb() {
 		time.Sleep(d.after)
 		switch d.does {
 		case syncing:
-			_ = r.fixture.Sync()
+			r.sync()
 		case tripping:
 			apart(r.breaker.Trip)
 		case resetting:
 			apart(r.breaker.Reset)
 		case shuttingDown:
 			r.shutDown(d.patience)
+		}
+	}
+}
+
+// sync calls Sync, and checks that the records accepted before it are in a file or lost when it
+// returns.
+func (r *lineRun) sync() {
+	var accepts []string
+	r.mu.Lock()
+	for _, w := range r.writes {
+		if w.how == accepted {
+			accepts = slices.AppendSeq(accepts, strings.Lines(w.text))
+		}
+	}
+	r.mu.Unlock()
+	if err := r.fixture.Sync(); errors.Is(err, context.DeadlineExceeded) || errors.Is(err, fs.ErrClosed) {
+		return
+	}
+	settled := map[string]bool{}
+	for _, f := range []*File{r.primary, r.fallback} {
+		f.mu.Lock()
+		for _, c := range f.calls {
+			for _, line := range r.acknowledged(c) {
+				settled[line] = true
+			}
+		}
+		f.mu.Unlock()
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, line := range accepts {
+		if !settled[line] && r.lost[line] == 0 {
+			r.breaches = append(r.breaches, fmt.Sprintf("%q: Sync returned before it was in a file or lost", line))
 		}
 	}
 }

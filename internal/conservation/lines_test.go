@@ -269,6 +269,15 @@ func TestCheckLines_RejectsBrokenAdapters(t *testing.T) {
 			fixture.Batcher = true
 			return fixture
 		}, says: `"@1.2.0@\n": 0 times in the primary, 0 in the fallback, 0 lost`},
+		"does nothing in Sync": {wrong: func(parts LineParts) LineFixture {
+			w := breakerio.NewWriter(parts.Breaker, parts.Primary, parts.Fallback, parts.Options()...)
+			b := breakerio.NewBatcher(w)
+			fixture := writing(parts, w, b)
+			fixture.Sync, fixture.Shutdown, fixture.Batcher = func() error { return nil }, b.Shutdown, true
+			return fixture
+		}, plan: func(p *linePlan) {
+			p.disturbances = []lineDisturbance{{after: 100 * time.Millisecond, does: syncing}}
+		}, says: `"@0.0.0@\n": Sync returned before it was in a file or lost`},
 		"reverses the order of two writes": {wrong: func(parts LineParts) LineFixture {
 			var waits []byte
 			fixture := inFront(parts, func(w io.Writer, p []byte) (int, error) {
