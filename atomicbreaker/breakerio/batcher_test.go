@@ -268,7 +268,7 @@ func TestBatcher_SyncAfterAWriteThatDoesNotReturn(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var down error
-				w := breakerio.NewWriter(breaker(), sinkFunc(func(p []byte) (int, error) { worst(); return 0, nil }),
+				w := breakerio.NewWriter(breaker(), sinkFunc(func([]byte) (int, error) { worst(); return 0, nil }),
 					sinkFunc(func(p []byte) (int, error) { return len(p), down }),
 					breakerio.WithRepanic(), breakerio.WithOnLost(func([]byte, error) {}))
 				b := breakerio.NewBatcher(w)

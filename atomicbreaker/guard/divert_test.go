@@ -41,6 +41,7 @@ func newRig(isRecordError func(error) bool, opts ...atomicbreaker.Option) *rig {
 
 // admit returns a permit.
 func (r *rig) admit(t *testing.T) atomicbreaker.Permit {
+	t.Helper()
 	permit, ok := r.breaker.TryAcquire()
 	require.True(t, ok)
 	return permit
