@@ -83,8 +83,9 @@ Flags:
   -h              this text
 
 Exit status: 0 if all is well; 1 if atomicbreaker lost a record, if in the hang
-it was slower than half its healthy rate, or if the demo could not run; 2 for a
-flag that cannot be used. (go run reports 2 as 1.)
+it was slower than half its healthy rate, if a breaker did not close again, or
+if the demo could not run; 2 for a flag that cannot be used. (go run reports 2
+as 1.)
 `
 
 func printUsage(w io.Writer) {
