@@ -144,6 +144,13 @@ func TestCheck_RejectsBrokenAdapters(t *testing.T) {
 			}
 			return fixture
 		}, func(p *plan) { p.recovery = 0 }, "a permit was not settled"},
+		"lets a record's error vote": {func(parts Parts) Fixture {
+			fixture, _ := good(parts)
+			w := breakerio.NewWriter(parts.Breaker, parts.Primary, parts.Fallback, parts.Options()[1:]...)
+			fixture.Offer = func(record string) error { _, err := w.Write([]byte(record)); return err }
+			fixture.Stats, fixture.Close = w.Stats, w.Close
+			return fixture
+		}, func(p *plan) { p.primary = []step{{act: tooLarge}, {act: tooLarge}, {act: tooLarge}} }, "the outages were [], reported were [{2 1}]"},
 		"changes the record": {func(parts Parts) Fixture {
 			fixture, w := good(parts)
 			fixture.Offer = func(record string) error {

@@ -47,7 +47,6 @@ type Fixture struct {
 	Late        func() uint64 // not nil if a lane is before the primary
 
 	CountsTorn bool // the adapter learns how much the primary took
-	Silent     bool // reports losses by its error alone, without functions for lost records and outages
 }
 
 // Options returns the parts as options of package breakerio.

@@ -22,14 +22,14 @@ func (r *run) judge(stats breakerio.Stats, idle atomicbreaker.Snapshot) error {
 	for _, breach := range append(append(r.breaches, r.primary.breaches...), r.fall.breaches...) {
 		add(false, "%s", breach)
 	}
-	fallback, lost, unseen, late := r.count(add)
+	fallback, lost, late := r.count(add)
 	add(len(r.offered) == r.plan.goroutines*r.plan.records+3, "%d offers have ended", len(r.offered))
 	add(stats.Fallback == fallback, "the fallback has %d records, Stats counts %d", fallback, stats.Fallback)
-	add(stats.Lost == lost+unseen, "%d records are lost, Stats counts %d", lost+unseen, stats.Lost)
+	add(stats.Lost == lost, "%d records are lost, Stats counts %d", lost, stats.Lost)
 
 	add(stats.Rejected+stats.Failed+stats.Panicked+stats.Busy+stats.RecordErrors == stats.Fallback+stats.Lost,
 		"the counts by reason do not add up to those by place: %+v", stats)
-	add(r.fixture.Silent || sum(r.diverted) == fallback, "%d records were diverted, %d were reported", fallback, sum(r.diverted))
+	add(sum(r.diverted) == fallback, "%d records were diverted, %d were reported", fallback, sum(r.diverted))
 	judgeReasons(r.diverted, stats, add)
 
 	torn := uint64(r.primary.parts)
@@ -47,30 +47,18 @@ func (r *run) judge(stats breakerio.Stats, idle atomicbreaker.Snapshot) error {
 	add(idle.HalfOpenCalls == 0, "a permit was not settled: %+v", idle)
 	state := r.breaker.State()
 	add(r.primary.shut() || r.closeBegan.Load() || state == atomicbreaker.Closed, "the primary works, but the breaker is %v", state)
-	if !r.fixture.Silent {
-		r.judgeOutages(stats, add)
-	}
+	r.judgeOutages(stats, add)
 	return errors.Join(wrong...)
 }
 
-// count looks for each record. unseen is the number of records that are in no sink and were not
-// reported, so that only the adapter's counts can include them.
-func (r *run) count(add func(bool, string, ...any)) (fallback, lost, unseen, late uint64) {
+// count looks for each record.
+func (r *run) count(add func(bool, string, ...any)) (fallback, lost, late uint64) {
 	for _, record := range r.offered {
 		primary, spare, reported := r.primary.taken[record], r.fall.taken[record], r.lost[record]
 		how := r.endings[record]
 		if how == closed {
 			add(primary+spare == 0, "%s was rejected after Close, but is %d times in the primary, %d in the fallback", record, primary, spare)
 			continue
-		}
-		if r.fixture.Silent {
-			switch {
-			case how == refused:
-				reported++
-			case how == unwound && primary+spare == 0:
-				unseen++
-				continue
-			}
 		}
 		allowed := 1
 		if r.fixture.Late != nil && r.primary.lateness[record] > 0 {
@@ -90,7 +78,7 @@ func (r *run) count(add func(bool, string, ...any)) (fallback, lost, unseen, lat
 			add(offered, "%s was never offered", record)
 		}
 	}
-	return fallback, lost, unseen, late
+	return fallback, lost, late
 }
 
 // misnamed reports whether a diversion has a reason that does not fit its error.

@@ -258,7 +258,7 @@ func (j *lineJudge) closedEarly() bool {
 
 // judgeVotes requires that a sink whose failures do not vote stays in use.
 func (j *lineJudge) judgeVotes() {
-	votes := func(s fileStep) bool { return s.hangs || s.act != takes && s.act != tooLarge && s.act != busy }
+	votes := func(s fileStep) bool { return s.hangs || !slices.Contains(withoutVote[:], s.act) }
 	trips := func(d lineDisturbance) bool { return d.does == tripping }
 	if j.plan.panicky == 0 && !slices.ContainsFunc(j.plan.disturbances, trips) && !slices.ContainsFunc(j.plan.primary, votes) && (!j.fixture.Reopener || len(j.plan.dials) == 0) {
 		j.demand(j.stats.Rejected == 0, "the primary never failed, but the breaker opened")

@@ -5,6 +5,7 @@ package conservation
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"testing"
 	"testing/synctest"
@@ -225,6 +226,17 @@ func TestCheckLines_RejectsBrokenAdapters(t *testing.T) {
 			return between(parts, parts.Primary, parts.Fallback, breakerio.WithRecordErrors(nil))
 		}, plan: func(p *linePlan) {
 			p.primary, p.panicky, p.bad = []fileStep{{act: tooLarge}, {act: tooLarge}, {act: tooLarge}}, 0, 0
+		}, says: "the primary never failed, but the breaker opened"},
+		"lets a caller's cancellation vote": {wrong: func(parts LineParts) LineFixture {
+			return between(parts, closable{parts.Primary, func(p []byte) (int, error) {
+				n, err := parts.Primary.Write(p)
+				if errors.Is(err, context.Canceled) {
+					err = errDown
+				}
+				return n, err
+			}}, parts.Fallback)
+		}, plan: func(p *linePlan) {
+			p.primary, p.panicky, p.bad = []fileStep{{act: canceled}, {act: canceled}, {act: canceled}}, 0, 0
 		}, says: "the primary never failed, but the breaker opened"},
 		"writes after Close": {wrong: func(parts LineParts) LineFixture {
 			fixture := correctLines(parts)
