@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package breakerspool
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+)
+
+// disk is the file system below a spool. A test replaces it with one that loses power.
+type disk interface {
+	MkdirAll(dir string) error
+	ReadDir(dir string) ([]entry, error)
+	Create(name string) (file, error) // fails if the file exists
+	Open(name string) (file, error)   // for reading
+	Edit(name string) (file, error)   // for reading and writing; creates the file if it is not there
+	Rename(from, to string) error
+	Remove(name string) error
+	Sync(name string) error // no error if the file is gone
+	SyncDir(dir string) error
+	Free(dir string) (bytes int64, known bool)
+}
+
+type file interface {
+	io.ReaderAt
+	io.WriterAt
+	io.Closer
+	Truncate(size int64) error
+	Sync() error
+}
+
+// entry is a regular file in a directory.
+type entry struct {
+	name string
+	size int64
+}
+
+// osDisk is the operating system's disk. Logs may hold secrets, so that only the owner of the
+// process may read the files.
+type osDisk struct{}
+
+func (osDisk) MkdirAll(dir string) error { return os.MkdirAll(dir, 0o700) }
+
+func (osDisk) ReadDir(dir string) ([]entry, error) {
+	found, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var files []entry
+	for _, f := range found {
+		info, err := f.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // removed meanwhile
+		}
+		if err != nil {
+			return nil, err
+		}
+		if info.Mode().IsRegular() {
+			files = append(files, entry{f.Name(), info.Size()})
+		}
+	}
+	return files, nil
+}
+
+func (osDisk) Create(name string) (file, error) {
+	return open(name, os.O_RDWR|os.O_CREATE|os.O_EXCL)
+}
+
+func (osDisk) Open(name string) (file, error) { return open(name, os.O_RDONLY) }
+
+func (osDisk) Edit(name string) (file, error) { return open(name, os.O_RDWR|os.O_CREATE) }
+
+// open returns a nil interface with an error.
+func open(name string, flags int) (file, error) {
+	f, err := os.OpenFile(filepath.Clean(name), flags, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+func (osDisk) Rename(from, to string) error { return os.Rename(from, to) }
+
+func (osDisk) Remove(name string) error { return os.Remove(name) }
+
+func (osDisk) Sync(name string) error {
+	f, err := open(name, os.O_RDWR)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+// SyncDir makes the names of files durable. Windows has no such call.
+func (osDisk) SyncDir(dir string) error {
+	if runtime.GOOS == "windows" || runtime.GOOS == "plan9" {
+		return nil
+	}
+	d, err := os.Open(filepath.Clean(dir))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = d.Close() }()
+	return d.Sync()
+}
+
+func (osDisk) Free(dir string) (int64, bool) { return freeBytes(dir) }

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package breakerspool
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"iter"
+	"time"
+
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerspool/internal/segment"
+)
+
+// Record is one record, or the lines of one write.
+type Record struct {
+	Time time.Time // when it was written into the spool
+	Data []byte
+}
+
+// Records returns what the spool holds, oldest first: each write that is in the spool, without the
+// lines that the sink has taken. It changes nothing. Data are valid until the next iteration. A
+// damaged part of a segment is an error, and the iteration goes on behind it. Records that are
+// written or taken meanwhile may or may not appear.
+func (s *Spool) Records() iter.Seq2[Record, error] {
+	return func(yield func(Record, error) bool) {
+		frames := reader{disk: s.disk, store: &s.queue}
+		for at, end, ok := s.next(place{}); ok; at, end, ok = s.next(at) {
+			f, err := frames.read(at.g, at.pos.Offset, end)
+			var damage *segment.DamageError
+			switch {
+			case err == nil:
+				at.pos, f.Data = segment.Position{Offset: f.End}, f.Data[min(int(at.pos.Taken), len(f.Data)):]
+				if !yield(Record{f.Time, f.Data}, nil) {
+					return
+				}
+				continue
+			case errors.As(err, &damage):
+				at.pos = segment.Position{Offset: damage.End}
+			case errors.Is(err, fs.ErrNotExist), errors.Is(err, io.ErrUnexpectedEOF):
+				at.pos = segment.Position{Offset: end} // taken or dropped meanwhile
+				continue
+			default:
+				yield(Record{}, err)
+				return
+			}
+			if !yield(Record{}, err) {
+				return
+			}
+		}
+	}
+}

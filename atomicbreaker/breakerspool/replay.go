@@ -1,0 +1,386 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package breakerspool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math"
+	"sync/atomic"
+	"time"
+
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
+)
+
+// ReplayOption configures [Spool.Replay]. If an option is repeated, the last one wins.
+type ReplayOption func(*replayConfig)
+
+type replayConfig struct {
+	rate          float64
+	hasRate       bool
+	batch         int
+	hasBatch      bool
+	isRecordError func(error) bool
+	transform     func(Record) []byte
+}
+
+// WithRate limits Replay to so many records a second, on average over a second or more. It must be
+// more than 0. By default there is no limit.
+func WithRate(recordsPerSecond float64) ReplayOption {
+	return func(c *replayConfig) { c.rate, c.hasRate = recordsPerSecond, true }
+}
+
+// WithBatch joins records into one write of at most maxBytes, for sinks that take lines. It must be
+// at least 1. A record that is larger, and one that does not end with a newline, is a write of its
+// own. By default each write that went into the spool is one write to the sink.
+func WithBatch(maxBytes int) ReplayOption {
+	return func(c *replayConfig) { c.batch, c.hasBatch = maxBytes, true }
+}
+
+// WithRecordErrors separates errors of a record (too large, malformed, too old, HTTP 400) from
+// errors of the sink. If is returns true, the breaker counts neither a failure nor a success, and
+// the write is halved until the bad records stand alone. They are set aside in the directory
+// rejected, below that of the spool, and reported: see [DropRejected].
+func WithRecordErrors(is func(error) bool) ReplayOption {
+	return func(c *replayConfig) { c.isRecordError = is }
+}
+
+// WithTransform changes each record before it is written, for example to add a label that says
+// "replayed". If a write into the spool ends with a newline, each of its lines is a record. The
+// Data of the Record are valid during the call only; f may change them and return them. If f
+// returns nothing, the record is dropped: see [DropFiltered]. If f panics, the record is set aside
+// as one that the sink refused.
+func WithTransform(f func(Record) []byte) ReplayOption {
+	return func(c *replayConfig) { c.transform = f }
+}
+
+// Delays after a write that failed.
+const (
+	firstDelay = 100 * time.Millisecond
+	lastDelay  = 10 * time.Second
+)
+
+// Replay writes the records of the spool to sink, oldest first, and waits for more until ctx ends
+// or the spool is closed. It returns the error of ctx, or [fs.ErrClosed]. If an option or an
+// argument is bad, or another Replay of this spool runs, it returns an error at once.
+//
+// Each write takes a permit of b, so that Replay waits while b is open, and its write may be the
+// probe that closes b. One write is in progress at a time. A record is forgotten after the sink took
+// it: if the process dies between the two, the records of one write are repeated. A write that
+// fails is repeated after a delay, from 100 ms doubling to 10 s, or as soon as b closes.
+//
+// sink is the bare sink of the breakerio.Writer that has s as its fallback, or better a connection
+// of its own: it must be safe for concurrent use with live records. A Writer as the sink would
+// spool every record again, and is refused. Replay repairs torn lines itself: after a write that
+// the sink cut inside a line, the next one begins with a newline.
+func (s *Spool) Replay(ctx context.Context, b *atomicbreaker.Breaker, sink io.Writer, opts ...ReplayOption) error {
+	r, err := s.newReplay(ctx, b, sink, opts)
+	if err != nil {
+		return err
+	}
+	if !s.replays.CompareAndSwap(false, true) {
+		return fmt.Errorf("breakerspool: %s: Replay already runs", s.dir)
+	}
+	defer s.replays.Store(false)
+	defer s.idle.Store(false)
+	defer b.Subscribe(func(t atomicbreaker.Transition) {
+		if t.Cause == atomicbreaker.CauseProbeSucceeded {
+			r.recoveries.Add(1)
+		}
+		select {
+		case r.changed <- struct{}{}:
+		default:
+		}
+	})()
+	return r.run()
+}
+
+func (s *Spool) newReplay(ctx context.Context, b *atomicbreaker.Breaker, sink io.Writer, opts []ReplayOption) (*replay, error) {
+	r := &replay{spool: s, ctx: ctx, breaker: b, sink: sink, changed: make(chan struct{}, 1), limit: math.MaxInt}
+	for _, opt := range opts {
+		opt(&r.config)
+	}
+	switch c := &r.config; {
+	case b == nil || sink == nil:
+		return nil, errors.New("breakerspool: Replay needs a breaker and a sink")
+	case c.hasRate && !(c.rate > 0 && c.rate <= math.MaxFloat64):
+		return nil, fmt.Errorf("breakerspool: WithRate(%v): want more than 0, and finite", c.rate)
+	case c.hasBatch && c.batch < 1:
+		return nil, fmt.Errorf("breakerspool: WithBatch(%d): want at least 1", c.batch)
+	case spools(sink):
+		return nil, fmt.Errorf("breakerspool: Replay into %T: want the bare sink below it", sink)
+	}
+	return r, nil
+}
+
+// spools reports whether a sink would bring the records back into a spool.
+func spools(sink io.Writer) bool {
+	switch sink.(type) {
+	case *Spool, *drainFirst, *breakerio.Batcher, interface{ Stats() breakerio.Stats }:
+		return true
+	}
+	return false
+}
+
+// replay is one call of Replay. Its goroutine owns it.
+type replay struct {
+	spool   *Spool
+	ctx     context.Context
+	breaker *atomicbreaker.Breaker
+	sink    io.Writer
+	config  replayConfig
+	changed chan struct{} // of capacity 1: the breaker has made a transition
+
+	reader  reader
+	scratch []byte
+	write   write
+	torn    bool // the sink ends in the middle of a line
+	limit   int  // records in a write; halved when a write is refused
+
+	head       place // of the first record that is not settled
+	offered    place // how far the sink was offered records
+	suspect    suspect
+	recoveries atomic.Int64 // probes that closed the breaker, whoever made them
+	delay      time.Duration
+	due        time.Time // when the rate allows the next record
+}
+
+// errEnded ends the loop; ended has the reason.
+var errEnded = errors.New("ended")
+
+func (r *replay) ended() error {
+	select {
+	case <-r.spool.ended:
+		return fmt.Errorf("breakerspool: %s: %w", r.spool.dir, fs.ErrClosed)
+	default:
+		return r.ctx.Err()
+	}
+}
+
+func (r *replay) run() error {
+	for {
+		if r.ended() != nil {
+			return r.ended()
+		}
+		ready, err := r.fill()
+		switch {
+		case err != nil: // of the disk
+			r.wait(r.backOff(), nil)
+		case !ready:
+			r.awaitRecords()
+		default:
+			r.offer()
+		}
+	}
+}
+
+// wait waits until d is over (never, if d is negative), the channel has a value, or Replay ends.
+func (r *replay) wait(d time.Duration, signal <-chan struct{}) {
+	var over <-chan time.Time
+	if d >= 0 {
+		t := time.NewTimer(d)
+		defer t.Stop()
+		over = t.C
+	}
+	select {
+	case <-over:
+	case <-signal:
+	case <-r.ctx.Done():
+	case <-r.spool.ended:
+	}
+}
+
+// awaitRecords waits for the next Write.
+func (r *replay) awaitRecords() {
+	r.spool.idle.Store(true)
+	if ready, err := r.fill(); err == nil && !ready { // none came before idle was set
+		r.wait(-1, r.spool.arrived)
+	}
+	r.spool.idle.Store(false)
+}
+
+// backOff returns the delay after a failure. It doubles up to its limit.
+func (r *replay) backOff() time.Duration {
+	d := max(r.delay, firstDelay)
+	r.delay = min(2*d, lastDelay)
+	return d
+}
+
+// offer writes what fill has prepared, once the rate and the breaker allow it.
+func (r *replay) offer() {
+	if d := time.Until(r.due); r.config.hasRate && d > 0 {
+		r.wait(d, nil)
+		if r.ended() != nil {
+			return
+		}
+	}
+	if len(r.write.buf) == prefix { // every record was filtered
+		if r.spool.claim(&r.write) {
+			r.settle(len(r.write.items))
+		}
+		return
+	}
+	permit, ok := r.breaker.TryAcquire()
+	if !ok {
+		r.awaitAdmission()
+		return
+	}
+	defer permit.Cancel() // counts only if nothing is reported below
+	if !r.spool.claim(&r.write) {
+		return // a limit has dropped a record of the write
+	}
+	r.suspect.lookForOthers(r)
+	settled := false
+	defer func() {
+		if !settled { // the sink ended the goroutine
+			permit.Failure()
+			r.settle(0)
+		}
+	}()
+	start := time.Now()
+	n, err := r.call()
+	took := time.Since(start)
+	taken := r.taken(n, &err)
+	settled = true
+	r.settle(taken)
+	r.judge(&permit, taken, took, err)
+}
+
+// settle forgets the records that the sink took.
+func (r *replay) settle(taken int) {
+	r.countRepeats()
+	r.spool.settle(&r.write, taken)
+	r.advance(taken)
+	if r.config.hasRate {
+		pace := time.Duration(float64(time.Second) * float64(taken) / r.config.rate)
+		r.due = time.Now().Add(pace)
+	}
+	r.spool.report()
+}
+
+// awaitAdmission waits until the breaker may admit a write.
+func (r *replay) awaitAdmission() {
+	switch s := r.breaker.Snapshot(); s.State {
+	case atomicbreaker.ForcedOpen:
+		r.wait(-1, r.changed)
+	case atomicbreaker.Open:
+		r.wait(max(r.breaker.RetryAfter(), time.Millisecond), r.changed)
+	default: // half-open without a free place, which may be given back without a transition
+		r.wait(firstDelay, r.changed)
+	}
+}
+
+// call writes to the sink. A panic is a failure of the sink.
+func (r *replay) call() (n int, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			n, err = 0, fmt.Errorf("breakerspool: panic in the sink: %v", v)
+		}
+	}()
+	return r.sink.Write(r.write.bytes(r.torn))
+}
+
+// taken returns how many records of the write the sink took, given its result. A short write
+// without an error is one.
+func (r *replay) taken(n int, err *error) (records int) {
+	p := r.write.bytes(r.torn)
+	switch {
+	case *err == nil && n >= len(p):
+		r.torn = false
+		return len(r.write.items)
+	case *err == nil:
+		*err = io.ErrShortWrite
+	}
+	if n <= 0 || n >= len(p) {
+		return 0 // nothing is believed
+	}
+	if r.torn {
+		r.torn = false
+		n--
+	}
+	if !r.write.isLines() || n == 0 {
+		return 0
+	}
+	r.torn = r.write.buf[prefix+n-1] != '\n'
+	for records < len(r.write.items) && r.write.items[records].end <= n {
+		records++
+	}
+	return records
+}
+
+// judge reports the outcome of a write to the breaker, and decides what follows.
+func (r *replay) judge(permit *atomicbreaker.Permit, taken int, took time.Duration, err error) {
+	if err == nil {
+		r.delay, r.limit = 0, r.limit*2
+		if r.limit < taken || r.limit <= 0 {
+			r.limit = math.MaxInt
+		}
+		r.suspect.otherTaken(r.write.isTrial)
+		if slow := r.breaker.SlowThreshold(); slow > 0 && took > slow {
+			permit.Fail(fmt.Errorf("%w: took %v, over %v", atomicbreaker.ErrSlow, took, slow))
+			return
+		}
+		permit.Success()
+		return
+	}
+	left := len(r.write.items) - taken
+	switch {
+	case errors.Is(err, breakerio.ErrBusy):
+		permit.Cancel()
+		r.wait(firstDelay, r.changed)
+	case r.isRecordError(err):
+		permit.Cancel()
+		if left == 1 {
+			r.setAside(taken, err)
+		}
+		r.limit = max(1, left/2)
+	default:
+		report(permit, err)
+		if left == 1 && r.refused() {
+			r.setAside(taken, err)
+			return
+		}
+		r.limit = max(1, left/2)
+		r.wait(r.backOff(), r.closes())
+	}
+}
+
+// report reports an error to the breaker. A panic of the user's classifier is a failure.
+func report(permit *atomicbreaker.Permit, err error) {
+	defer func() {
+		if recover() != nil {
+			permit.Fail(err)
+		}
+	}()
+	permit.Report(err)
+}
+
+// closes returns a channel that has a value when the breaker has made a transition, unless it is
+// closed already: then only time helps.
+func (r *replay) closes() <-chan struct{} {
+	select {
+	case <-r.changed: // of the failure just reported
+	default:
+	}
+	if r.breaker.State() == atomicbreaker.Closed {
+		return nil
+	}
+	return r.changed
+}
+
+// isRecordError calls the user's function. A panic in it is no record error.
+func (r *replay) isRecordError(err error) (is bool) {
+	if r.config.isRecordError == nil {
+		return false
+	}
+	defer func() {
+		if recover() != nil {
+			is = false
+		}
+	}()
+	return r.config.isRecordError(err)
+}

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package breakerspool
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+)
+
+// Test for these with [errors.Is].
+var (
+	// ErrInUse matches the error of [Open] if another process, or another Spool of this process,
+	// has the directory open. The error names the holder.
+	ErrInUse = errors.New("in use")
+
+	// ErrTooLarge matches the error of [Spool.Write] for a record that is larger than the spool.
+	ErrTooLarge = errors.New("record too large")
+
+	// ErrDiskFull matches the error of [Spool.Write] while less is free than [WithMinFree] says.
+	ErrDiskFull = errors.New("disk full")
+)
+
+// Stats counts records and bytes. If a write ends with a newline, each of its lines is a record;
+// otherwise the whole write is one.
+type Stats struct {
+	Records uint64    // in the spool, not yet taken by the sink
+	Bytes   int64     // of all files, including records that are set aside
+	Oldest  time.Time // when the oldest record was written; zero without one
+
+	Appended uint64 // written since Open
+	Replayed uint64 // taken by the sink
+	Repeated uint64 // offered to the sink again, after a write that failed
+	Dropped  uint64 // given up: see DropReason
+	Corrupt  uint64 // damaged parts of segments, of one or more records each
+}
+
+// DropReason says why the spool gave up records.
+type DropReason uint8
+
+// The reasons.
+const (
+	DropMaxBytes DropReason = iota // WithMaxBytes: the oldest segment
+	DropMaxAge                     // WithMaxAge
+	DropCorrupt                    // the records were damaged on the disk
+	DropRejected                   // the sink refused them for good; they are in the directory rejected
+	DropFiltered                   // the function of WithTransform returned nothing
+	dropReasons
+)
+
+var dropReasonNames = [...]string{"max bytes", "max age", "corrupt", "rejected", "filtered"}
+
+// String returns "max bytes", "max age", "corrupt", "rejected" or "filtered".
+func (r DropReason) String() string {
+	if r < dropReasons {
+		return dropReasonNames[r]
+	}
+	return fmt.Sprintf("DropReason(%d)", uint8(r))
+}
+
+// Drop describes records that the spool gave up.
+type Drop struct {
+	Dir     string // the spool's
+	Reason  DropReason
+	Records uint64        // 0 for damage that was found when it could no longer be counted
+	Bytes   int64         // of the records, or of the damaged part of a segment
+	Age     time.Duration // of the oldest record
+	Err     error         // the sink's, or what is damaged; may be nil
+}
+
+// drop notes records that are given up. report passes them on, outside the lock.
+func (s *Spool) drop(d Drop) {
+	d.Dir = s.dir
+	s.stats.Dropped += d.Records
+	if s.config.onDrop != nil {
+		s.drops = append(s.drops, d)
+	}
+}
+
+// report calls the function of WithOnDrop. The caller does not hold the lock.
+func (s *Spool) report() {
+	if s.config.onDrop == nil {
+		return
+	}
+	s.mu.Lock()
+	drops := s.drops
+	s.drops = nil
+	s.mu.Unlock()
+	for _, d := range drops {
+		s.reportOne(d)
+	}
+}
+
+func (s *Spool) reportOne(d Drop) {
+	defer func() {
+		if v := recover(); v != nil {
+			fmt.Fprintf(os.Stderr, "breakerspool: %s: panic in OnDrop: %v\n", s.dir, v)
+		}
+	}()
+	s.config.onDrop(d)
+}
+
+// Stats returns the current counts.
+func (s *Spool) Stats() Stats {
+	s.mu.Lock()
+	s.dropOld(time.Now())
+	stats := s.stats
+	stats.Bytes = s.queue.bytes + s.rejected.bytes
+	for _, g := range s.queue.segments {
+		stats.Records += uint64(g.records)
+	}
+	for _, g := range s.queue.segments {
+		if g.records > 0 {
+			stats.Oldest = g.first
+			break
+		}
+	}
+	s.mu.Unlock()
+	s.report()
+	return stats
+}

@@ -1,0 +1,499 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package breakerspool
+
+import (
+	"bytes"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerspool/internal/segment"
+)
+
+// store is a directory of segments. The spool has two: the queue, and the records that are set
+// aside. The spool's lock guards it.
+type store struct {
+	disk     disk
+	dir      string
+	segments []*part // oldest first
+	active   file    // of the last segment; nil: the next record begins a new segment
+	next     uint64  // number of the next segment
+	bytes    int64   // of all files
+	buf      []byte
+	durable  bool // files survive a loss of power, and so does their order
+
+	unreadable []entry // files whose salt is lost
+	garbage    []*part // segments that could not be deleted yet
+
+	unsynced []*part // segments with records that are not durable
+	newNames bool    // files whose names are not durable
+}
+
+// part is a segment in a store.
+type part struct {
+	number uint64
+	sums   segment.Sums
+	size   int64 // where its last whole frame ends
+	length int64 // of the file; more than size if damage could not be cut off
+
+	records     int64 // not yet taken
+	inFlight    int64 // of those, being written to the sink
+	first, last time.Time
+	damage      int // damaged parts that are counted
+
+	acked     segment.Position
+	log       file // of the acknowledgments; nil: not open
+	logLength int64
+	dropped   bool
+	unsynced  bool // in the store's list
+}
+
+const (
+	segmentSuffix = ".seg"
+	ackSuffix     = ".ack"
+	badSuffix     = ".bad"
+	newSuffix     = ".new"
+)
+
+func (st *store) name(number uint64, suffix string) string {
+	return filepath.Join(st.dir, fmt.Sprintf("%016x", number)+suffix)
+}
+
+// parseName returns the number in the name of a file of a store.
+func parseName(name, suffix string) (number uint64, ok bool) {
+	hex, ok := strings.CutSuffix(name, suffix)
+	if !ok || len(hex) != 16 {
+		return 0, false
+	}
+	number, err := strconv.ParseUint(hex, 16, 64)
+	return number, err == nil && fmt.Sprintf("%016x", number) == hex
+}
+
+// found is what load found beside whole records.
+type found struct {
+	damaged int // parts
+	bytes   int64
+}
+
+// load reads a directory. It never fails because of what the files contain.
+func (st *store) load() (found, error) {
+	var f found
+	entries, err := st.disk.ReadDir(st.dir)
+	if err != nil {
+		return f, err
+	}
+	logs := make(map[uint64]int64)
+	for _, e := range entries {
+		for _, suffix := range []string{segmentSuffix, ackSuffix, badSuffix, newSuffix} {
+			number, ok := parseName(e.name, suffix)
+			if !ok {
+				continue
+			}
+			// A new segment gets a number above all others. Otherwise an old acknowledgment could
+			// be newer than the segment.
+			st.next = max(st.next, number+1)
+			switch suffix {
+			case segmentSuffix:
+				st.segments = append(st.segments, &part{number: number, length: e.size})
+			case ackSuffix:
+				logs[number] = e.size
+			case badSuffix:
+				st.keepUnreadable(e)
+			case newSuffix: // of a log that was being replaced
+				_ = st.disk.Remove(filepath.Join(st.dir, e.name))
+			}
+		}
+	}
+	slices.SortFunc(st.segments, func(a, b *part) int { return int(min(max(int64(a.number)-int64(b.number), -1), 1)) })
+	kept := st.segments[:0]
+	for _, g := range st.segments {
+		g.logLength = logs[g.number]
+		delete(logs, g.number)
+		st.bytes += g.length + g.logLength
+		keep, err := st.scan(g, &f)
+		if err != nil {
+			return f, err
+		}
+		if keep {
+			kept = append(kept, g)
+		}
+	}
+	clear(st.segments[len(kept):])
+	st.segments = kept
+	for number := range logs { // of segments that are gone
+		_ = st.disk.Remove(st.name(number, ackSuffix))
+	}
+	return f, nil
+}
+
+// scan reads a segment and its log. keep is false if nothing of it is left to replay.
+func (st *store) scan(g *part, f *found) (keep bool, err error) {
+	name := st.name(g.number, segmentSuffix)
+	r, err := st.disk.Open(name)
+	if err != nil {
+		return false, err
+	}
+	defer func() { _ = r.Close() }()
+	header := make([]byte, segment.HeaderSize)
+	if n, err := r.ReadAt(header, 0); n < len(header) {
+		if err != nil && !errors.Is(err, io.EOF) {
+			return false, err
+		}
+		// The process or the machine stopped when the segment was created. No record was in it.
+		if n > 0 {
+			f.damaged++
+			f.bytes += int64(n)
+		}
+		st.remove(g)
+		return false, nil
+	}
+	salt, ok := segment.ParseHeader(header)
+	if !ok {
+		// Without its salt, no frame can be recognized. The file is kept for people to look at.
+		f.damaged++
+		f.bytes += g.length
+		bad := entry{filepath.Base(st.name(g.number, badSuffix)), g.length}
+		if err := st.disk.Rename(name, filepath.Join(st.dir, bad.name)); err != nil {
+			return false, err
+		}
+		st.bytes -= g.length + g.logLength
+		st.keepUnreadable(bad)
+		_ = st.disk.Remove(st.name(g.number, ackSuffix))
+		return false, nil
+	}
+	g.sums = salt.Sums()
+	g.acked = segment.Position{Offset: segment.HeaderSize}
+	if g.logLength > 0 {
+		if err := st.readLog(g); err != nil {
+			return false, err
+		}
+	}
+	if err := st.count(g, r, f); err != nil {
+		return false, err
+	}
+	if g.acked.Offset >= g.size {
+		st.remove(g)
+		return false, nil
+	}
+	return true, nil
+}
+
+func (st *store) keepUnreadable(e entry) {
+	st.unreadable = append(st.unreadable, e)
+	st.bytes += e.size
+}
+
+func (st *store) readLog(g *part) error {
+	log, err := st.disk.Open(st.name(g.number, ackSuffix))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = log.Close() }()
+	g.acked, err = segment.LastAck(log, g.sums)
+	return err
+}
+
+// count reads the frames of a segment, and cuts a damaged tail off.
+func (st *store) count(g *part, r file, f *found) error {
+	g.size = segment.HeaderSize
+	var frames segment.Reader
+	frames.Reset(r, g.sums, segment.HeaderSize, g.length)
+	for {
+		frame, err := frames.Next()
+		var damage *segment.DamageError
+		switch {
+		case err == nil:
+			g.size = frame.End
+			if n := recordsAfter(frame, g.acked); n > 0 {
+				if g.records == 0 {
+					g.first = frame.Time
+				}
+				g.records += int64(n)
+				g.last = frame.Time
+			}
+		case errors.As(err, &damage):
+			f.damaged++
+			f.bytes += damage.End - damage.Offset
+			if !damage.Tail {
+				g.damage++
+			} else if w, err := st.disk.Edit(st.name(g.number, segmentSuffix)); err == nil {
+				if w.Truncate(g.size) == nil {
+					st.bytes -= g.length - g.size
+					g.length = g.size
+				}
+				_ = w.Close()
+			}
+		case errors.Is(err, io.EOF):
+			return nil
+		default:
+			return err
+		}
+	}
+}
+
+// recordsAfter returns how many records of a frame are not acknowledged.
+func recordsAfter(f segment.Frame, acked segment.Position) int {
+	switch {
+	case f.Offset < acked.Offset:
+		return 0
+	case f.Offset == acked.Offset:
+		return countRecords(f.Data[min(int(acked.Taken), len(f.Data)):])
+	}
+	return countRecords(f.Data)
+}
+
+// countRecords returns the number of records in a write: its lines if it ends with a newline, and
+// otherwise 1.
+func countRecords(p []byte) int {
+	if len(p) > 0 && p[len(p)-1] == '\n' {
+		return bytes.Count(p, []byte{'\n'})
+	}
+	return min(len(p), 1)
+}
+
+// fits reports whether the active segment has room for a frame of n bytes.
+func (st *store) fits(n, segmentBytes int64) bool {
+	return st.active != nil && st.last().size+n <= segmentBytes
+}
+
+func (st *store) last() *part { return st.segments[len(st.segments)-1] }
+
+// begin begins a new segment. If durable is set, the segment survives a loss of power once begin
+// returns.
+func (st *store) begin(durable bool) error {
+	st.seal()
+	st.clean()
+	var salt segment.Salt
+	_, _ = rand.Read(salt[:]) // never fails
+	name := st.name(st.next, segmentSuffix)
+	f, err := st.disk.Create(name)
+	if err != nil {
+		return err
+	}
+	g := &part{
+		number: st.next, sums: salt.Sums(), size: segment.HeaderSize, length: segment.HeaderSize,
+		acked: segment.Position{Offset: segment.HeaderSize},
+	}
+	_, err = f.WriteAt(segment.AppendHeader(nil, salt), 0)
+	if err == nil && durable {
+		if err = f.Sync(); err == nil {
+			err = st.disk.SyncDir(st.dir)
+		}
+	}
+	if err != nil {
+		_ = f.Close()
+		_ = st.disk.Remove(name)
+		return err
+	}
+	st.next++
+	st.segments = append(st.segments, g)
+	st.active = f
+	st.bytes += g.length
+	if !durable {
+		st.newNames = true
+		st.mustSync(g)
+	}
+	return nil
+}
+
+// seal ends the active segment.
+func (st *store) seal() {
+	if st.active != nil {
+		_ = st.active.Close()
+		st.active = nil
+	}
+}
+
+// mustSync notes that a segment has records that are not durable.
+func (st *store) mustSync(g *part) {
+	if !g.unsynced {
+		g.unsynced = true
+		st.unsynced = append(st.unsynced, g)
+	}
+}
+
+// dirty returns the names of the files with records that are not durable, and whether names of
+// files are not durable either. The caller syncs them.
+func (st *store) dirty() (files []string, names bool) {
+	for _, g := range st.unsynced {
+		g.unsynced = false
+		if !g.dropped {
+			files = append(files, st.name(g.number, segmentSuffix))
+		}
+	}
+	names = st.newNames
+	st.unsynced, st.newNames = nil, false
+	return files, names
+}
+
+// close closes all files.
+func (st *store) close() {
+	st.seal()
+	for _, g := range st.segments {
+		if g.log != nil {
+			_ = g.log.Close()
+			g.log = nil
+		}
+	}
+}
+
+// append writes one frame to the active segment, which has room for it. After an error the record
+// is not in the store.
+func (st *store) append(p []byte, now time.Time, durable bool) error {
+	g := st.last()
+	st.buf = segment.AppendFrame(st.buf[:0], g.sums, g.size, now.UnixNano(), p)
+	_, err := st.active.WriteAt(st.buf, g.size)
+	if cap(st.buf) > keptBuffer {
+		st.buf = nil
+	}
+	if err != nil {
+		st.cut(g)
+		return err
+	}
+	if durable {
+		if err := st.active.Sync(); err != nil {
+			st.cut(g)
+			st.seal() // after a failed sync, the state of its pages is unknown
+			return err
+		}
+	}
+	g.size += segment.FrameHeaderSize + int64(len(p))
+	st.bytes += g.size - g.length
+	g.length = g.size
+	if g.records == 0 {
+		g.first = now
+	}
+	g.last = now
+	g.records += int64(countRecords(p))
+	if !durable {
+		st.mustSync(g)
+	}
+	return nil
+}
+
+// keptBuffer is the largest buffer that is kept for the next record.
+const keptBuffer = 1 << 20
+
+// cut removes what a failed write left behind the last frame.
+func (st *store) cut(g *part) {
+	if st.active.Truncate(g.size) == nil {
+		return
+	}
+	// The frame may be there as a whole. Zeros over its header keep it from being read.
+	var zeros [segment.FrameHeaderSize]byte
+	_, _ = st.active.WriteAt(zeros[:], g.size)
+	st.seal()
+}
+
+// acknowledge writes how far a segment is taken. If that fails, records may be repeated after the
+// process has died, and none is lost. room is how many bytes the log may grow by.
+func (st *store) acknowledge(g *part, p segment.Position, room int64) {
+	g.acked = p
+	if g.log == nil {
+		log, err := st.disk.Edit(st.name(g.number, ackSuffix))
+		if err != nil {
+			return
+		}
+		g.log = log
+	}
+	at := g.logLength - g.logLength%segment.AckSize // a torn entry is overwritten
+	if at >= maxLog || room < segment.AckSize {
+		st.replaceLog(g)
+		return
+	}
+	st.buf = segment.AppendAck(st.buf[:0], g.sums, at, p)
+	if _, err := g.log.WriteAt(st.buf, at); err != nil {
+		return
+	}
+	st.bytes += at + segment.AckSize - g.logLength
+	g.logLength = at + segment.AckSize
+}
+
+// maxLog is the size at which a log of acknowledgments is replaced by one with its last entry.
+const maxLog = 64 << 10
+
+// replaceLog replaces a log of acknowledgments by one with a single entry.
+func (st *store) replaceLog(g *part) {
+	if g.logLength <= segment.AckSize {
+		return // no room even for this
+	}
+	name := st.name(g.number, newSuffix)
+	f, err := st.disk.Edit(name)
+	if err != nil {
+		return
+	}
+	_, err = f.WriteAt(segment.AppendAck(nil, g.sums, 0, g.acked), 0)
+	if err == nil && st.durable {
+		err = f.Sync()
+	}
+	_ = g.log.Close() // Windows replaces no open file
+	_ = f.Close()
+	g.log = nil
+	if err == nil {
+		err = st.disk.Rename(name, st.name(g.number, ackSuffix))
+	}
+	if err != nil {
+		_ = st.disk.Remove(name)
+		return
+	}
+	st.bytes += segment.AckSize - g.logLength
+	g.logLength = segment.AckSize
+}
+
+// take removes the oldest segment from the list. The caller deletes its files.
+func (st *store) take() *part {
+	g := st.segments[0]
+	if len(st.segments) == 1 && st.active != nil {
+		st.seal()
+	}
+	g.dropped = true
+	st.segments = slices.Delete(st.segments, 0, 1)
+	return g
+}
+
+// remove deletes the files of a segment.
+func (st *store) remove(g *part) { st.account(g, st.unlink(g)) }
+
+// unlink deletes the files of a segment that is no longer in the list. It needs no lock. A log
+// without its segment is harmless; a segment without its log is replayed again. So the segment goes
+// first.
+func (st *store) unlink(g *part) error {
+	if g.log != nil {
+		_ = g.log.Close()
+		g.log = nil
+	}
+	if err := st.disk.Remove(st.name(g.number, segmentSuffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if st.durable {
+		_ = st.disk.SyncDir(st.dir)
+	}
+	_ = st.disk.Remove(st.name(g.number, ackSuffix))
+	return nil
+}
+
+// account takes the result of unlink.
+func (st *store) account(g *part, err error) {
+	if err != nil {
+		st.garbage = append(st.garbage, g) // Windows deletes no open file
+		return
+	}
+	st.bytes -= g.length + g.logLength
+}
+
+// clean deletes what could not be deleted before.
+func (st *store) clean() {
+	garbage := st.garbage
+	st.garbage = nil
+	for _, g := range garbage {
+		st.remove(g)
+	}
+}
