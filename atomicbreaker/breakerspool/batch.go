@@ -194,7 +194,7 @@ func isLines(p []byte) bool { return len(p) > 0 && p[len(p)-1] == '\n' }
 // record that it did not add, and whether the write is full.
 func (r *replay) add(at place, frame segment.Frame, limit int) (next place, full bool) {
 	w := &r.write
-	data := frame.Data[:len(frame.Data):len(frame.Data)]
+	data := slices.Clip(frame.Data)
 	from := min(int(at.pos.Taken), len(data))
 	for from < len(data) {
 		if len(w.items) >= limit {

@@ -149,9 +149,7 @@ type replay struct {
 	due        time.Time // when the rate allows the next record
 }
 
-// errEnded ends the loop; ended has the reason.
-var errEnded = errors.New("ended")
-
+// ended returns why Replay ends, or nil.
 func (r *replay) ended() error {
 	select {
 	case <-r.spool.ended:

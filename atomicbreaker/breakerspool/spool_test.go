@@ -57,20 +57,20 @@ var errDown = errors.New("sink down")
 
 func down([]byte) (int, error) { return 0, errDown }
 
-func openSpool(t testing.TB, dir string, opts ...breakerspool.Option) *breakerspool.Spool {
-	t.Helper()
+func openSpool(tb testing.TB, dir string, opts ...breakerspool.Option) *breakerspool.Spool {
+	tb.Helper()
 	s, err := breakerspool.Open(dir, append([]breakerspool.Option{breakerspool.WithMinFree(0)}, opts...)...)
-	require.NoError(t, err)
-	t.Cleanup(func() { _ = s.Close() })
+	require.NoError(tb, err)
+	tb.Cleanup(func() { _ = s.Close() })
 	return s
 }
 
-func write(t testing.TB, w io.Writer, records ...string) {
-	t.Helper()
+func write(tb testing.TB, w io.Writer, records ...string) {
+	tb.Helper()
 	for _, r := range records {
 		n, err := w.Write([]byte(r))
-		require.NoError(t, err)
-		require.Equal(t, len(r), n)
+		require.NoError(tb, err)
+		require.Equal(tb, len(r), n)
 	}
 }
 

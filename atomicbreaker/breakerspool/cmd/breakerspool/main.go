@@ -34,7 +34,7 @@ func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 func run(args []string, stdout, stderr io.Writer) int {
 	if len(args) != 2 {
-		fmt.Fprint(stderr, usage)
+		_, _ = fmt.Fprint(stderr, usage)
 		return 2
 	}
 	out := bufio.NewWriter(stdout)
@@ -46,11 +46,11 @@ func run(args []string, stdout, stderr io.Writer) int {
 	case "cat":
 		err = show.cat(args[1])
 	default:
-		fmt.Fprintf(stderr, "breakerspool: no command %q\n%s", args[0], usage)
+		_, _ = fmt.Fprintf(stderr, "breakerspool: no command %q\n%s", args[0], usage)
 		return 2
 	}
 	if err = errors.Join(err, out.Flush()); err != nil {
-		fmt.Fprintf(stderr, "breakerspool: %v\n", err)
+		_, _ = fmt.Fprintf(stderr, "breakerspool: %v\n", err)
 		return 1
 	}
 	if show.damaged {
@@ -161,7 +161,7 @@ func (s *shower) cat(dir string) error {
 func (s *shower) complain(name string, err error) {
 	s.damaged = true
 	_ = s.out.Flush()
-	fmt.Fprintf(s.stderr, "breakerspool: %s: %v\n", name, err)
+	_, _ = fmt.Fprintf(s.stderr, "breakerspool: %s: %v\n", name, err)
 }
 
 // row is one line of ls.
@@ -190,18 +190,18 @@ func (r *row) columns() string {
 
 func (s *shower) list(dir string) error {
 	table := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "segment\trecords\tbytes\toldest\tdamage")
+	_, _ = fmt.Fprintln(table, "segment\trecords\tbytes\toldest\tdamage")
 	total, err := s.rows(table, dir, "")
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(table, "total\t%s\n", total.columns())
+	_, _ = fmt.Fprintf(table, "total\t%s\n", total.columns())
 	aside, err := s.rows(table, filepath.Join(dir, "rejected"), "rejected/")
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	if aside.bytes > 0 {
-		fmt.Fprintf(table, "rejected\t%s\n", aside.columns())
+		_, _ = fmt.Fprintf(table, "rejected\t%s\n", aside.columns())
 	}
 	s.damaged = total.damage+aside.damage > 0
 	return table.Flush()
@@ -232,7 +232,7 @@ func (s *shower) rows(table io.Writer, dir, prefix string) (total row, err error
 		if err != nil {
 			return total, err
 		}
-		fmt.Fprintf(table, "%s%s\t%s\n", prefix, base, r.columns())
+		_, _ = fmt.Fprintf(table, "%s%s\t%s\n", prefix, base, r.columns())
 		total.add(r)
 	}
 	return total, nil

@@ -25,8 +25,8 @@ func build(records ...[]byte) []byte {
 }
 
 // read returns the records of a segment, and its damage.
-func read(t testing.TB, file []byte) (records [][]byte, damage []*DamageError) {
-	t.Helper()
+func read(tb testing.TB, file []byte) (records [][]byte, damage []*DamageError) {
+	tb.Helper()
 	var r Reader
 	r.Reset(bytes.NewReader(file), salt.Sums(), HeaderSize, int64(len(file)))
 	for {
@@ -38,7 +38,7 @@ func read(t testing.TB, file []byte) (records [][]byte, damage []*DamageError) {
 		case errors.As(err, &d):
 			damage = append(damage, d)
 		default:
-			require.NoError(t, err)
+			require.NoError(tb, err)
 			records = append(records, bytes.Clone(f.Data))
 		}
 	}
