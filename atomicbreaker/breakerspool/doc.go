@@ -93,19 +93,21 @@
 // [Stats] has the backlog, its oldest record, and what was given up. The command shows the same for
 // a directory, whether its process lives or not, and writes nothing:
 //
-//		go install github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerspool/cmd/breakerspool@latest
-//		breakerspool ls /var/spool/app/loki
-//		breakerspool cat /var/spool/app/loki | grep error
-//		breakerspool cat /var/spool/app/loki/rejected
+//	go install github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerspool/cmd/breakerspool@latest
+//	breakerspool ls /var/spool/app/loki
+//	breakerspool cat /var/spool/app/loki | grep error
+//	breakerspool cat /var/spool/app/loki/rejected
 //
-//	  - The backlog grows: the sink is down, or slower than the log. Look at the breaker's state and
-//	    at the error of its last transition.
-//	  - Records are rejected: look at them with cat, and at the error in [Drop.Err].
-//	  - The process is gone for good: pipe the output of cat to the sink, then delete the directory.
-//	    While another process has the directory open, leave the files alone.
-//	  - The disk is full: the spool works again when there is room. Delete rejected first.
-//	  - Records are corrupt: the disk or another program changed the files. The undamaged records are
-//	    replayed. A file NAME.bad has lost its header, so that none of its records can be recognized.
+// What it may mean, and what to do:
+//
+//   - The backlog grows: the sink is down, or slower than the log. Look at the breaker's state and
+//     at the error of its last transition.
+//   - Records are rejected: look at them with cat, and at the error in [Drop.Err].
+//   - The process is gone for good: pipe the output of cat to the sink, then delete the directory.
+//     While another process has the directory open, leave the files alone.
+//   - The disk is full: the spool works again when there is room. Delete rejected first.
+//   - Records are corrupt: the disk or another program changed the files. The undamaged records are
+//     replayed. A file NAME.bad has lost its header, so that none of its records can be recognized.
 //
 // # Files
 //
