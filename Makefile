@@ -165,6 +165,15 @@ ratios: ## measure the promised ratios side by side; fails when one is missed (a
 demo: ## a sink hangs, dies and comes back under real loggers and four guards: what is lost? (DEMOFLAGS=-h; 50 s)
 	cd bench && go run ./outage $(DEMOFLAGS)
 
+# The tests do not run on these systems; what the README says of them is that this is clean.
+SYSTEMS := windows/amd64 darwin/arm64 freebsd/amd64 netbsd/amd64 openbsd/amd64 dragonfly/amd64 js/wasm plan9/amd64 \
+	linux/arm linux/mips linux/s390x
+
+.PHONY: systems
+systems: ## go vet the library and its adapters for the systems that README names (SYSTEMS=GOOS/GOARCH; ten minutes)
+	@set -e; export CGO_ENABLED=0; for system in $(SYSTEMS); do for m in $(filter-out ./bench,$(MODULES)); do \
+		echo "--- $@: $$system $$m"; (cd "$$m"; GOOS=$${system%/*} GOARCH=$${system#*/} go vet ./...); done; done
+
 .PHONY: release
 release: ## prepare a release in a clone: requirements, changelog, tags (VERSION=v0.1.0 DIR=../release)
 	@.ci/release '$(VERSION)' '$(DIR)'
