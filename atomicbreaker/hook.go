@@ -56,7 +56,8 @@ func newHooks(funcs []func(Transition), async bool, onPanic func(Transition, any
 	}
 	start := &delivery{}
 	h := &hooks{
-		funcs: funcs, async: async, onPanic: onPanic, head: start, current: start, called: len(funcs),
+		funcs: funcs, async: async, onPanic: onPanic,
+		head: start, current: start, called: len(funcs),
 	}
 	h.tail.Store(start)
 	return h
@@ -198,7 +199,8 @@ func (b *Breaker) publishAdmission(t Transition) {
 	returned := false
 	defer func() {
 		if !returned {
-			b.post(b.load(), word.Event{Kind: word.Cancel, Bound: true, Generation: t.Generation}, detail{})
+			e := word.Event{Kind: word.Cancel, Bound: true, Generation: t.Generation}
+			b.post(b.load(), e, detail{})
 		}
 	}()
 	b.syncHooks.publish(t)

@@ -40,7 +40,8 @@ type config struct {
 // a rate.
 func WithFailureThreshold(n int) Option {
 	return func(c *config) {
-		c.check(1 <= n && n <= word.MaxFailures, "WithFailureThreshold(%d): want 1..%d", n, word.MaxFailures)
+		c.check(1 <= n && n <= word.MaxFailures,
+			"WithFailureThreshold(%d): want 1..%d", n, word.MaxFailures)
 		c.failureThreshold = n
 	}
 }
@@ -76,7 +77,8 @@ func WithFailureThreshold(n int) Option {
 // about 0.0003, New returns an error unless WithFailureThreshold is given.
 func WithFailureRate(rate float64) Option {
 	return func(c *config) {
-		if c.check(0 < rate && rate < 1, "WithFailureRate(%v): want more than 0 and less than 1", rate) {
+		if c.check(0 < rate && rate < 1,
+			"WithFailureRate(%v): want more than 0 and less than 1", rate) {
 			c.failureRate = rate
 		}
 	}
@@ -110,7 +112,8 @@ func WithBackoff(maximum time.Duration) Option {
 // default 0.
 func WithJitter(fraction float64) Option {
 	return func(c *config) {
-		c.check(0 <= fraction && fraction <= math.MaxFloat64, "WithJitter(%v): want 0 or more, and finite", fraction)
+		c.check(0 <= fraction && fraction <= math.MaxFloat64,
+			"WithJitter(%v): want 0 or more, and finite", fraction)
 		c.timing.jitter = fraction
 	}
 }
@@ -119,7 +122,8 @@ func WithJitter(fraction float64) Option {
 // default 1.
 func WithHalfOpenMaxCalls(n int) Option {
 	return func(c *config) {
-		c.check(1 <= n && n <= word.MaxCalls, "WithHalfOpenMaxCalls(%d): want 1..%d", n, word.MaxCalls)
+		c.check(1 <= n && n <= word.MaxCalls,
+			"WithHalfOpenMaxCalls(%d): want 1..%d", n, word.MaxCalls)
 		c.halfOpenMaxCalls = n
 	}
 }
@@ -129,7 +133,8 @@ func WithHalfOpenMaxCalls(n int) Option {
 // place for another probe.
 func WithSuccessThreshold(n int) Option {
 	return func(c *config) {
-		c.check(1 <= n && n <= word.MaxSuccesses, "WithSuccessThreshold(%d): want 1..%d", n, word.MaxSuccesses)
+		c.check(1 <= n && n <= word.MaxSuccesses,
+			"WithSuccessThreshold(%d): want 1..%d", n, word.MaxSuccesses)
 		c.successThreshold = n
 	}
 }
@@ -314,12 +319,14 @@ const (
 // count.
 func (c *config) thresholdUnderRate() int {
 	highest, off := 0, min(rateTolerance, c.failureRate*relativeRateTolerance)
-	if w := nearest(c.failureRate, off, word.MaxFailures); math.Abs(w.share()-c.failureRate) <= off {
+	w := nearest(c.failureRate, off, word.MaxFailures)
+	if math.Abs(w.share()-c.failureRate) <= off {
 		highest = word.MaxFailures / w.failure
 	}
 	if c.failureThreshold > 0 {
-		c.check(c.failureThreshold <= highest, "WithFailureThreshold(%d) with WithFailureRate(%v): "+
-			"the threshold in units of weight exceeds %d: the highest for this rate is %d",
+		c.check(c.failureThreshold <= highest,
+			"WithFailureThreshold(%d) with WithFailureRate(%v): "+
+				"the threshold in units of weight exceeds %d: the highest for this rate is %d",
 			c.failureThreshold, c.failureRate, word.MaxFailures, highest)
 		return c.failureThreshold
 	}

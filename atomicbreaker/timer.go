@@ -122,7 +122,8 @@ func (b *Breaker) start(d time.Duration, w word.Word) {
 		// The word is loaded after the timer. If the word is still in w's period then, a timer of
 		// another period is of an older one and can be displaced.
 		known := b.timer.Load()
-		if current := b.load(); current.Generation() != w.Generation() || current.Successes() != w.Successes() {
+		current := b.load()
+		if current.Generation() != w.Generation() || current.Successes() != w.Successes() {
 			return
 		}
 		if known != nil && known.current(w) {
@@ -135,7 +136,8 @@ func (b *Breaker) start(d time.Duration, w word.Word) {
 		}
 		if t == nil {
 			t = &periodTimer{armed: true, event: word.Event{
-				Kind: word.Elapsed, Bound: true, Generation: w.Generation(), Successes: uint8(w.Successes()),
+				Kind: word.Elapsed, Bound: true,
+				Generation: w.Generation(), Successes: uint8(w.Successes()),
 			}}
 		}
 		t.until = until
@@ -216,7 +218,8 @@ func (b *Breaker) openFor(d time.Duration, e word.Event, err error) {
 		}
 		// Bound to the period that was looked at. If the breaker has left it, the event is void.
 		now.Bound, now.Generation = true, w.Generation()
-		if old, _ := b.post(w, now, detail{hold: held(d), err: err}); old.Generation() == w.Generation() {
+		old, _ := b.post(w, now, detail{hold: held(d), err: err})
+		if old.Generation() == w.Generation() {
 			return
 		}
 	}

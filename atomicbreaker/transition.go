@@ -64,7 +64,8 @@ const (
 )
 
 var causeNames = [...]string{
-	"failure_threshold", "probe_admitted", "probe_succeeded", "probe_failed", "probe_timed_out", "tripped", "reset", "forced",
+	"failure_threshold", "probe_admitted", "probe_succeeded", "probe_failed", "probe_timed_out",
+	"tripped", "reset", "forced",
 }
 
 // String returns the cause in the form of State's names, such as "failure_threshold" or "probe_timed_out".

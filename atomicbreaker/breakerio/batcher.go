@@ -92,7 +92,9 @@ func WithBatchBytes(n int) BatchOption { return func(c *batchConfig) { c.batch =
 
 // WithFlushInterval sets how long the first record of a batch waits at most before the batch is
 // written, even if it is not full. It must be positive. The default is 1 s.
-func WithFlushInterval(d time.Duration) BatchOption { return func(c *batchConfig) { c.interval = d } }
+func WithFlushInterval(d time.Duration) BatchOption {
+	return func(c *batchConfig) { c.interval = d }
+}
 
 // WithMaxBytes limits the bytes of records in memory, including those of the batch being written.
 // It must be at least 1. The default is 8 MiB. A record that does not fit goes directly to the
@@ -136,7 +138,8 @@ func NewBatcher(w *Writer, opts ...BatchOption) *Batcher {
 	}
 	c.batch = min(c.batch, c.maxBytes)
 	b := &Batcher{
-		writer: w, config: c, room: c.maxBytes, pool: pool{size: c.batch}, ended: make(chan struct{}),
+		writer: w, config: c, room: c.maxBytes,
+		pool: pool{size: c.batch}, ended: make(chan struct{}),
 	}
 	b.runner = b.run
 	b.fallback = wrapFallback(w)

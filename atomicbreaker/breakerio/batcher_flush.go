@@ -302,5 +302,6 @@ func (b *Batcher) forget(done chan error) {
 }
 
 func (b *Batcher) errorf(format string, args ...any) error {
-	return fmt.Errorf("breakerio: batcher of %q: "+format, append([]any{b.writer.breaker.Name()}, args...)...)
+	args = append([]any{b.writer.breaker.Name()}, args...)
+	return fmt.Errorf("breakerio: batcher of %q: "+format, args...)
 }

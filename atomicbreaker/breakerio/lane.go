@@ -21,6 +21,10 @@ type laneError struct {
 	is   error
 }
 
+func newLaneError(is error, format string, args ...any) *laneError {
+	return &laneError{fmt.Sprintf("breakerio: "+format, args...), is}
+}
+
 func (e *laneError) Error() string { return e.text }
 func (e *laneError) Unwrap() error { return e.is }
 
@@ -95,7 +99,9 @@ func NewLane(w io.Writer, timeout time.Duration, opts ...LaneOption) *Lane {
 	if w == nil || timeout <= 0 {
 		panic("breakerio: NewLane needs a writer and a positive timeout")
 	}
-	config := laneConfig{timeout: timeout, syncTimeout: max(timeout, 5*time.Second), width: 1, keep: 64 << 10}
+	config := laneConfig{
+		timeout: timeout, syncTimeout: max(timeout, 5*time.Second), width: 1, keep: 64 << 10,
+	}
 	for _, opt := range opts {
 		opt(&config)
 	}
@@ -113,10 +119,10 @@ func NewLane(w io.Writer, timeout time.Duration, opts ...LaneOption) *Lane {
 		quiet:      make(chan struct{}),
 		sinkClosed: make(chan result, 1),
 
-		hung:     &laneError{fmt.Sprintf("breakerio: lane: sink did not answer within %v", config.timeout), ErrHung},
-		syncHung: &laneError{fmt.Sprintf("breakerio: lane: sink did not answer within %v", config.syncTimeout), ErrHung},
-		unclosed: &laneError{"breakerio: lane: sink not closed yet: a call hangs", ErrHung},
-		busy:     &laneError{fmt.Sprintf("breakerio: lane of width %d: sink busy", config.width), ErrBusy},
+		hung:     newLaneError(ErrHung, "lane: sink did not answer within %v", config.timeout),
+		syncHung: newLaneError(ErrHung, "lane: sink did not answer within %v", config.syncTimeout),
+		unclosed: newLaneError(ErrHung, "lane: sink not closed yet: a call hangs"),
+		busy:     newLaneError(ErrBusy, "lane of width %d: sink busy", config.width),
 	}}
 	l.cleanup = runtime.AddCleanup(l, (*lane).drop, l.lane)
 	return l

@@ -146,7 +146,8 @@ func (s *slot) account(k *call, r *result) {
 		l.torn = true
 	}
 	unseen := k == nil || k.done != nil
-	if unseen && r.n > 0 && r.n < len(s.buf) && s.buf[len(s.buf)-1] == '\n' && s.buf[r.n-1] != '\n' {
+	if unseen && r.n > 0 && r.n < len(s.buf) &&
+		s.buf[len(s.buf)-1] == '\n' && s.buf[r.n-1] != '\n' {
 		l.torn = true
 	}
 	if r.n > 0 {

@@ -66,7 +66,9 @@ type call struct {
 func (l *lane) do(j job, p []byte, wait time.Duration) (int, error) {
 	k, _ := l.calls.Get().(*call)
 	if k == nil {
-		k = &call{results: make(chan result, 1), ready: make(chan *slot, 1), timer: time.NewTimer(wait)}
+		k = &call{
+			results: make(chan result, 1), ready: make(chan *slot, 1), timer: time.NewTimer(wait),
+		}
 		k.timer.Stop()
 	}
 	k.job = j

@@ -67,7 +67,9 @@ func WithWriteTimeout(d time.Duration) ReopenOption {
 // NewReopener returns a Reopener that calls open when it needs a connection. The context passed to
 // open is canceled when the connection is given up because of an error, Abort or Close; open must
 // then return soon. NewReopener panics if open is nil.
-func NewReopener(open func(ctx context.Context) (io.WriteCloser, error), opts ...ReopenOption) *Reopener {
+func NewReopener(
+	open func(ctx context.Context) (io.WriteCloser, error), opts ...ReopenOption,
+) *Reopener {
 	if open == nil {
 		panic("breakerio: NewReopener needs an open function")
 	}
@@ -173,7 +175,8 @@ func (r *Reopener) setDeadline(conn io.WriteCloser) error {
 	if !ok || r.writeTimeout <= 0 {
 		return nil
 	}
-	if err := d.SetWriteDeadline(time.Now().Add(r.writeTimeout)); err != nil && !errors.Is(err, os.ErrNoDeadline) {
+	err := d.SetWriteDeadline(time.Now().Add(r.writeTimeout))
+	if err != nil && !errors.Is(err, os.ErrNoDeadline) {
 		return err
 	}
 	return nil

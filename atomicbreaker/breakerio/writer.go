@@ -66,7 +66,9 @@ func (w *Writer) Sibling(primary, fallback io.Writer) *Writer {
 	if primary == nil {
 		panic("breakerio: Sibling needs a primary")
 	}
-	s := &Writer{breaker: w.breaker, primary: primary, fallback: fallback, guard: w.guard, bytes: w.bytes}
+	s := &Writer{
+		breaker: w.breaker, primary: primary, fallback: fallback, guard: w.guard, bytes: w.bytes,
+	}
 	if w.prober != nil {
 		s.probeAsynchronously()
 	}
@@ -250,9 +252,11 @@ func (w *Writer) syncFallbackSink() error {
 //
 // Later calls wait for the first one.
 func (w *Writer) Shutdown(ctx context.Context) error {
-	return w.guard.Shutdown(ctx,
+	closeFallback := func() error { return closeSink(w.fallback) }
+	return w.guard.Shutdown(
+		ctx,
 		func() error { return closeSink(w.primary) },
-		func() error { return w.bytes.CloseFallback(func() error { return closeSink(w.fallback) }) },
+		func() error { return w.bytes.CloseFallback(closeFallback) },
 	)
 }
 

@@ -167,7 +167,9 @@ func (h *Handler) reject(ctx context.Context, r *slog.Record) error {
 }
 
 //go:noinline
-func (h *Handler) unwound(ctx context.Context, r *slog.Record, permit atomicbreaker.Permit, admitted bool, v any) error {
+func (h *Handler) unwound(
+	ctx context.Context, r *slog.Record, permit atomicbreaker.Permit, admitted bool, v any,
+) error {
 	if !admitted { // a hook of the breaker ended the goroutine
 		return h.reject(ctx, r)
 	}
@@ -176,7 +178,9 @@ func (h *Handler) unwound(ctx context.Context, r *slog.Record, permit atomicbrea
 }
 
 //go:noinline
-func (h *Handler) fail(ctx context.Context, r *slog.Record, permit atomicbreaker.Permit, err error) error {
+func (h *Handler) fail(
+	ctx context.Context, r *slog.Record, permit atomicbreaker.Permit, err error,
+) error {
 	diverted := record{ctx, *r, h.fallback}
 	if ctx.Err() != nil { // the caller canceled; this says nothing about the primary
 		_, err = h.guard.FailWithoutVote(diverted, permit, err)
@@ -235,8 +239,11 @@ func (h *Handler) Stats() breakerio.Stats { return h.guard.Stats() }
 // errors. The handlers of log/slog are not closers: close the writers below them afterwards. For
 // timeouts see [breakerio.Writer.Shutdown].
 func (h *Handler) Shutdown(ctx context.Context) error {
-	return h.guard.Shutdown(ctx,
-		func() error { return guard.CloseSink(h.primary) }, func() error { return guard.CloseSink(h.fallback) })
+	return h.guard.Shutdown(
+		ctx,
+		func() error { return guard.CloseSink(h.primary) },
+		func() error { return guard.CloseSink(h.fallback) },
+	)
 }
 
 // Close calls [Handler.Shutdown] with a timeout of 5 s.

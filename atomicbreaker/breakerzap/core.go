@@ -77,7 +77,8 @@ func NewCore(b *atomicbreaker.Breaker, primary, fallback zapcore.Core, opts ...C
 		onLost = func(e entry, _ int, err error) { f(e.entry, e.fields, err) }
 	}
 	return &Core{
-		b, primary, fallback, guard.New(b, o.Options, writeFallback, onLost), reflect.TypeOf(primary) == zapsOwn,
+		b, primary, fallback,
+		guard.New(b, o.Options, writeFallback, onLost), reflect.TypeOf(primary) == zapsOwn,
 	}
 }
 
@@ -181,8 +182,11 @@ func (c *Core) Sync() error {
 // their errors. zap's own cores are not closers: close the sinks below them afterwards. For
 // timeouts see [breakerio.Writer.Shutdown].
 func (c *Core) Shutdown(ctx context.Context) error {
-	return c.guard.Shutdown(ctx,
-		func() error { return guard.CloseSink(c.primary) }, func() error { return guard.CloseSink(c.fallback) })
+	return c.guard.Shutdown(
+		ctx,
+		func() error { return guard.CloseSink(c.primary) },
+		func() error { return guard.CloseSink(c.fallback) },
+	)
 }
 
 // Close calls [Core.Shutdown] with a timeout of 5 s.

@@ -36,7 +36,9 @@ type LevelWriter struct {
 // NewLevelWriter panics if b or primary is nil, or if primary is a zerolog.MultiLevelWriter, which
 // reports a failure of one writer for all writers: make a LevelWriter for each. It cannot detect
 // one that is hidden inside another writer.
-func NewLevelWriter(b *atomicbreaker.Breaker, primary, fallback io.Writer, opts ...breakerio.Option) *LevelWriter {
+func NewLevelWriter(
+	b *atomicbreaker.Breaker, primary, fallback io.Writer, opts ...breakerio.Option,
+) *LevelWriter {
 	if reflect.TypeOf(primary) == fansOut {
 		panic("breakerzerolog: NewLevelWriter: a MultiLevelWriter reports one writer's failure for all: " +
 			"make a LevelWriter for each")

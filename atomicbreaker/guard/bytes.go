@@ -127,7 +127,9 @@ func (g *Bytes) tears(side uint32) *atomic.Uint32 {
 // FailBytes diverts what the primary did not take of p, and reports the failure to the breaker. The
 // primary took n bytes and returned err; a nil err means [io.ErrShortWrite]. FailBytes returns the
 // result of Write.
-func (g *Bytes) FailBytes(p []byte, fallback io.Writer, permit atomicbreaker.Permit, n int, err error) (int, error) {
+func (g *Bytes) FailBytes(
+	p []byte, fallback io.Writer, permit atomicbreaker.Permit, n int, err error,
+) (int, error) {
 	if err == nil {
 		err = io.ErrShortWrite
 	}

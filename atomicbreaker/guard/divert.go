@@ -21,7 +21,8 @@ type diversion struct {
 // error if the fallback took the record. Otherwise it returns how much of the record the fallback
 // took, and why neither side took all of it.
 func (g *Guard[R]) Reject(r R) (int, error) {
-	return g.divert(r, diversion{reason: Rejected, cause: g.rejected.forState(g.breaker.State()), period: noGeneration})
+	cause := g.rejected.forState(g.breaker.State())
+	return g.divert(r, diversion{reason: Rejected, cause: cause, period: noGeneration})
 }
 
 // Busy diverts a record without asking the breaker. Its reason is [Busy].
@@ -45,7 +46,9 @@ func (g *Guard[R]) FailWithoutVote(r R, permit atomicbreaker.Permit, cause error
 	return g.fail(r, permit, cause, false)
 }
 
-func (g *Guard[R]) fail(r R, permit atomicbreaker.Permit, cause error, votes bool) (n int, err error) {
+func (g *Guard[R]) fail(
+	r R, permit atomicbreaker.Permit, cause error, votes bool,
+) (n int, err error) {
 	d := diversion{reason: Failed, cause: cause, period: permit.Generation()}
 	defer func() { n, err = g.divert(r, d) }() // a user's function may panic, and a hook may end the goroutine
 	g.judge(&d, &permit, votes)

@@ -69,7 +69,8 @@ const (
 // onLost is called with each lost record, that number, and the error. If onLost is nil, losses are
 // reported on os.Stderr.
 func New[R any](
-	b *atomicbreaker.Breaker, o Options, fallback func(R) (int, error), onLost func(r R, n int, err error),
+	b *atomicbreaker.Breaker, o Options,
+	fallback func(R) (int, error), onLost func(r R, n int, err error),
 ) *Guard[R] {
 	g := &Guard[R]{
 		breaker: b, slow: b.SlowThreshold(), options: o, fallback: fallback, onLost: onLost,

@@ -121,7 +121,8 @@ func (t *tracker) join(period uint32) *outage {
 // the record's. The caller has found no current outage.
 func (t *tracker) isLate(period uint32) bool {
 	s := t.breaker.Snapshot()
-	return s.State == atomicbreaker.Closed && s.Generation != period && s.Generation == t.settled.Load()
+	return s.State == atomicbreaker.Closed &&
+		s.Generation != period && s.Generation == t.settled.Load()
 }
 
 // recovered ends the current outage, if there is one, after the primary has taken a record. It does
@@ -146,7 +147,8 @@ func (t *tracker) recovered() {
 		}
 		// Opening and closing again takes at least two transitions. A single one is the beginning or
 		// the end of ForcedClosed.
-		outlived := o.period == noGeneration || o.rejects.Load() || (s.Generation-o.period)&word.MaxGeneration >= 2
+		outlived := o.period == noGeneration || o.rejects.Load() ||
+			(s.Generation-o.period)&word.MaxGeneration >= 2
 		if outlived {
 			t.settled.Store(s.Generation) // before sealed is set, because isLate reads it afterwards
 		}

@@ -65,9 +65,10 @@ func (g *Guard[R]) Stats() Stats {
 	c := &g.counts
 	return Stats{
 		Fallback: c.diverted.Load(), Lost: c.lost.Load(),
-		Rejected: c.reasons[Rejected].Load(), Failed: c.reasons[Failed].Load(), Panicked: c.reasons[Panicked].Load(),
-		Busy: c.reasons[Busy].Load(), RecordErrors: c.reasons[RecordError].Load(),
-		Slow: c.slow.Load(), Torn: c.torn.Load(), FallbackTorn: c.fallbackTorn.Load(),
+		Rejected: c.reasons[Rejected].Load(), Failed: c.reasons[Failed].Load(),
+		Panicked: c.reasons[Panicked].Load(), Busy: c.reasons[Busy].Load(),
+		RecordErrors: c.reasons[RecordError].Load(),
+		Slow:         c.slow.Load(), Torn: c.torn.Load(), FallbackTorn: c.fallbackTorn.Load(),
 		Late: c.late.Load(), Outages: g.tracker.outages.Load(),
 	}
 }

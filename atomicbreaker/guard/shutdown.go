@@ -60,7 +60,8 @@ func (g *Guard[R]) Shutdown(ctx context.Context, primary, fallback func() error)
 		}
 	}
 	still := func(which string) error {
-		return fmt.Errorf("%s: %q: %s still closing: %w", g.options.Adapter, g.breaker.Name(), which, ctx.Err())
+		return fmt.Errorf("%s: %q: %s still closing: %w",
+			g.options.Adapter, g.breaker.Name(), which, ctx.Err())
 	}
 	switch primary, fallback := isClosed(e.primaryDone), isClosed(e.fallbackDone); {
 	case primary && fallback:
