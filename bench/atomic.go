@@ -2,33 +2,35 @@
 
 package bench
 
-var atomicSubject = Subject{"atomic", merge(atomicPermitLoops, atomicDoLoops, map[Scenario]func() Loop{
-	Pair:   func() Loop { return atomicPair(atomicNew(usual)) },
-	Reject: func() Loop { return atomicReject(atomicOpen()) },
-	RejectHalfOpen: func() Loop {
-		b := atomicNew(halfOpen)
+import "github.com/sinkguard/go-atomicbreaker/bench/scenario"
+
+var atomicSubject = scenario.Subject{Name: "atomic", Loops: scenario.Merge(atomicPermitLoops, atomicDoLoops, map[scenario.Scenario]func() scenario.Loop{
+	scenario.Pair:   func() scenario.Loop { return atomicPair(atomicNew(scenario.UsualScene)) },
+	scenario.Reject: func() scenario.Loop { return atomicReject(atomicOpen()) },
+	scenario.RejectHalfOpen: func() scenario.Loop {
+		b := atomicNew(scenario.HalfOpenScene)
 		b.Trip()
 		b.Allow() // the only probe, which never reports
 		return atomicReject(b)
 	},
-	Flaky1000: func() Loop { return atomicFlaky(atomicNew(flaky), 1000) },
-	Flaky100:  func() Loop { return atomicFlaky(atomicNew(flaky), 100) },
-	Flaky4:    func() Loop { return atomicFlaky(atomicNew(flaky), 4) },
-	Storm:     func() Loop { return atomicStorm(atomicNew(storm)) },
-	Herd: func() Loop {
-		b := atomicNew(herd)
+	scenario.Flaky1000: func() scenario.Loop { return atomicFlaky(atomicNew(scenario.FlakyScene), 1000) },
+	scenario.Flaky100:  func() scenario.Loop { return atomicFlaky(atomicNew(scenario.FlakyScene), 100) },
+	scenario.Flaky4:    func() scenario.Loop { return atomicFlaky(atomicNew(scenario.FlakyScene), 4) },
+	scenario.Storm:     func() scenario.Loop { return atomicStorm(atomicNew(scenario.StormScene)) },
+	scenario.Herd: func() scenario.Loop {
+		b := atomicNew(scenario.HerdScene)
 		b.Trip()
 		return atomicHerd(b)
 	},
-	Cycle: func() Loop { return atomicCycle(atomicNew(halfOpen)) },
+	scenario.Cycle: func() scenario.Loop { return atomicCycle(atomicNew(scenario.HalfOpenScene)) },
 })}
 
 //go:noinline
-func atomicPair(b *atomicBreaker) Loop {
+func atomicPair(b *atomicBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			if !b.Allow() {
-				panic(unexpectedReject)
+				panic(scenario.UnexpectedReject)
 			}
 			b.RecordSuccess()
 		}
@@ -36,23 +38,23 @@ func atomicPair(b *atomicBreaker) Loop {
 }
 
 //go:noinline
-func atomicReject(b *atomicBreaker) Loop {
+func atomicReject(b *atomicBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			if b.Allow() {
-				panic(unexpectedAdmit)
+				panic(scenario.UnexpectedAdmit)
 			}
 		}
 	}
 }
 
 //go:noinline
-func atomicFlaky(b *atomicBreaker, every int) Loop {
+func atomicFlaky(b *atomicBreaker, every int) scenario.Loop {
 	return func(n int) {
 		left := every
 		for range n {
 			if !b.Allow() {
-				panic(unexpectedReject)
+				panic(scenario.UnexpectedReject)
 			}
 			left--
 			if left > 0 {
@@ -66,15 +68,15 @@ func atomicFlaky(b *atomicBreaker, every int) Loop {
 }
 
 //go:noinline
-func atomicStorm(b *atomicBreaker) Loop {
+func atomicStorm(b *atomicBreaker) scenario.Loop {
 	return func(n int) {
-		left := stormLength
+		left := scenario.StormLength
 		for range n {
 			b.RecordFailure()
 			left--
 			if left == 0 {
 				b.Reset()
-				left = stormLength
+				left = scenario.StormLength
 			}
 		}
 	}

@@ -2,51 +2,55 @@
 
 package bench
 
-import "runtime"
+import (
+	"runtime"
 
-var atomicDoLoops = map[Scenario]func() Loop{
-	Do:          func() Loop { return atomicDo(atomicNew(usual)) },
-	RejectDo:    func() Loop { return atomicRejectDo(atomicOpen()) },
-	Flaky1000Do: func() Loop { return atomicFlakyDo(atomicNew(flaky), 1000) },
-	Flaky100Do:  func() Loop { return atomicFlakyDo(atomicNew(flaky), 100) },
-	Flaky4Do:    func() Loop { return atomicFlakyDo(atomicNew(flaky), 4) },
+	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
+)
+
+var atomicDoLoops = map[scenario.Scenario]func() scenario.Loop{
+	scenario.Do:          func() scenario.Loop { return atomicDo(atomicNew(scenario.UsualScene)) },
+	scenario.RejectDo:    func() scenario.Loop { return atomicRejectDo(atomicOpen()) },
+	scenario.Flaky1000Do: func() scenario.Loop { return atomicFlakyDo(atomicNew(scenario.FlakyScene), 1000) },
+	scenario.Flaky100Do:  func() scenario.Loop { return atomicFlakyDo(atomicNew(scenario.FlakyScene), 100) },
+	scenario.Flaky4Do:    func() scenario.Loop { return atomicFlakyDo(atomicNew(scenario.FlakyScene), 4) },
 }
 
 //go:noinline
-func atomicDo(b *atomicBreaker) Loop {
+func atomicDo(b *atomicBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			if b.Do(atomicSucceed) != nil {
-				panic(failed)
+				panic(scenario.Failed)
 			}
 		}
 	}
 }
 
 //go:noinline
-func atomicRejectDo(b *atomicBreaker) Loop {
+func atomicRejectDo(b *atomicBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			if b.Do(atomicFailAdmitted) == nil {
-				panic(unexpectedAdmit)
+				panic(scenario.UnexpectedAdmit)
 			}
 		}
 	}
 }
 
 //go:noinline
-func atomicFlakyDo(b *atomicBreaker, every int) Loop {
+func atomicFlakyDo(b *atomicBreaker, every int) scenario.Loop {
 	return func(n int) {
 		left := every
 		for range n {
 			left--
 			if left > 0 {
 				if b.Do(atomicSucceed) != nil {
-					panic(failed)
+					panic(scenario.Failed)
 				}
 			} else {
 				if b.Do(atomicFail) == nil {
-					panic(unexpectedAdmit)
+					panic(scenario.UnexpectedAdmit)
 				}
 				left = every
 			}
@@ -57,10 +61,10 @@ func atomicFlakyDo(b *atomicBreaker, every int) Loop {
 // The first probe may come before the breaker knows that it is due, so the loop retries.
 //
 //go:noinline
-func atomicCycle(b *atomicBreaker) Loop {
+func atomicCycle(b *atomicBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
-			for range cycleLength {
+			for range scenario.CycleLength {
 				_ = b.Do(atomicFail)
 			}
 			for b.Do(atomicSucceed) != nil {

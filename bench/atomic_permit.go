@@ -2,23 +2,27 @@
 
 package bench
 
-import "runtime"
+import (
+	"runtime"
 
-var atomicPermitLoops = map[Scenario]func() Loop{
-	Permit:          func() Loop { return atomicTwoStep(atomicNew(usual)) },
-	RejectPermit:    func() Loop { return atomicRejectPermit(atomicOpen()) },
-	Flaky1000Permit: func() Loop { return atomicFlakyPermit(atomicNew(flaky), 1000) },
-	Flaky100Permit:  func() Loop { return atomicFlakyPermit(atomicNew(flaky), 100) },
-	Flaky4Permit:    func() Loop { return atomicFlakyPermit(atomicNew(flaky), 4) },
+	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
+)
+
+var atomicPermitLoops = map[scenario.Scenario]func() scenario.Loop{
+	scenario.Permit:          func() scenario.Loop { return atomicTwoStep(atomicNew(scenario.UsualScene)) },
+	scenario.RejectPermit:    func() scenario.Loop { return atomicRejectPermit(atomicOpen()) },
+	scenario.Flaky1000Permit: func() scenario.Loop { return atomicFlakyPermit(atomicNew(scenario.FlakyScene), 1000) },
+	scenario.Flaky100Permit:  func() scenario.Loop { return atomicFlakyPermit(atomicNew(scenario.FlakyScene), 100) },
+	scenario.Flaky4Permit:    func() scenario.Loop { return atomicFlakyPermit(atomicNew(scenario.FlakyScene), 4) },
 }
 
 //go:noinline
-func atomicTwoStep(b *atomicBreaker) Loop {
+func atomicTwoStep(b *atomicBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			p, ok := b.TryAcquire()
 			if !ok {
-				panic(unexpectedReject)
+				panic(scenario.UnexpectedReject)
 			}
 			p.Success()
 		}
@@ -26,7 +30,7 @@ func atomicTwoStep(b *atomicBreaker) Loop {
 }
 
 //go:noinline
-func atomicRejectPermit(b *atomicBreaker) Loop {
+func atomicRejectPermit(b *atomicBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			if p, ok := b.TryAcquire(); ok {
@@ -38,13 +42,13 @@ func atomicRejectPermit(b *atomicBreaker) Loop {
 }
 
 //go:noinline
-func atomicFlakyPermit(b *atomicBreaker, every int) Loop {
+func atomicFlakyPermit(b *atomicBreaker, every int) scenario.Loop {
 	return func(n int) {
 		left := every
 		for range n {
 			p, ok := b.TryAcquire()
 			if !ok {
-				panic(unexpectedReject)
+				panic(scenario.UnexpectedReject)
 			}
 			runtime.Gosched() // a probe takes time, in which other calls are rejected
 			left--
@@ -59,9 +63,9 @@ func atomicFlakyPermit(b *atomicBreaker, every int) Loop {
 }
 
 //go:noinline
-func atomicHerd(b *atomicBreaker) Loop {
+func atomicHerd(b *atomicBreaker) scenario.Loop {
 	return func(n int) {
-		left := herdLength
+		left := scenario.HerdLength
 		for range n {
 			p, ok := b.TryAcquire()
 			if !ok {
@@ -73,7 +77,7 @@ func atomicHerd(b *atomicBreaker) Loop {
 				p.Success()
 			} else {
 				p.Failure()
-				left = herdLength
+				left = scenario.HerdLength
 			}
 		}
 	}

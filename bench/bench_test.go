@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
 // The names are keys of benchstat: benchstat -col /impl -row /call,/g puts the implementations side
@@ -17,31 +19,31 @@ import (
 var scale = []int{1, 2, 4, 16, 256, 4096}
 
 func BenchmarkHealthy(b *testing.B) {
-	run(b, scale, Pair, Do)
-	run(b, []int{1, 2}, Permit)
+	run(b, scale, scenario.Pair, scenario.Do)
+	run(b, []int{1, 2}, scenario.Permit)
 }
 
 func BenchmarkRejecting(b *testing.B) {
-	run(b, []int{1, 2}, Reject, RejectPermit, RejectDo, RejectHalfOpen)
+	run(b, []int{1, 2}, scenario.Reject, scenario.RejectPermit, scenario.RejectDo, scenario.RejectHalfOpen)
 }
 
 func BenchmarkFlaky(b *testing.B) {
-	run(b, scale, Flaky100Do)
-	run(b, []int{2}, Flaky1000, Flaky100, Flaky4, Flaky1000Permit, Flaky100Permit, Flaky4Permit, Flaky1000Do, Flaky4Do)
+	run(b, scale, scenario.Flaky100Do)
+	run(b, []int{2}, scenario.Flaky1000, scenario.Flaky100, scenario.Flaky4, scenario.Flaky1000Permit, scenario.Flaky100Permit, scenario.Flaky4Permit, scenario.Flaky1000Do, scenario.Flaky4Do)
 }
 
-func BenchmarkStorm(b *testing.B) { run(b, []int{1, 2, 64}, Storm) }
-func BenchmarkHerd(b *testing.B)  { run(b, []int{1, 64}, Herd) }
-func BenchmarkCycle(b *testing.B) { run(b, []int{1}, Cycle, CycleHook) }
+func BenchmarkStorm(b *testing.B) { run(b, []int{1, 2, 64}, scenario.Storm) }
+func BenchmarkHerd(b *testing.B)  { run(b, []int{1, 64}, scenario.Herd) }
+func BenchmarkCycle(b *testing.B) { run(b, []int{1}, scenario.Cycle, scenario.CycleHook) }
 
 func BenchmarkLog(b *testing.B) {
-	run(b, []int{1}, SlogDiscard, ZapDiscard, ZerologDiscard, SlogFile, ZapFile, ZerologFile)
+	run(b, []int{1}, scenario.SlogDiscard, scenario.ZapDiscard, scenario.ZerologDiscard, scenario.SlogFile, scenario.ZapFile, scenario.ZerologFile)
 }
 
 // BenchmarkIsolation measures what a breaker for each goroutine would gain: goroutines that share
 // one write to the same word when they fail.
 func BenchmarkIsolation(b *testing.B) {
-	for _, s := range []Scenario{Pair, Flaky1000, Flaky100, Flaky4} {
+	for _, s := range []scenario.Scenario{scenario.Pair, scenario.Flaky1000, scenario.Flaky100, scenario.Flaky4} {
 		share := "0%"
 		if _, keys, ok := strings.Cut(string(s), "fails="); ok {
 			share, _, _ = strings.Cut(keys, "/")
@@ -49,12 +51,12 @@ func BenchmarkIsolation(b *testing.B) {
 		for _, impl := range []string{"atomic", "mutex"} {
 			for _, breakers := range []string{"one", "each"} {
 				b.Run(fmt.Sprintf("impl=%s/fails=%s/breakers=%s/g=2", impl, share, breakers), func(b *testing.B) {
-					loops := []Loop{New(s, impl), New(s, impl)}
+					loops := []scenario.Loop{New(s, impl), New(s, impl)}
 					if breakers == "one" {
 						loops[1] = loops[0]
 					}
 					var next atomic.Int64
-					Spread(func(n int) { loops[next.Add(1)-1](n) }, b.N, len(loops), b.ResetTimer)
+					scenario.Spread(func(n int) { loops[next.Add(1)-1](n) }, b.N, len(loops), b.ResetTimer)
 				})
 			}
 		}
@@ -62,7 +64,7 @@ func BenchmarkIsolation(b *testing.B) {
 }
 
 // run runs the scenarios for every subject that has them.
-func run(b *testing.B, goroutines []int, scenarios ...Scenario) {
+func run(b *testing.B, goroutines []int, scenarios ...scenario.Scenario) {
 	b.Helper()
 	for _, s := range scenarios {
 		_, keys, _ := strings.Cut(string(s), "/")
@@ -72,13 +74,13 @@ func run(b *testing.B, goroutines []int, scenarios ...Scenario) {
 				continue
 			}
 			for _, g := range goroutines {
-				var loop Loop
+				var loop scenario.Loop
 				b.Run(fmt.Sprintf("impl=%s/%s/g=%d", subject.Name, keys, g), func(b *testing.B) {
 					if loop == nil { // once, not for each b.N: some loops leave a goroutine behind
 						loop = set()
 					}
 					b.ReportAllocs()
-					Spread(loop, b.N, g, b.ResetTimer)
+					scenario.Spread(loop, b.N, g, b.ResetTimer)
 				})
 			}
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
+	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
 // BenchmarkDesign times the designs that CONCURRENCY.md rejects, each in its shortest form and only
@@ -58,7 +59,7 @@ func BenchmarkDesign(b *testing.B) {
 			breaker.Trip()
 			for range b.N {
 				if breaker.Allow() {
-					b.Fatal(unexpectedAdmit)
+					b.Fatal(scenario.UnexpectedAdmit)
 				}
 			}
 		})
@@ -68,7 +69,7 @@ func BenchmarkDesign(b *testing.B) {
 			word.Store(uint64(time.Hour))
 			for range b.N {
 				if uint64(time.Since(start)) > word.Load() {
-					b.Fatal(unexpectedAdmit)
+					b.Fatal(scenario.UnexpectedAdmit)
 				}
 			}
 		})

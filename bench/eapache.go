@@ -6,6 +6,8 @@ import (
 	"io"
 
 	"github.com/eapache/go-resiliency/breaker"
+
+	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
 // github.com/eapache/go-resiliency/breaker counts differently: errors without a pause of the
@@ -13,19 +15,19 @@ import (
 // record in a million is cut off in the end if there are enough records. It therefore implements Do
 // alone, and is not compared with breakers that count consecutive failures. An open breaker keeps a
 // goroutine, which sleeps until the timeout is over.
-var eapacheSubject = Subject{"eapache", merge(eapacheDoLoops, logLoops(eapacheGuard), map[Scenario]func() Loop{
-	Cycle: func() Loop { return eapacheCycle(eapacheNew(halfOpen)) },
+var eapacheSubject = scenario.Subject{Name: "eapache", Loops: scenario.Merge(eapacheDoLoops, scenario.LogLoops(eapacheGuard), map[scenario.Scenario]func() scenario.Loop{
+	scenario.Cycle: func() scenario.Loop { return eapacheCycle(eapacheNew(scenario.HalfOpenScene)) },
 })}
 
 type eapacheBreaker breaker.Breaker
 
-func eapacheNew(s scene) *eapacheBreaker {
-	return (*eapacheBreaker)(breaker.New(s.never(), s.successes, s.timeout()))
+func eapacheNew(s scenario.Scene) *eapacheBreaker {
+	return (*eapacheBreaker)(breaker.New(s.Never(), s.Successes, s.Timeout()))
 }
 
 func eapacheOpen() *eapacheBreaker {
-	b := eapacheNew(usual)
-	for range cycleLength {
+	b := eapacheNew(scenario.UsualScene)
+	for range scenario.CycleLength {
 		_ = b.Do(eapacheFail)
 	}
 	return b
@@ -34,8 +36,8 @@ func eapacheOpen() *eapacheBreaker {
 func (b *eapacheBreaker) Do(fn func() error) error { return (*breaker.Breaker)(b).Run(fn) }
 
 func eapacheSucceed() error      { return nil }
-func eapacheFail() error         { return errSink }
-func eapacheFailAdmitted() error { panic(unexpectedAdmit) }
+func eapacheFail() error         { return scenario.ErrSink }
+func eapacheFailAdmitted() error { panic(scenario.UnexpectedAdmit) }
 
 type eapacheWriter struct {
 	b *breaker.Breaker
@@ -51,5 +53,5 @@ func (g eapacheWriter) Write(p []byte) (n int, err error) {
 }
 
 func eapacheGuard(w io.Writer) io.Writer {
-	return eapacheWriter{(*breaker.Breaker)(eapacheNew(usual)), w}
+	return eapacheWriter{(*breaker.Breaker)(eapacheNew(scenario.UsualScene)), w}
 }

@@ -4,51 +4,55 @@
 
 package bench
 
-import "runtime"
+import (
+	"runtime"
 
-var eapacheDoLoops = map[Scenario]func() Loop{
-	Do:          func() Loop { return eapacheDo(eapacheNew(usual)) },
-	RejectDo:    func() Loop { return eapacheRejectDo(eapacheOpen()) },
-	Flaky1000Do: func() Loop { return eapacheFlakyDo(eapacheNew(flaky), 1000) },
-	Flaky100Do:  func() Loop { return eapacheFlakyDo(eapacheNew(flaky), 100) },
-	Flaky4Do:    func() Loop { return eapacheFlakyDo(eapacheNew(flaky), 4) },
+	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
+)
+
+var eapacheDoLoops = map[scenario.Scenario]func() scenario.Loop{
+	scenario.Do:          func() scenario.Loop { return eapacheDo(eapacheNew(scenario.UsualScene)) },
+	scenario.RejectDo:    func() scenario.Loop { return eapacheRejectDo(eapacheOpen()) },
+	scenario.Flaky1000Do: func() scenario.Loop { return eapacheFlakyDo(eapacheNew(scenario.FlakyScene), 1000) },
+	scenario.Flaky100Do:  func() scenario.Loop { return eapacheFlakyDo(eapacheNew(scenario.FlakyScene), 100) },
+	scenario.Flaky4Do:    func() scenario.Loop { return eapacheFlakyDo(eapacheNew(scenario.FlakyScene), 4) },
 }
 
 //go:noinline
-func eapacheDo(b *eapacheBreaker) Loop {
+func eapacheDo(b *eapacheBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			if b.Do(eapacheSucceed) != nil {
-				panic(failed)
+				panic(scenario.Failed)
 			}
 		}
 	}
 }
 
 //go:noinline
-func eapacheRejectDo(b *eapacheBreaker) Loop {
+func eapacheRejectDo(b *eapacheBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			if b.Do(eapacheFailAdmitted) == nil {
-				panic(unexpectedAdmit)
+				panic(scenario.UnexpectedAdmit)
 			}
 		}
 	}
 }
 
 //go:noinline
-func eapacheFlakyDo(b *eapacheBreaker, every int) Loop {
+func eapacheFlakyDo(b *eapacheBreaker, every int) scenario.Loop {
 	return func(n int) {
 		left := every
 		for range n {
 			left--
 			if left > 0 {
 				if b.Do(eapacheSucceed) != nil {
-					panic(failed)
+					panic(scenario.Failed)
 				}
 			} else {
 				if b.Do(eapacheFail) == nil {
-					panic(unexpectedAdmit)
+					panic(scenario.UnexpectedAdmit)
 				}
 				left = every
 			}
@@ -59,10 +63,10 @@ func eapacheFlakyDo(b *eapacheBreaker, every int) Loop {
 // The first probe may come before the breaker knows that it is due, so the loop retries.
 //
 //go:noinline
-func eapacheCycle(b *eapacheBreaker) Loop {
+func eapacheCycle(b *eapacheBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
-			for range cycleLength {
+			for range scenario.CycleLength {
 				_ = b.Do(eapacheFail)
 			}
 			for b.Do(eapacheSucceed) != nil {

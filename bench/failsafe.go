@@ -8,18 +8,20 @@ import (
 
 	"github.com/failsafe-go/failsafe-go"
 	"github.com/failsafe-go/failsafe-go/circuitbreaker"
+
+	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
 // github.com/failsafe-go/failsafe-go counts consecutive failures in a ring of as many bits as the
 // threshold, so flaky, which must never trip, has a threshold of 1,000. A breaker admits as many
 // probes as successes close it: 255 in the herd. The two steps are calls on the breaker and carry
 // nothing from one to the other.
-var failsafeSubject = Subject{"failsafe", merge(failsafePermitLoops, failsafeDoLoops, logLoops(failsafeGuard), map[Scenario]func() Loop{
-	Herd:  func() Loop { return failsafeHerd(failsafeNew(herd)) },
-	Cycle: func() Loop { return failsafeCycle(failsafeNew(halfOpen)) },
-	CycleHook: func() Loop {
+var failsafeSubject = scenario.Subject{Name: "failsafe", Loops: scenario.Merge(failsafePermitLoops, failsafeDoLoops, scenario.LogLoops(failsafeGuard), map[scenario.Scenario]func() scenario.Loop{
+	scenario.Herd:  func() scenario.Loop { return failsafeHerd(failsafeNew(scenario.HerdScene)) },
+	scenario.Cycle: func() scenario.Loop { return failsafeCycle(failsafeNew(scenario.HalfOpenScene)) },
+	scenario.CycleHook: func() scenario.Loop {
 		var count atomic.Int64 // its hooks may run concurrently
-		b := failsafeBuilder(halfOpen).OnStateChanged(func(circuitbreaker.StateChangedEvent) { count.Add(1) }).Build()
+		b := failsafeBuilder(scenario.HalfOpenScene).OnStateChanged(func(circuitbreaker.StateChangedEvent) { count.Add(1) }).Build()
 		return failsafeCycle(&failsafeBreaker{b, failsafe.With(b)})
 	},
 })}
@@ -29,25 +31,25 @@ type failsafeBreaker struct {
 	executor failsafe.Executor[any]
 }
 
-func failsafeBuilder(s scene) circuitbreaker.Builder[any] {
-	delay := s.timeout()
-	if s.dueAtOnce {
+func failsafeBuilder(s scenario.Scene) circuitbreaker.Builder[any] {
+	delay := s.Timeout()
+	if s.DueAtOnce {
 		delay = 0
 	}
 	return circuitbreaker.NewBuilder[any]().
-		WithFailureThreshold(uint(min(s.threshold, 1000))).
-		WithSuccessThreshold(uint(s.successes)).
+		WithFailureThreshold(uint(min(s.Threshold, 1000))).
+		WithSuccessThreshold(uint(s.Successes)).
 		WithDelay(delay)
 }
 
-func failsafeNew(s scene) *failsafeBreaker {
+func failsafeNew(s scenario.Scene) *failsafeBreaker {
 	b := failsafeBuilder(s).Build()
 	return &failsafeBreaker{b, failsafe.With(b)}
 }
 
 func failsafeOpen() *failsafeBreaker {
-	b := failsafeNew(usual)
-	for range cycleLength {
+	b := failsafeNew(scenario.UsualScene)
+	for range scenario.CycleLength {
 		_ = b.Do(failsafeFail)
 	}
 	return b
@@ -67,9 +69,9 @@ func (p failsafePermit) Success() { p.cb.RecordSuccess() }
 func (p failsafePermit) Failure() { p.cb.RecordFailure() }
 
 func failsafeSucceed() error      { return nil }
-func failsafeFail() error         { return errSink }
-func failsafeFailAdmitted() error { panic(unexpectedAdmit) }
-func failsafeAdmitted()           { panic(unexpectedAdmit) }
+func failsafeFail() error         { return scenario.ErrSink }
+func failsafeFailAdmitted() error { panic(scenario.UnexpectedAdmit) }
+func failsafeAdmitted()           { panic(scenario.UnexpectedAdmit) }
 
 type failsafeWriter struct {
 	executor failsafe.Executor[any]
@@ -84,4 +86,6 @@ func (g failsafeWriter) Write(p []byte) (n int, err error) {
 	return n, err
 }
 
-func failsafeGuard(w io.Writer) io.Writer { return failsafeWriter{failsafeNew(usual).executor, w} }
+func failsafeGuard(w io.Writer) io.Writer {
+	return failsafeWriter{failsafeNew(scenario.UsualScene).executor, w}
+}

@@ -4,51 +4,55 @@
 
 package bench
 
-import "runtime"
+import (
+	"runtime"
 
-var failsafeDoLoops = map[Scenario]func() Loop{
-	Do:          func() Loop { return failsafeDo(failsafeNew(usual)) },
-	RejectDo:    func() Loop { return failsafeRejectDo(failsafeOpen()) },
-	Flaky1000Do: func() Loop { return failsafeFlakyDo(failsafeNew(flaky), 1000) },
-	Flaky100Do:  func() Loop { return failsafeFlakyDo(failsafeNew(flaky), 100) },
-	Flaky4Do:    func() Loop { return failsafeFlakyDo(failsafeNew(flaky), 4) },
+	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
+)
+
+var failsafeDoLoops = map[scenario.Scenario]func() scenario.Loop{
+	scenario.Do:          func() scenario.Loop { return failsafeDo(failsafeNew(scenario.UsualScene)) },
+	scenario.RejectDo:    func() scenario.Loop { return failsafeRejectDo(failsafeOpen()) },
+	scenario.Flaky1000Do: func() scenario.Loop { return failsafeFlakyDo(failsafeNew(scenario.FlakyScene), 1000) },
+	scenario.Flaky100Do:  func() scenario.Loop { return failsafeFlakyDo(failsafeNew(scenario.FlakyScene), 100) },
+	scenario.Flaky4Do:    func() scenario.Loop { return failsafeFlakyDo(failsafeNew(scenario.FlakyScene), 4) },
 }
 
 //go:noinline
-func failsafeDo(b *failsafeBreaker) Loop {
+func failsafeDo(b *failsafeBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			if b.Do(failsafeSucceed) != nil {
-				panic(failed)
+				panic(scenario.Failed)
 			}
 		}
 	}
 }
 
 //go:noinline
-func failsafeRejectDo(b *failsafeBreaker) Loop {
+func failsafeRejectDo(b *failsafeBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			if b.Do(failsafeFailAdmitted) == nil {
-				panic(unexpectedAdmit)
+				panic(scenario.UnexpectedAdmit)
 			}
 		}
 	}
 }
 
 //go:noinline
-func failsafeFlakyDo(b *failsafeBreaker, every int) Loop {
+func failsafeFlakyDo(b *failsafeBreaker, every int) scenario.Loop {
 	return func(n int) {
 		left := every
 		for range n {
 			left--
 			if left > 0 {
 				if b.Do(failsafeSucceed) != nil {
-					panic(failed)
+					panic(scenario.Failed)
 				}
 			} else {
 				if b.Do(failsafeFail) == nil {
-					panic(unexpectedAdmit)
+					panic(scenario.UnexpectedAdmit)
 				}
 				left = every
 			}
@@ -59,10 +63,10 @@ func failsafeFlakyDo(b *failsafeBreaker, every int) Loop {
 // The first probe may come before the breaker knows that it is due, so the loop retries.
 //
 //go:noinline
-func failsafeCycle(b *failsafeBreaker) Loop {
+func failsafeCycle(b *failsafeBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
-			for range cycleLength {
+			for range scenario.CycleLength {
 				_ = b.Do(failsafeFail)
 			}
 			for b.Do(failsafeSucceed) != nil {

@@ -4,23 +4,27 @@
 
 package bench
 
-import "runtime"
+import (
+	"runtime"
 
-var failsafePermitLoops = map[Scenario]func() Loop{
-	Permit:          func() Loop { return failsafeTwoStep(failsafeNew(usual)) },
-	RejectPermit:    func() Loop { return failsafeRejectPermit(failsafeOpen()) },
-	Flaky1000Permit: func() Loop { return failsafeFlakyPermit(failsafeNew(flaky), 1000) },
-	Flaky100Permit:  func() Loop { return failsafeFlakyPermit(failsafeNew(flaky), 100) },
-	Flaky4Permit:    func() Loop { return failsafeFlakyPermit(failsafeNew(flaky), 4) },
+	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
+)
+
+var failsafePermitLoops = map[scenario.Scenario]func() scenario.Loop{
+	scenario.Permit:          func() scenario.Loop { return failsafeTwoStep(failsafeNew(scenario.UsualScene)) },
+	scenario.RejectPermit:    func() scenario.Loop { return failsafeRejectPermit(failsafeOpen()) },
+	scenario.Flaky1000Permit: func() scenario.Loop { return failsafeFlakyPermit(failsafeNew(scenario.FlakyScene), 1000) },
+	scenario.Flaky100Permit:  func() scenario.Loop { return failsafeFlakyPermit(failsafeNew(scenario.FlakyScene), 100) },
+	scenario.Flaky4Permit:    func() scenario.Loop { return failsafeFlakyPermit(failsafeNew(scenario.FlakyScene), 4) },
 }
 
 //go:noinline
-func failsafeTwoStep(b *failsafeBreaker) Loop {
+func failsafeTwoStep(b *failsafeBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			p, ok := b.TryAcquire()
 			if !ok {
-				panic(unexpectedReject)
+				panic(scenario.UnexpectedReject)
 			}
 			p.Success()
 		}
@@ -28,7 +32,7 @@ func failsafeTwoStep(b *failsafeBreaker) Loop {
 }
 
 //go:noinline
-func failsafeRejectPermit(b *failsafeBreaker) Loop {
+func failsafeRejectPermit(b *failsafeBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			if p, ok := b.TryAcquire(); ok {
@@ -40,13 +44,13 @@ func failsafeRejectPermit(b *failsafeBreaker) Loop {
 }
 
 //go:noinline
-func failsafeFlakyPermit(b *failsafeBreaker, every int) Loop {
+func failsafeFlakyPermit(b *failsafeBreaker, every int) scenario.Loop {
 	return func(n int) {
 		left := every
 		for range n {
 			p, ok := b.TryAcquire()
 			if !ok {
-				panic(unexpectedReject)
+				panic(scenario.UnexpectedReject)
 			}
 			runtime.Gosched() // a probe takes time, in which other calls are rejected
 			left--
@@ -61,9 +65,9 @@ func failsafeFlakyPermit(b *failsafeBreaker, every int) Loop {
 }
 
 //go:noinline
-func failsafeHerd(b *failsafeBreaker) Loop {
+func failsafeHerd(b *failsafeBreaker) scenario.Loop {
 	return func(n int) {
-		left := herdLength
+		left := scenario.HerdLength
 		for range n {
 			p, ok := b.TryAcquire()
 			if !ok {
@@ -75,7 +79,7 @@ func failsafeHerd(b *failsafeBreaker) Loop {
 				p.Success()
 			} else {
 				p.Failure()
-				left = herdLength
+				left = scenario.HerdLength
 			}
 		}
 	}

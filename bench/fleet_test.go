@@ -12,6 +12,8 @@ import (
 	"github.com/sony/gobreaker/v2"
 	"github.com/stretchr/testify/assert"
 	gozero "github.com/zeromicro/go-zero/core/breaker"
+
+	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
 // fleet makes many breakers of an implementation and operates on them. The breakers that are
@@ -20,7 +22,7 @@ import (
 type fleet[B any] struct {
 	impl    string
 	largest int // a larger fleet needs more than a gigabyte
-	create  func(scene) B
+	create  func(scenario.Scene) B
 	fail    func(B) // nil: cannot be tripped, so the fleet is weighed only while closed
 	succeed func(B) bool
 	release func(B) // ends goroutines that would outlive the benchmark; may be nil
@@ -28,7 +30,7 @@ type fleet[B any] struct {
 
 func BenchmarkFleet(b *testing.B) {
 	fleet[*atomicBreaker]{
-		"atomic", 1_000_000, func(s scene) *atomicBreaker { return atomicNew(s) },
+		"atomic", 1_000_000, func(s scenario.Scene) *atomicBreaker { return atomicNew(s) },
 		func(b *atomicBreaker) { _ = b.Do(atomicFail) },
 		func(b *atomicBreaker) bool { return b.Do(atomicSucceed) == nil },
 		(*atomicBreaker).Reset,
@@ -39,7 +41,7 @@ func BenchmarkFleet(b *testing.B) {
 		func(b *mutexBreaker) bool { return b.Do(mutexSucceed) == nil }, nil,
 	}.run(b)
 	fleet[*gobreaker.CircuitBreaker[int]]{
-		"gobreaker", 1_000_000, func(s scene) *gobreaker.CircuitBreaker[int] {
+		"gobreaker", 1_000_000, func(s scenario.Scene) *gobreaker.CircuitBreaker[int] {
 			return gobreaker.NewCircuitBreaker[int](gobreakerSettings(s))
 		},
 		func(b *gobreaker.CircuitBreaker[int]) { _, _ = b.Execute(gobreakerFail) },
@@ -51,8 +53,8 @@ func BenchmarkFleet(b *testing.B) {
 		func(b *failsafeBreaker) bool { return b.Do(failsafeSucceed) == nil }, nil,
 	}.run(b)
 	fleet[*breaker.Breaker]{
-		"eapache", 1_000_000, func(s scene) *breaker.Breaker { // a second, not an hour, because its goroutine cannot be stopped
-			return breaker.New(s.threshold, s.successes, min(s.timeout(), time.Second))
+		"eapache", 1_000_000, func(s scenario.Scene) *breaker.Breaker { // a second, not an hour, because its goroutine cannot be stopped
+			return breaker.New(s.Threshold, s.Successes, min(s.Timeout(), time.Second))
 		},
 		func(b *breaker.Breaker) { _ = b.Run(eapacheFail) },
 		func(b *breaker.Breaker) bool { return b.Run(eapacheSucceed) == nil },
@@ -68,7 +70,7 @@ func BenchmarkFleet(b *testing.B) {
 		func(b *rubyistBreaker) bool { return b.Do(rubyistSucceed) == nil }, nil,
 	}.run(b)
 	fleet[gozero.Breaker]{ // no states: see gozero.go
-		"gozero", 1000, func(scene) gozero.Breaker { return gozero.NewBreaker(gozero.WithName("bench")) }, nil, nil, nil,
+		"gozero", 1000, func(scenario.Scene) gozero.Breaker { return gozero.NewBreaker(gozero.WithName("bench")) }, nil, nil, nil,
 	}.run(b)
 }
 
@@ -90,7 +92,7 @@ func (f fleet[B]) run(b *testing.B) {
 			b.ReportMetric(open, "open-B/breaker")
 			var trip, recovered time.Duration
 			for range b.N {
-				all := f.fill(make([]B, n), halfOpen)
+				all := f.fill(make([]B, n), scenario.HalfOpenScene)
 				start := time.Now()
 				f.trip(all)
 				tripped := time.Now()
@@ -109,7 +111,7 @@ func (f fleet[B]) run(b *testing.B) {
 	}
 }
 
-func (f fleet[B]) fill(all []B, s scene) []B {
+func (f fleet[B]) fill(all []B, s scenario.Scene) []B {
 	for i := range all {
 		all[i] = f.create(s)
 	}
@@ -118,7 +120,7 @@ func (f fleet[B]) fill(all []B, s scene) []B {
 
 func (f fleet[B]) trip(all []B) {
 	for _, breaker := range all {
-		for range cycleLength {
+		for range scenario.CycleLength {
 			f.fail(breaker)
 		}
 	}
@@ -129,7 +131,7 @@ func (f fleet[B]) trip(all []B) {
 func (f fleet[B]) weigh(n int) (closed, open float64) {
 	all := make([]B, max(n, 1000))
 	empty := inUse()
-	f.fill(all, usual)
+	f.fill(all, scenario.UsualScene)
 	closed = (inUse() - empty) / float64(len(all))
 	if f.fail == nil {
 		return closed, 0
@@ -156,7 +158,7 @@ func inUse() float64 {
 
 func TestFleet_Weighs(t *testing.T) {
 	type block [4096]byte
-	f := fleet[*block]{"block", 1, func(scene) *block { return new(block) }, func(*block) {}, nil, nil}
+	f := fleet[*block]{"block", 1, func(scenario.Scene) *block { return new(block) }, func(*block) {}, nil, nil}
 	closed, open := f.weigh(1)
 	assert.InDelta(t, 4096, closed, 400)
 	assert.InDelta(t, 4096, open, 400)

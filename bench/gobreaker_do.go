@@ -4,51 +4,55 @@
 
 package bench
 
-import "runtime"
+import (
+	"runtime"
 
-var gobreakerDoLoops = map[Scenario]func() Loop{
-	Do:          func() Loop { return gobreakerDo(gobreakerNew(usual)) },
-	RejectDo:    func() Loop { return gobreakerRejectDo(gobreakerOpen()) },
-	Flaky1000Do: func() Loop { return gobreakerFlakyDo(gobreakerNew(flaky), 1000) },
-	Flaky100Do:  func() Loop { return gobreakerFlakyDo(gobreakerNew(flaky), 100) },
-	Flaky4Do:    func() Loop { return gobreakerFlakyDo(gobreakerNew(flaky), 4) },
+	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
+)
+
+var gobreakerDoLoops = map[scenario.Scenario]func() scenario.Loop{
+	scenario.Do:          func() scenario.Loop { return gobreakerDo(gobreakerNew(scenario.UsualScene)) },
+	scenario.RejectDo:    func() scenario.Loop { return gobreakerRejectDo(gobreakerOpen()) },
+	scenario.Flaky1000Do: func() scenario.Loop { return gobreakerFlakyDo(gobreakerNew(scenario.FlakyScene), 1000) },
+	scenario.Flaky100Do:  func() scenario.Loop { return gobreakerFlakyDo(gobreakerNew(scenario.FlakyScene), 100) },
+	scenario.Flaky4Do:    func() scenario.Loop { return gobreakerFlakyDo(gobreakerNew(scenario.FlakyScene), 4) },
 }
 
 //go:noinline
-func gobreakerDo(b *gobreakerBreaker) Loop {
+func gobreakerDo(b *gobreakerBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			if b.Do(gobreakerSucceed) != nil {
-				panic(failed)
+				panic(scenario.Failed)
 			}
 		}
 	}
 }
 
 //go:noinline
-func gobreakerRejectDo(b *gobreakerBreaker) Loop {
+func gobreakerRejectDo(b *gobreakerBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			if b.Do(gobreakerFailAdmitted) == nil {
-				panic(unexpectedAdmit)
+				panic(scenario.UnexpectedAdmit)
 			}
 		}
 	}
 }
 
 //go:noinline
-func gobreakerFlakyDo(b *gobreakerBreaker, every int) Loop {
+func gobreakerFlakyDo(b *gobreakerBreaker, every int) scenario.Loop {
 	return func(n int) {
 		left := every
 		for range n {
 			left--
 			if left > 0 {
 				if b.Do(gobreakerSucceed) != nil {
-					panic(failed)
+					panic(scenario.Failed)
 				}
 			} else {
 				if b.Do(gobreakerFail) == nil {
-					panic(unexpectedAdmit)
+					panic(scenario.UnexpectedAdmit)
 				}
 				left = every
 			}
@@ -59,10 +63,10 @@ func gobreakerFlakyDo(b *gobreakerBreaker, every int) Loop {
 // The first probe may come before the breaker knows that it is due, so the loop retries.
 //
 //go:noinline
-func gobreakerCycle(b *gobreakerBreaker) Loop {
+func gobreakerCycle(b *gobreakerBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
-			for range cycleLength {
+			for range scenario.CycleLength {
 				_ = b.Do(gobreakerFail)
 			}
 			for b.Do(gobreakerSucceed) != nil {

@@ -4,23 +4,27 @@
 
 package bench
 
-import "runtime"
+import (
+	"runtime"
 
-var gobreakerPermitLoops = map[Scenario]func() Loop{
-	Permit:          func() Loop { return gobreakerTwoStep(gobreakerNew(usual)) },
-	RejectPermit:    func() Loop { return gobreakerRejectPermit(gobreakerOpen()) },
-	Flaky1000Permit: func() Loop { return gobreakerFlakyPermit(gobreakerNew(flaky), 1000) },
-	Flaky100Permit:  func() Loop { return gobreakerFlakyPermit(gobreakerNew(flaky), 100) },
-	Flaky4Permit:    func() Loop { return gobreakerFlakyPermit(gobreakerNew(flaky), 4) },
+	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
+)
+
+var gobreakerPermitLoops = map[scenario.Scenario]func() scenario.Loop{
+	scenario.Permit:          func() scenario.Loop { return gobreakerTwoStep(gobreakerNew(scenario.UsualScene)) },
+	scenario.RejectPermit:    func() scenario.Loop { return gobreakerRejectPermit(gobreakerOpen()) },
+	scenario.Flaky1000Permit: func() scenario.Loop { return gobreakerFlakyPermit(gobreakerNew(scenario.FlakyScene), 1000) },
+	scenario.Flaky100Permit:  func() scenario.Loop { return gobreakerFlakyPermit(gobreakerNew(scenario.FlakyScene), 100) },
+	scenario.Flaky4Permit:    func() scenario.Loop { return gobreakerFlakyPermit(gobreakerNew(scenario.FlakyScene), 4) },
 }
 
 //go:noinline
-func gobreakerTwoStep(b *gobreakerBreaker) Loop {
+func gobreakerTwoStep(b *gobreakerBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			p, ok := b.TryAcquire()
 			if !ok {
-				panic(unexpectedReject)
+				panic(scenario.UnexpectedReject)
 			}
 			p.Success()
 		}
@@ -28,7 +32,7 @@ func gobreakerTwoStep(b *gobreakerBreaker) Loop {
 }
 
 //go:noinline
-func gobreakerRejectPermit(b *gobreakerBreaker) Loop {
+func gobreakerRejectPermit(b *gobreakerBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			if p, ok := b.TryAcquire(); ok {
@@ -40,13 +44,13 @@ func gobreakerRejectPermit(b *gobreakerBreaker) Loop {
 }
 
 //go:noinline
-func gobreakerFlakyPermit(b *gobreakerBreaker, every int) Loop {
+func gobreakerFlakyPermit(b *gobreakerBreaker, every int) scenario.Loop {
 	return func(n int) {
 		left := every
 		for range n {
 			p, ok := b.TryAcquire()
 			if !ok {
-				panic(unexpectedReject)
+				panic(scenario.UnexpectedReject)
 			}
 			runtime.Gosched() // a probe takes time, in which other calls are rejected
 			left--
@@ -61,9 +65,9 @@ func gobreakerFlakyPermit(b *gobreakerBreaker, every int) Loop {
 }
 
 //go:noinline
-func gobreakerHerd(b *gobreakerBreaker) Loop {
+func gobreakerHerd(b *gobreakerBreaker) scenario.Loop {
 	return func(n int) {
-		left := herdLength
+		left := scenario.HerdLength
 		for range n {
 			p, ok := b.TryAcquire()
 			if !ok {
@@ -75,7 +79,7 @@ func gobreakerHerd(b *gobreakerBreaker) Loop {
 				p.Success()
 			} else {
 				p.Failure()
-				left = herdLength
+				left = scenario.HerdLength
 			}
 		}
 	}

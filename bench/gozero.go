@@ -7,6 +7,8 @@ import (
 
 	"github.com/zeromicro/go-zero/core/breaker"
 	"github.com/zeromicro/go-zero/core/logx"
+
+	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
 // github.com/zeromicro/go-zero/core/breaker has no states and nothing to configure. It rejects
@@ -18,18 +20,18 @@ import (
 //
 // Importing it starts a goroutine that reads the processor usage four times a second and one that
 // handles signals. It also logs to standard output, among the results, unless that is disabled.
-var gozeroSubject = Subject{"gozero", merge(gozeroPermitLoops, gozeroDoLoops, logLoops(gozeroGuard))}
+var gozeroSubject = scenario.Subject{Name: "gozero", Loops: scenario.Merge(gozeroPermitLoops, gozeroDoLoops, scenario.LogLoops(gozeroGuard))}
 
 func init() { logx.Disable() }
 
 type gozeroBreaker struct{ breaker.Breaker }
 
-func gozeroNew(scene) *gozeroBreaker {
+func gozeroNew(scenario.Scene) *gozeroBreaker {
 	return &gozeroBreaker{breaker.NewBreaker(breaker.WithName("bench"))}
 }
 
 func gozeroOpen() *gozeroBreaker {
-	b := gozeroNew(usual)
+	b := gozeroNew(scenario.UsualScene)
 	for range 10_000 {
 		_ = b.Do(gozeroFail)
 	}
@@ -47,8 +49,8 @@ func (p gozeroPermit) Success() { p.Accept() }
 func (p gozeroPermit) Failure() { p.Reject("failed") }
 
 func gozeroSucceed() error      { return nil }
-func gozeroFail() error         { return errSink }
-func gozeroFailAdmitted() error { return errSink } // now and then it admits a call
+func gozeroFail() error         { return scenario.ErrSink }
+func gozeroFailAdmitted() error { return scenario.ErrSink } // now and then it admits a call
 func gozeroAdmitted()           {}
 
 type gozeroWriter struct {
@@ -64,4 +66,4 @@ func (g gozeroWriter) Write(p []byte) (n int, err error) {
 	return n, err
 }
 
-func gozeroGuard(w io.Writer) io.Writer { return gozeroWriter{gozeroNew(usual), w} }
+func gozeroGuard(w io.Writer) io.Writer { return gozeroWriter{gozeroNew(scenario.UsualScene), w} }

@@ -4,51 +4,55 @@
 
 package bench
 
-import "runtime"
+import (
+	"runtime"
 
-var gozeroDoLoops = map[Scenario]func() Loop{
-	Do:          func() Loop { return gozeroDo(gozeroNew(usual)) },
-	RejectDo:    func() Loop { return gozeroRejectDo(gozeroOpen()) },
-	Flaky1000Do: func() Loop { return gozeroFlakyDo(gozeroNew(flaky), 1000) },
-	Flaky100Do:  func() Loop { return gozeroFlakyDo(gozeroNew(flaky), 100) },
-	Flaky4Do:    func() Loop { return gozeroFlakyDo(gozeroNew(flaky), 4) },
+	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
+)
+
+var gozeroDoLoops = map[scenario.Scenario]func() scenario.Loop{
+	scenario.Do:          func() scenario.Loop { return gozeroDo(gozeroNew(scenario.UsualScene)) },
+	scenario.RejectDo:    func() scenario.Loop { return gozeroRejectDo(gozeroOpen()) },
+	scenario.Flaky1000Do: func() scenario.Loop { return gozeroFlakyDo(gozeroNew(scenario.FlakyScene), 1000) },
+	scenario.Flaky100Do:  func() scenario.Loop { return gozeroFlakyDo(gozeroNew(scenario.FlakyScene), 100) },
+	scenario.Flaky4Do:    func() scenario.Loop { return gozeroFlakyDo(gozeroNew(scenario.FlakyScene), 4) },
 }
 
 //go:noinline
-func gozeroDo(b *gozeroBreaker) Loop {
+func gozeroDo(b *gozeroBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			if b.Do(gozeroSucceed) != nil {
-				panic(failed)
+				panic(scenario.Failed)
 			}
 		}
 	}
 }
 
 //go:noinline
-func gozeroRejectDo(b *gozeroBreaker) Loop {
+func gozeroRejectDo(b *gozeroBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			if b.Do(gozeroFailAdmitted) == nil {
-				panic(unexpectedAdmit)
+				panic(scenario.UnexpectedAdmit)
 			}
 		}
 	}
 }
 
 //go:noinline
-func gozeroFlakyDo(b *gozeroBreaker, every int) Loop {
+func gozeroFlakyDo(b *gozeroBreaker, every int) scenario.Loop {
 	return func(n int) {
 		left := every
 		for range n {
 			left--
 			if left > 0 {
 				if b.Do(gozeroSucceed) != nil {
-					panic(failed)
+					panic(scenario.Failed)
 				}
 			} else {
 				if b.Do(gozeroFail) == nil {
-					panic(unexpectedAdmit)
+					panic(scenario.UnexpectedAdmit)
 				}
 				left = every
 			}
@@ -59,10 +63,10 @@ func gozeroFlakyDo(b *gozeroBreaker, every int) Loop {
 // The first probe may come before the breaker knows that it is due, so the loop retries.
 //
 //go:noinline
-func gozeroCycle(b *gozeroBreaker) Loop {
+func gozeroCycle(b *gozeroBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
-			for range cycleLength {
+			for range scenario.CycleLength {
 				_ = b.Do(gozeroFail)
 			}
 			for b.Do(gozeroSucceed) != nil {

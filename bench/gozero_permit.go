@@ -4,23 +4,27 @@
 
 package bench
 
-import "runtime"
+import (
+	"runtime"
 
-var gozeroPermitLoops = map[Scenario]func() Loop{
-	Permit:          func() Loop { return gozeroTwoStep(gozeroNew(usual)) },
-	RejectPermit:    func() Loop { return gozeroRejectPermit(gozeroOpen()) },
-	Flaky1000Permit: func() Loop { return gozeroFlakyPermit(gozeroNew(flaky), 1000) },
-	Flaky100Permit:  func() Loop { return gozeroFlakyPermit(gozeroNew(flaky), 100) },
-	Flaky4Permit:    func() Loop { return gozeroFlakyPermit(gozeroNew(flaky), 4) },
+	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
+)
+
+var gozeroPermitLoops = map[scenario.Scenario]func() scenario.Loop{
+	scenario.Permit:          func() scenario.Loop { return gozeroTwoStep(gozeroNew(scenario.UsualScene)) },
+	scenario.RejectPermit:    func() scenario.Loop { return gozeroRejectPermit(gozeroOpen()) },
+	scenario.Flaky1000Permit: func() scenario.Loop { return gozeroFlakyPermit(gozeroNew(scenario.FlakyScene), 1000) },
+	scenario.Flaky100Permit:  func() scenario.Loop { return gozeroFlakyPermit(gozeroNew(scenario.FlakyScene), 100) },
+	scenario.Flaky4Permit:    func() scenario.Loop { return gozeroFlakyPermit(gozeroNew(scenario.FlakyScene), 4) },
 }
 
 //go:noinline
-func gozeroTwoStep(b *gozeroBreaker) Loop {
+func gozeroTwoStep(b *gozeroBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			p, ok := b.TryAcquire()
 			if !ok {
-				panic(unexpectedReject)
+				panic(scenario.UnexpectedReject)
 			}
 			p.Success()
 		}
@@ -28,7 +32,7 @@ func gozeroTwoStep(b *gozeroBreaker) Loop {
 }
 
 //go:noinline
-func gozeroRejectPermit(b *gozeroBreaker) Loop {
+func gozeroRejectPermit(b *gozeroBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			if p, ok := b.TryAcquire(); ok {
@@ -40,13 +44,13 @@ func gozeroRejectPermit(b *gozeroBreaker) Loop {
 }
 
 //go:noinline
-func gozeroFlakyPermit(b *gozeroBreaker, every int) Loop {
+func gozeroFlakyPermit(b *gozeroBreaker, every int) scenario.Loop {
 	return func(n int) {
 		left := every
 		for range n {
 			p, ok := b.TryAcquire()
 			if !ok {
-				panic(unexpectedReject)
+				panic(scenario.UnexpectedReject)
 			}
 			runtime.Gosched() // a probe takes time, in which other calls are rejected
 			left--
@@ -61,9 +65,9 @@ func gozeroFlakyPermit(b *gozeroBreaker, every int) Loop {
 }
 
 //go:noinline
-func gozeroHerd(b *gozeroBreaker) Loop {
+func gozeroHerd(b *gozeroBreaker) scenario.Loop {
 	return func(n int) {
-		left := herdLength
+		left := scenario.HerdLength
 		for range n {
 			p, ok := b.TryAcquire()
 			if !ok {
@@ -75,7 +79,7 @@ func gozeroHerd(b *gozeroBreaker) Loop {
 				p.Success()
 			} else {
 				p.Failure()
-				left = herdLength
+				left = scenario.HerdLength
 			}
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"io"
 
 	"github.com/streadway/handy/breaker"
+
+	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
 // github.com/streadway/handy/breaker has a goroutine that owns the state and communicates through
@@ -13,20 +15,20 @@ import (
 // calls, and admits one call every second; neither can be changed (its setters write to a copy).
 // Success and Failure take the duration of the call, for which a user reads the clock; here they
 // get 0.
-var handySubject = Subject{"handy", merge(handyPermitLoops, logLoops(handyGuard))}
+var handySubject = scenario.Subject{Name: "handy", Loops: scenario.Merge(handyPermitLoops, scenario.LogLoops(handyGuard))}
 
 type handyBreaker struct{ breaker.Breaker }
 
-func handyNew(s scene) *handyBreaker {
+func handyNew(s scenario.Scene) *handyBreaker {
 	ratio := 0.5
-	if s == flaky {
+	if s == scenario.FlakyScene {
 		ratio = 1 // never exceeded
 	}
 	return &handyBreaker{breaker.NewBreaker(ratio)}
 }
 
 func handyOpen() *handyBreaker {
-	b := handyNew(usual)
+	b := handyNew(scenario.UsualScene)
 	for b.Allow() {
 		b.Failure(0)
 	}
@@ -48,7 +50,7 @@ type handyWriter struct {
 
 func (g handyWriter) Write(p []byte) (int, error) {
 	if !g.b.Allow() {
-		return 0, errRejected
+		return 0, scenario.ErrRejected
 	}
 	n, err := g.w.Write(p)
 	if err != nil {
@@ -59,4 +61,4 @@ func (g handyWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-func handyGuard(w io.Writer) io.Writer { return handyWriter{handyNew(usual), w} }
+func handyGuard(w io.Writer) io.Writer { return handyWriter{handyNew(scenario.UsualScene), w} }

@@ -4,23 +4,27 @@
 
 package bench
 
-import "runtime"
+import (
+	"runtime"
 
-var handyPermitLoops = map[Scenario]func() Loop{
-	Permit:          func() Loop { return handyTwoStep(handyNew(usual)) },
-	RejectPermit:    func() Loop { return handyRejectPermit(handyOpen()) },
-	Flaky1000Permit: func() Loop { return handyFlakyPermit(handyNew(flaky), 1000) },
-	Flaky100Permit:  func() Loop { return handyFlakyPermit(handyNew(flaky), 100) },
-	Flaky4Permit:    func() Loop { return handyFlakyPermit(handyNew(flaky), 4) },
+	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
+)
+
+var handyPermitLoops = map[scenario.Scenario]func() scenario.Loop{
+	scenario.Permit:          func() scenario.Loop { return handyTwoStep(handyNew(scenario.UsualScene)) },
+	scenario.RejectPermit:    func() scenario.Loop { return handyRejectPermit(handyOpen()) },
+	scenario.Flaky1000Permit: func() scenario.Loop { return handyFlakyPermit(handyNew(scenario.FlakyScene), 1000) },
+	scenario.Flaky100Permit:  func() scenario.Loop { return handyFlakyPermit(handyNew(scenario.FlakyScene), 100) },
+	scenario.Flaky4Permit:    func() scenario.Loop { return handyFlakyPermit(handyNew(scenario.FlakyScene), 4) },
 }
 
 //go:noinline
-func handyTwoStep(b *handyBreaker) Loop {
+func handyTwoStep(b *handyBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			p, ok := b.TryAcquire()
 			if !ok {
-				panic(unexpectedReject)
+				panic(scenario.UnexpectedReject)
 			}
 			p.Success()
 		}
@@ -28,7 +32,7 @@ func handyTwoStep(b *handyBreaker) Loop {
 }
 
 //go:noinline
-func handyRejectPermit(b *handyBreaker) Loop {
+func handyRejectPermit(b *handyBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			if p, ok := b.TryAcquire(); ok {
@@ -40,13 +44,13 @@ func handyRejectPermit(b *handyBreaker) Loop {
 }
 
 //go:noinline
-func handyFlakyPermit(b *handyBreaker, every int) Loop {
+func handyFlakyPermit(b *handyBreaker, every int) scenario.Loop {
 	return func(n int) {
 		left := every
 		for range n {
 			p, ok := b.TryAcquire()
 			if !ok {
-				panic(unexpectedReject)
+				panic(scenario.UnexpectedReject)
 			}
 			runtime.Gosched() // a probe takes time, in which other calls are rejected
 			left--
@@ -61,9 +65,9 @@ func handyFlakyPermit(b *handyBreaker, every int) Loop {
 }
 
 //go:noinline
-func handyHerd(b *handyBreaker) Loop {
+func handyHerd(b *handyBreaker) scenario.Loop {
 	return func(n int) {
-		left := herdLength
+		left := scenario.HerdLength
 		for range n {
 			p, ok := b.TryAcquire()
 			if !ok {
@@ -75,7 +79,7 @@ func handyHerd(b *handyBreaker) Loop {
 				p.Success()
 			} else {
 				p.Failure()
-				left = herdLength
+				left = scenario.HerdLength
 			}
 		}
 	}

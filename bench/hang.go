@@ -13,6 +13,7 @@ import (
 
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
+	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
 // HangTimeout is how long a write to a hanging sink takes, until its client gives up.
@@ -43,7 +44,7 @@ func SlowestWhileOpen(impl string, goroutines int) time.Duration {
 		done.Go(func() {
 			for begin := time.Since(started); begin < watched; begin = time.Since(started) {
 				late := opened.Load()
-				logger.Info(message)
+				logger.Info(scenario.Message)
 				if took := time.Since(started) - begin; late {
 					mu.Lock()
 					slowest = max(slowest, took)
@@ -65,7 +66,7 @@ type hungClient struct{}
 
 func (hungClient) Write([]byte) (int, error) {
 	time.Sleep(HangTimeout)
-	return 0, errSink
+	return 0, scenario.ErrSink
 }
 
 var hangGuards = map[string]func(opened func()) io.Writer{
@@ -75,7 +76,7 @@ var hangGuards = map[string]func(opened func()) io.Writer{
 			atomicbreaker.WithRecoveryTimeout(hangRecovery),
 			atomicbreaker.WithOnTransition(func(atomicbreaker.Transition) { opened() }))
 		lane := breakerio.NewLane(hungClient{}, HangTimeout)
-		return breakerio.NewWriter(b, lane, nowhere{}, breakerio.WithAsyncProbes())
+		return breakerio.NewWriter(b, lane, scenario.Nowhere{}, breakerio.WithAsyncProbes())
 	},
 	"gobreaker": func(opened func()) io.Writer {
 		b := gobreaker.NewCircuitBreaker[int](gobreaker.Settings{
@@ -86,7 +87,7 @@ var hangGuards = map[string]func(opened func()) io.Writer{
 		return writerFunc(func(p []byte) (int, error) {
 			n, err := b.Execute(func() (int, error) { return hungClient{}.Write(p) })
 			if err != nil {
-				return nowhere{}.Write(p)
+				return scenario.Nowhere{}.Write(p)
 			}
 			return n, nil
 		})

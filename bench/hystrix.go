@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 
 	"github.com/afex/hystrix-go/hystrix"
+
+	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
 // github.com/afex/hystrix-go (unchanged since 2018) does more than break: each command runs on a
@@ -17,21 +19,21 @@ import (
 // through a channel to a rolling window. None of that can be turned off; the timeout is an hour and
 // the limit exceeds the number of goroutines. It trips on the share of errors in ten seconds, which
 // a later call detects, and sleeps for at least a millisecond, so it is not in the cycle.
-var hystrixSubject = Subject{"hystrix", merge(hystrixDoLoops, logLoops(hystrixGuard))}
+var hystrixSubject = scenario.Subject{Name: "hystrix", Loops: scenario.Merge(hystrixDoLoops, scenario.LogLoops(hystrixGuard))}
 
 // hystrixBreaker is the name of a command, under which hystrix finds the breaker in a map.
 type hystrixBreaker struct{ command string }
 
 var hystrixCommands atomic.Int64
 
-func hystrixNew(s scene) *hystrixBreaker {
+func hystrixNew(s scenario.Scene) *hystrixBreaker {
 	name := fmt.Sprint("bench", hystrixCommands.Add(1))
 	percent := 100
-	if s == flaky {
+	if s == scenario.FlakyScene {
 		percent = 101
 	}
 	hystrix.ConfigureCommand(name, hystrix.CommandConfig{
-		Timeout: 3_600_000, MaxConcurrentRequests: 10_000, RequestVolumeThreshold: s.threshold,
+		Timeout: 3_600_000, MaxConcurrentRequests: 10_000, RequestVolumeThreshold: s.Threshold,
 		SleepWindow: 3_600_000, ErrorPercentThreshold: percent,
 	})
 	return &hystrixBreaker{name}
@@ -40,7 +42,7 @@ func hystrixNew(s scene) *hystrixBreaker {
 // hystrixOpen fails until a call is rejected: outcomes arrive late, and some that come too fast are
 // dropped.
 func hystrixOpen() *hystrixBreaker {
-	b := hystrixNew(usual)
+	b := hystrixNew(scenario.UsualScene)
 	for !errors.Is(b.Do(hystrixFail), hystrix.ErrCircuitOpen) {
 		runtime.Gosched()
 	}
@@ -50,8 +52,8 @@ func hystrixOpen() *hystrixBreaker {
 func (b *hystrixBreaker) Do(fn func() error) error { return hystrix.Do(b.command, fn, nil) }
 
 func hystrixSucceed() error      { return nil }
-func hystrixFail() error         { return errSink }
-func hystrixFailAdmitted() error { panic(unexpectedAdmit) }
+func hystrixFail() error         { return scenario.ErrSink }
+func hystrixFailAdmitted() error { panic(scenario.UnexpectedAdmit) }
 
 type hystrixWriter struct {
 	command string
@@ -66,4 +68,6 @@ func (g hystrixWriter) Write(p []byte) (n int, err error) {
 	return n, err
 }
 
-func hystrixGuard(w io.Writer) io.Writer { return hystrixWriter{hystrixNew(usual).command, w} }
+func hystrixGuard(w io.Writer) io.Writer {
+	return hystrixWriter{hystrixNew(scenario.UsualScene).command, w}
+}

@@ -4,51 +4,55 @@
 
 package bench
 
-import "runtime"
+import (
+	"runtime"
 
-var hystrixDoLoops = map[Scenario]func() Loop{
-	Do:          func() Loop { return hystrixDo(hystrixNew(usual)) },
-	RejectDo:    func() Loop { return hystrixRejectDo(hystrixOpen()) },
-	Flaky1000Do: func() Loop { return hystrixFlakyDo(hystrixNew(flaky), 1000) },
-	Flaky100Do:  func() Loop { return hystrixFlakyDo(hystrixNew(flaky), 100) },
-	Flaky4Do:    func() Loop { return hystrixFlakyDo(hystrixNew(flaky), 4) },
+	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
+)
+
+var hystrixDoLoops = map[scenario.Scenario]func() scenario.Loop{
+	scenario.Do:          func() scenario.Loop { return hystrixDo(hystrixNew(scenario.UsualScene)) },
+	scenario.RejectDo:    func() scenario.Loop { return hystrixRejectDo(hystrixOpen()) },
+	scenario.Flaky1000Do: func() scenario.Loop { return hystrixFlakyDo(hystrixNew(scenario.FlakyScene), 1000) },
+	scenario.Flaky100Do:  func() scenario.Loop { return hystrixFlakyDo(hystrixNew(scenario.FlakyScene), 100) },
+	scenario.Flaky4Do:    func() scenario.Loop { return hystrixFlakyDo(hystrixNew(scenario.FlakyScene), 4) },
 }
 
 //go:noinline
-func hystrixDo(b *hystrixBreaker) Loop {
+func hystrixDo(b *hystrixBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			if b.Do(hystrixSucceed) != nil {
-				panic(failed)
+				panic(scenario.Failed)
 			}
 		}
 	}
 }
 
 //go:noinline
-func hystrixRejectDo(b *hystrixBreaker) Loop {
+func hystrixRejectDo(b *hystrixBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			if b.Do(hystrixFailAdmitted) == nil {
-				panic(unexpectedAdmit)
+				panic(scenario.UnexpectedAdmit)
 			}
 		}
 	}
 }
 
 //go:noinline
-func hystrixFlakyDo(b *hystrixBreaker, every int) Loop {
+func hystrixFlakyDo(b *hystrixBreaker, every int) scenario.Loop {
 	return func(n int) {
 		left := every
 		for range n {
 			left--
 			if left > 0 {
 				if b.Do(hystrixSucceed) != nil {
-					panic(failed)
+					panic(scenario.Failed)
 				}
 			} else {
 				if b.Do(hystrixFail) == nil {
-					panic(unexpectedAdmit)
+					panic(scenario.UnexpectedAdmit)
 				}
 				left = every
 			}
@@ -59,10 +63,10 @@ func hystrixFlakyDo(b *hystrixBreaker, every int) Loop {
 // The first probe may come before the breaker knows that it is due, so the loop retries.
 //
 //go:noinline
-func hystrixCycle(b *hystrixBreaker) Loop {
+func hystrixCycle(b *hystrixBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
-			for range cycleLength {
+			for range scenario.CycleLength {
 				_ = b.Do(hystrixFail)
 			}
 			for b.Do(hystrixSucceed) != nil {

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 	"github.com/sinkguard/go-atomicbreaker/internal/word"
 )
 
@@ -13,54 +14,54 @@ import (
 // each followed by one comparison and one branch. Loads whose values are unused would decide
 // nothing, and would measure the number of load units of the processor; two of them take a
 // twentieth less than two of these.
-var loadSubject = Subject{"load", map[Scenario]func() Loop{
-	Pair: loadPair, Permit: loadPair, Do: loadPair,
-	Reject: loadReject, RejectPermit: loadReject, RejectHalfOpen: loadReject,
+var loadSubject = scenario.Subject{Name: "load", Loops: map[scenario.Scenario]func() scenario.Loop{
+	scenario.Pair: loadPair, scenario.Permit: loadPair, scenario.Do: loadPair,
+	scenario.Reject: loadReject, scenario.RejectPermit: loadReject, scenario.RejectHalfOpen: loadReject,
 }}
 
 // handSubject is loadSubject as a user would write it by hand, without the library: where load
 // panics, it calls a slow half. The compiler keeps those calls in line and jumps over them, here
 // and in the breaker. The difference from load is the cost of a fast half in Go, and the difference
 // between the breaker and this is the breaker's own cost.
-var handSubject = Subject{"hand", map[Scenario]func() Loop{Pair: handPair}}
+var handSubject = scenario.Subject{Name: "hand", Loops: map[scenario.Scenario]func() scenario.Loop{scenario.Pair: handPair}}
 
 // clockSubject reads the clock once, which a breaker that compares deadlines must do.
-var clockSubject = Subject{"clock", map[Scenario]func() Loop{
-	Pair: clock, Permit: clock, Do: clock, Reject: clock, RejectPermit: clock, RejectDo: clock, RejectHalfOpen: clock,
+var clockSubject = scenario.Subject{Name: "clock", Loops: map[scenario.Scenario]func() scenario.Loop{
+	scenario.Pair: clock, scenario.Permit: clock, scenario.Do: clock, scenario.Reject: clock, scenario.RejectPermit: clock, scenario.RejectDo: clock, scenario.RejectHalfOpen: clock,
 }}
 
-func loadPair() Loop {
+func loadPair() scenario.Loop {
 	w := new(atomic.Uint64)
 	return func(n int) {
 		for range n {
 			if w.Load() > uint64(word.MaxClosed) {
-				panic(unexpectedReject)
+				panic(scenario.UnexpectedReject)
 			}
 			if w.Load()&uint64(word.Unhealthy) != 0 {
-				panic(failed)
+				panic(scenario.Failed)
 			}
 		}
 	}
 }
 
-func loadReject() Loop {
+func loadReject() scenario.Loop {
 	w := new(atomic.Uint64)
 	w.Store(uint64(word.MaxClosed) + 1)
 	return func(n int) {
 		for range n {
 			if w.Load() <= uint64(word.MaxClosed) {
-				panic(unexpectedAdmit)
+				panic(scenario.UnexpectedAdmit)
 			}
 		}
 	}
 }
 
-func handPair() Loop {
+func handPair() scenario.Loop {
 	w := new(atomic.Uint64)
 	return func(n int) {
 		for range n {
 			if w.Load() > uint64(word.MaxClosed) && !slowAllow(w) {
-				panic(unexpectedReject)
+				panic(scenario.UnexpectedReject)
 			}
 			if w.Load()&uint64(word.Unhealthy) != 0 {
 				slowSuccess(w)
@@ -75,7 +76,7 @@ func slowAllow(w *atomic.Uint64) bool { return w.Load() <= uint64(word.MaxClosed
 //go:noinline
 func slowSuccess(w *atomic.Uint64) { w.Store(0) }
 
-func clock() Loop {
+func clock() scenario.Loop {
 	start := time.Now()
 	return func(n int) {
 		for range n {

@@ -4,33 +4,35 @@
 
 package bench
 
-var mutexSubject = Subject{"mutex", merge(mutexPermitLoops, mutexDoLoops, map[Scenario]func() Loop{
-	Pair:   func() Loop { return mutexPair(mutexNew(usual)) },
-	Reject: func() Loop { return mutexReject(mutexOpen()) },
-	RejectHalfOpen: func() Loop {
-		b := mutexNew(halfOpen)
+import "github.com/sinkguard/go-atomicbreaker/bench/scenario"
+
+var mutexSubject = scenario.Subject{Name: "mutex", Loops: scenario.Merge(mutexPermitLoops, mutexDoLoops, map[scenario.Scenario]func() scenario.Loop{
+	scenario.Pair:   func() scenario.Loop { return mutexPair(mutexNew(scenario.UsualScene)) },
+	scenario.Reject: func() scenario.Loop { return mutexReject(mutexOpen()) },
+	scenario.RejectHalfOpen: func() scenario.Loop {
+		b := mutexNew(scenario.HalfOpenScene)
 		b.Trip()
 		b.Allow() // the only probe, which never reports
 		return mutexReject(b)
 	},
-	Flaky1000: func() Loop { return mutexFlaky(mutexNew(flaky), 1000) },
-	Flaky100:  func() Loop { return mutexFlaky(mutexNew(flaky), 100) },
-	Flaky4:    func() Loop { return mutexFlaky(mutexNew(flaky), 4) },
-	Storm:     func() Loop { return mutexStorm(mutexNew(storm)) },
-	Herd: func() Loop {
-		b := mutexNew(herd)
+	scenario.Flaky1000: func() scenario.Loop { return mutexFlaky(mutexNew(scenario.FlakyScene), 1000) },
+	scenario.Flaky100:  func() scenario.Loop { return mutexFlaky(mutexNew(scenario.FlakyScene), 100) },
+	scenario.Flaky4:    func() scenario.Loop { return mutexFlaky(mutexNew(scenario.FlakyScene), 4) },
+	scenario.Storm:     func() scenario.Loop { return mutexStorm(mutexNew(scenario.StormScene)) },
+	scenario.Herd: func() scenario.Loop {
+		b := mutexNew(scenario.HerdScene)
 		b.Trip()
 		return mutexHerd(b)
 	},
-	Cycle: func() Loop { return mutexCycle(mutexNew(halfOpen)) },
+	scenario.Cycle: func() scenario.Loop { return mutexCycle(mutexNew(scenario.HalfOpenScene)) },
 })}
 
 //go:noinline
-func mutexPair(b *mutexBreaker) Loop {
+func mutexPair(b *mutexBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			if !b.Allow() {
-				panic(unexpectedReject)
+				panic(scenario.UnexpectedReject)
 			}
 			b.RecordSuccess()
 		}
@@ -38,23 +40,23 @@ func mutexPair(b *mutexBreaker) Loop {
 }
 
 //go:noinline
-func mutexReject(b *mutexBreaker) Loop {
+func mutexReject(b *mutexBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			if b.Allow() {
-				panic(unexpectedAdmit)
+				panic(scenario.UnexpectedAdmit)
 			}
 		}
 	}
 }
 
 //go:noinline
-func mutexFlaky(b *mutexBreaker, every int) Loop {
+func mutexFlaky(b *mutexBreaker, every int) scenario.Loop {
 	return func(n int) {
 		left := every
 		for range n {
 			if !b.Allow() {
-				panic(unexpectedReject)
+				panic(scenario.UnexpectedReject)
 			}
 			left--
 			if left > 0 {
@@ -68,15 +70,15 @@ func mutexFlaky(b *mutexBreaker, every int) Loop {
 }
 
 //go:noinline
-func mutexStorm(b *mutexBreaker) Loop {
+func mutexStorm(b *mutexBreaker) scenario.Loop {
 	return func(n int) {
-		left := stormLength
+		left := scenario.StormLength
 		for range n {
 			b.RecordFailure()
 			left--
 			if left == 0 {
 				b.Reset()
-				left = stormLength
+				left = scenario.StormLength
 			}
 		}
 	}

@@ -4,51 +4,55 @@
 
 package bench
 
-import "runtime"
+import (
+	"runtime"
 
-var mutexDoLoops = map[Scenario]func() Loop{
-	Do:          func() Loop { return mutexDo(mutexNew(usual)) },
-	RejectDo:    func() Loop { return mutexRejectDo(mutexOpen()) },
-	Flaky1000Do: func() Loop { return mutexFlakyDo(mutexNew(flaky), 1000) },
-	Flaky100Do:  func() Loop { return mutexFlakyDo(mutexNew(flaky), 100) },
-	Flaky4Do:    func() Loop { return mutexFlakyDo(mutexNew(flaky), 4) },
+	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
+)
+
+var mutexDoLoops = map[scenario.Scenario]func() scenario.Loop{
+	scenario.Do:          func() scenario.Loop { return mutexDo(mutexNew(scenario.UsualScene)) },
+	scenario.RejectDo:    func() scenario.Loop { return mutexRejectDo(mutexOpen()) },
+	scenario.Flaky1000Do: func() scenario.Loop { return mutexFlakyDo(mutexNew(scenario.FlakyScene), 1000) },
+	scenario.Flaky100Do:  func() scenario.Loop { return mutexFlakyDo(mutexNew(scenario.FlakyScene), 100) },
+	scenario.Flaky4Do:    func() scenario.Loop { return mutexFlakyDo(mutexNew(scenario.FlakyScene), 4) },
 }
 
 //go:noinline
-func mutexDo(b *mutexBreaker) Loop {
+func mutexDo(b *mutexBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			if b.Do(mutexSucceed) != nil {
-				panic(failed)
+				panic(scenario.Failed)
 			}
 		}
 	}
 }
 
 //go:noinline
-func mutexRejectDo(b *mutexBreaker) Loop {
+func mutexRejectDo(b *mutexBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			if b.Do(mutexFailAdmitted) == nil {
-				panic(unexpectedAdmit)
+				panic(scenario.UnexpectedAdmit)
 			}
 		}
 	}
 }
 
 //go:noinline
-func mutexFlakyDo(b *mutexBreaker, every int) Loop {
+func mutexFlakyDo(b *mutexBreaker, every int) scenario.Loop {
 	return func(n int) {
 		left := every
 		for range n {
 			left--
 			if left > 0 {
 				if b.Do(mutexSucceed) != nil {
-					panic(failed)
+					panic(scenario.Failed)
 				}
 			} else {
 				if b.Do(mutexFail) == nil {
-					panic(unexpectedAdmit)
+					panic(scenario.UnexpectedAdmit)
 				}
 				left = every
 			}
@@ -59,10 +63,10 @@ func mutexFlakyDo(b *mutexBreaker, every int) Loop {
 // The first probe may come before the breaker knows that it is due, so the loop retries.
 //
 //go:noinline
-func mutexCycle(b *mutexBreaker) Loop {
+func mutexCycle(b *mutexBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
-			for range cycleLength {
+			for range scenario.CycleLength {
 				_ = b.Do(mutexFail)
 			}
 			for b.Do(mutexSucceed) != nil {

@@ -4,23 +4,27 @@
 
 package bench
 
-import "runtime"
+import (
+	"runtime"
 
-var mutexPermitLoops = map[Scenario]func() Loop{
-	Permit:          func() Loop { return mutexTwoStep(mutexNew(usual)) },
-	RejectPermit:    func() Loop { return mutexRejectPermit(mutexOpen()) },
-	Flaky1000Permit: func() Loop { return mutexFlakyPermit(mutexNew(flaky), 1000) },
-	Flaky100Permit:  func() Loop { return mutexFlakyPermit(mutexNew(flaky), 100) },
-	Flaky4Permit:    func() Loop { return mutexFlakyPermit(mutexNew(flaky), 4) },
+	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
+)
+
+var mutexPermitLoops = map[scenario.Scenario]func() scenario.Loop{
+	scenario.Permit:          func() scenario.Loop { return mutexTwoStep(mutexNew(scenario.UsualScene)) },
+	scenario.RejectPermit:    func() scenario.Loop { return mutexRejectPermit(mutexOpen()) },
+	scenario.Flaky1000Permit: func() scenario.Loop { return mutexFlakyPermit(mutexNew(scenario.FlakyScene), 1000) },
+	scenario.Flaky100Permit:  func() scenario.Loop { return mutexFlakyPermit(mutexNew(scenario.FlakyScene), 100) },
+	scenario.Flaky4Permit:    func() scenario.Loop { return mutexFlakyPermit(mutexNew(scenario.FlakyScene), 4) },
 }
 
 //go:noinline
-func mutexTwoStep(b *mutexBreaker) Loop {
+func mutexTwoStep(b *mutexBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			p, ok := b.TryAcquire()
 			if !ok {
-				panic(unexpectedReject)
+				panic(scenario.UnexpectedReject)
 			}
 			p.Success()
 		}
@@ -28,7 +32,7 @@ func mutexTwoStep(b *mutexBreaker) Loop {
 }
 
 //go:noinline
-func mutexRejectPermit(b *mutexBreaker) Loop {
+func mutexRejectPermit(b *mutexBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			if p, ok := b.TryAcquire(); ok {
@@ -40,13 +44,13 @@ func mutexRejectPermit(b *mutexBreaker) Loop {
 }
 
 //go:noinline
-func mutexFlakyPermit(b *mutexBreaker, every int) Loop {
+func mutexFlakyPermit(b *mutexBreaker, every int) scenario.Loop {
 	return func(n int) {
 		left := every
 		for range n {
 			p, ok := b.TryAcquire()
 			if !ok {
-				panic(unexpectedReject)
+				panic(scenario.UnexpectedReject)
 			}
 			runtime.Gosched() // a probe takes time, in which other calls are rejected
 			left--
@@ -61,9 +65,9 @@ func mutexFlakyPermit(b *mutexBreaker, every int) Loop {
 }
 
 //go:noinline
-func mutexHerd(b *mutexBreaker) Loop {
+func mutexHerd(b *mutexBreaker) scenario.Loop {
 	return func(n int) {
-		left := herdLength
+		left := scenario.HerdLength
 		for range n {
 			p, ok := b.TryAcquire()
 			if !ok {
@@ -75,7 +79,7 @@ func mutexHerd(b *mutexBreaker) Loop {
 				p.Success()
 			} else {
 				p.Failure()
-				left = herdLength
+				left = scenario.HerdLength
 			}
 		}
 	}

@@ -8,13 +8,14 @@ import (
 
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
+	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
 // ours is atomic with what the controls lack: a hook, and a sink behind it.
-var ours = Subject{"atomic", merge(atomicSubject.Loops, logLoops(guardByPermit), map[Scenario]func() Loop{
-	CycleHook: func() Loop {
+var ours = scenario.Subject{Name: "atomic", Loops: scenario.Merge(atomicSubject.Loops, scenario.LogLoops(guardByPermit), map[scenario.Scenario]func() scenario.Loop{
+	scenario.CycleHook: func() scenario.Loop {
 		var count int
-		return atomicCycle(atomicNew(halfOpen, atomicbreaker.WithOnTransition(func(atomicbreaker.Transition) { count++ })))
+		return atomicCycle(atomicNew(scenario.HalfOpenScene, atomicbreaker.WithOnTransition(func(atomicbreaker.Transition) { count++ })))
 	},
 })}
 
@@ -22,24 +23,26 @@ var ours = Subject{"atomic", merge(atomicSubject.Loops, logLoops(guardByPermit),
 // every trip and another at every closing, and waits until the runtime has run the first. Its
 // rivals compare a deadline instead, which has already passed, except for eapache, which waits for
 // a goroutine that sleeps.
-var timerSubject = Subject{"atomic_timer", map[Scenario]func() Loop{
-	Cycle: func() Loop {
-		return atomicCycle(atomicNew(halfOpen, atomicbreaker.WithRecoveryTimeout(time.Nanosecond)))
+var timerSubject = scenario.Subject{Name: "atomic_timer", Loops: map[scenario.Scenario]func() scenario.Loop{
+	scenario.Cycle: func() scenario.Loop {
+		return atomicCycle(atomicNew(scenario.HalfOpenScene, atomicbreaker.WithRecoveryTimeout(time.Nanosecond)))
 	},
 }}
 
 // adapterSubject is the library's own package for this purpose. It also counts, joins errors,
 // survives a panic of the sink, and has a fallback.
-var adapterSubject = Subject{"breakerio", merge(
-	logLoops(func(w io.Writer) io.Writer { return breakerio.NewWriter(atomicNew(usual), w, nil) }),
-	laneLoops(), map[Scenario]func() Loop{
-		WriteRecord: func() Loop { return writeLoop(breakerio.NewWriter(atomicNew(usual), nowhere{}, nowhere{})) },
+var adapterSubject = scenario.Subject{Name: "breakerio", Loops: scenario.Merge(
+	scenario.LogLoops(func(w io.Writer) io.Writer { return breakerio.NewWriter(atomicNew(scenario.UsualScene), w, nil) }),
+	laneLoops(), map[scenario.Scenario]func() scenario.Loop{
+		scenario.WriteRecord: func() scenario.Loop {
+			return scenario.WriteLoop(breakerio.NewWriter(atomicNew(scenario.UsualScene), scenario.Nowhere{}, scenario.Nowhere{}))
+		},
 	},
 )}
 
 // mutexGuarded is the mutex variant with a sink behind it.
-var mutexGuarded = Subject{"mutex", merge(mutexSubject.Loops, logLoops(func(w io.Writer) io.Writer {
-	return mutexWriter{mutexNew(usual), w}
+var mutexGuarded = scenario.Subject{Name: "mutex", Loops: scenario.Merge(mutexSubject.Loops, scenario.LogLoops(func(w io.Writer) io.Writer {
+	return mutexWriter{mutexNew(scenario.UsualScene), w}
 }))}
 
 // permitWriter guards a writer by hand, as shown in the README.
@@ -48,12 +51,12 @@ type permitWriter struct {
 	w io.Writer
 }
 
-func guardByPermit(w io.Writer) io.Writer { return permitWriter{atomicNew(usual), w} }
+func guardByPermit(w io.Writer) io.Writer { return permitWriter{atomicNew(scenario.UsualScene), w} }
 
 func (g permitWriter) Write(p []byte) (int, error) {
 	permit, ok := g.b.TryAcquire()
 	if !ok {
-		return 0, errRejected
+		return 0, scenario.ErrRejected
 	}
 	defer permit.Failure() // counts a panic as a failure; does nothing after a report
 	n, err := g.w.Write(p)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 
+	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 	"github.com/sinkguard/go-atomicbreaker/internal/word"
 )
 
@@ -60,10 +61,10 @@ func BenchmarkRetries(b *testing.B) {
 	}{{"0.1%", 1000}, {"1%", 100}, {"25%", 4}, {"50%", 2}} {
 		for _, g := range []int{2, 64} {
 			b.Run(fmt.Sprintf("impl=atomic/fails=%s/g=%d", c.share, g), func(b *testing.B) {
-				breaker := &retrying{params: flaky.params()}
+				breaker := &retrying{params: scenario.FlakyScene.Params()}
 				breaker.params.FailureLimit = 1 << 30
 				var swaps, failed atomic.Int64
-				Spread(func(n int) {
+				scenario.Spread(func(n int) {
 					s, f := breaker.flaky(n, c.every)
 					swaps.Add(int64(s))
 					failed.Add(int64(f))
@@ -76,7 +77,7 @@ func BenchmarkRetries(b *testing.B) {
 }
 
 func TestRetrying_CountsSwaps(t *testing.T) {
-	b := &retrying{params: flaky.params()}
+	b := &retrying{params: scenario.FlakyScene.Params()}
 	swaps, failed := b.flaky(400, 100)
 	assert.Equal(t, 4+3, swaps, "each failure, and each success after one")
 	assert.Zero(t, failed, "a swap failed without contention")

@@ -7,6 +7,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
 // guarded is a breaker under test. report asks for admission and, if admitted, reports an outcome.
@@ -23,7 +25,7 @@ func does(name string, do func(fn func() error) error) guarded {
 			if ok {
 				return nil
 			}
-			return errSink
+			return scenario.ErrSink
 		})
 		return ran
 	}}
@@ -53,7 +55,7 @@ func gobreakerFunc(fn func() error) func() (int, error) {
 }
 
 // counting returns the breakers that can be configured to trip after five failures.
-func counting(s scene) []guarded {
+func counting(s scenario.Scene) []guarded {
 	gobreaker, gobreakerTwoStep := gobreakerNew(s), gobreakerNew(s)
 	return []guarded{
 		does("atomic", atomicNew(s).Do),
@@ -74,8 +76,8 @@ func counting(s scene) []guarded {
 // The benchmarks are valid only if every implementation trips after the fifth failure and not
 // before.
 func TestRivals_TripAtTheFifthFailure(t *testing.T) {
-	for _, b := range counting(usual) {
-		for i := range cycleLength {
+	for _, b := range counting(scenario.UsualScene) {
+		for i := range scenario.CycleLength {
 			require.True(t, b.report(false), "%s: failure %d", b.name, i+1)
 		}
 		assert.False(t, b.report(true), b.name)
@@ -85,9 +87,9 @@ func TestRivals_TripAtTheFifthFailure(t *testing.T) {
 // A breaker that counts consecutive failures clears them at a success. A fast implementation may
 // claim so and not do it.
 func TestRivals_CountConsecutiveFailures(t *testing.T) {
-	for _, b := range counting(usual) {
+	for _, b := range counting(scenario.UsualScene) {
 		for range 3 {
-			for range cycleLength - 1 {
+			for range scenario.CycleLength - 1 {
 				b.report(false)
 			}
 			b.report(true)
@@ -97,12 +99,12 @@ func TestRivals_CountConsecutiveFailures(t *testing.T) {
 }
 
 func TestRivals_RecoverAndCloseAtASuccess(t *testing.T) {
-	for _, b := range counting(halfOpen) {
-		for range cycleLength {
+	for _, b := range counting(scenario.HalfOpenScene) {
+		for range scenario.CycleLength {
 			b.report(false)
 		}
 		require.Eventually(t, func() bool { return b.report(true) }, 5e9, 1e6, "%s: no probe was admitted", b.name)
-		for i := range cycleLength {
+		for i := range scenario.CycleLength {
 			require.True(t, b.report(false), "%s: tripped at failure %d after closing", b.name, i+1)
 		}
 	}
@@ -126,8 +128,8 @@ func TestRivals_RejectWhenOpen(t *testing.T) {
 }
 
 func TestRivals_NeverTripWhenFlaky(t *testing.T) {
-	for _, b := range append(counting(flaky), does("hystrix", hystrixNew(flaky).Do), does("gozero", gozeroNew(flaky).Do),
-		steps("handy", handyNew(flaky).TryAcquire)) {
+	for _, b := range append(counting(scenario.FlakyScene), does("hystrix", hystrixNew(scenario.FlakyScene).Do), does("gozero", gozeroNew(scenario.FlakyScene).Do),
+		steps("handy", handyNew(scenario.FlakyScene).TryAcquire)) {
 		for i := range 1000 {
 			require.True(t, b.report(i%4 != 0), "%s: call %d", b.name, i)
 		}
@@ -137,7 +139,7 @@ func TestRivals_NeverTripWhenFlaky(t *testing.T) {
 // The permits of the unpacked variant belong to no period: an outcome from before the outage closes
 // the breaker while its probe is still in flight. That does not happen to ours.
 func TestUnpacked_LateSuccessCloses(t *testing.T) {
-	unpacked := unpackedNew(halfOpen)
+	unpacked := unpackedNew(scenario.HalfOpenScene)
 	late, _ := unpacked.TryAcquire()
 	unpacked.Trip()
 	_, probe := unpacked.TryAcquire()
@@ -145,7 +147,7 @@ func TestUnpacked_LateSuccessCloses(t *testing.T) {
 	late.Success()
 	assert.True(t, unpacked.Allow(), "the late outcome did not close it")
 
-	ours := atomicNew(halfOpen)
+	ours := atomicNew(scenario.HalfOpenScene)
 	permit, _ := ours.TryAcquire()
 	ours.Trip()
 	_, probe = ours.TryAcquire()

@@ -7,28 +7,30 @@ import (
 
 	"github.com/cenk/backoff"
 	circuit "github.com/rubyist/circuitbreaker"
+
+	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
 // github.com/rubyist/circuitbreaker is used with its consecutive breaker and a constant back-off
 // instead of its exponential one. It admits one probe at a time, without another limit, and every
 // success closes it. Call has a timeout, which costs a goroutine for each call; here it is 0, which
 // disables it. Its events go through channels, not hooks, so it is not in the cycle with a hook.
-var rubyistSubject = Subject{"rubyist", merge(rubyistPermitLoops, rubyistDoLoops, logLoops(rubyistGuard), map[Scenario]func() Loop{
-	Cycle: func() Loop { return rubyistCycle(rubyistNew(halfOpen)) },
+var rubyistSubject = scenario.Subject{Name: "rubyist", Loops: scenario.Merge(rubyistPermitLoops, rubyistDoLoops, scenario.LogLoops(rubyistGuard), map[scenario.Scenario]func() scenario.Loop{
+	scenario.Cycle: func() scenario.Loop { return rubyistCycle(rubyistNew(scenario.HalfOpenScene)) },
 })}
 
 type rubyistBreaker circuit.Breaker
 
-func rubyistNew(s scene) *rubyistBreaker {
+func rubyistNew(s scenario.Scene) *rubyistBreaker {
 	return (*rubyistBreaker)(circuit.NewBreakerWithOptions(&circuit.Options{
-		BackOff:    backoff.NewConstantBackOff(s.timeout()),
-		ShouldTrip: circuit.ConsecutiveTripFunc(int64(s.never())),
+		BackOff:    backoff.NewConstantBackOff(s.Timeout()),
+		ShouldTrip: circuit.ConsecutiveTripFunc(int64(s.Never())),
 	}))
 }
 
 func rubyistOpen() *rubyistBreaker {
-	b := rubyistNew(usual)
-	for range cycleLength {
+	b := rubyistNew(scenario.UsualScene)
+	for range scenario.CycleLength {
 		_ = b.Do(rubyistFail)
 	}
 	return b
@@ -46,9 +48,9 @@ func (p rubyistPermit) Success() { p.cb.Success() }
 func (p rubyistPermit) Failure() { p.cb.Fail() }
 
 func rubyistSucceed() error      { return nil }
-func rubyistFail() error         { return errSink }
-func rubyistFailAdmitted() error { panic(unexpectedAdmit) }
-func rubyistAdmitted()           { panic(unexpectedAdmit) }
+func rubyistFail() error         { return scenario.ErrSink }
+func rubyistFailAdmitted() error { panic(scenario.UnexpectedAdmit) }
+func rubyistAdmitted()           { panic(scenario.UnexpectedAdmit) }
 
 type rubyistWriter struct {
 	cb *circuit.Breaker
@@ -64,5 +66,5 @@ func (g rubyistWriter) Write(p []byte) (n int, err error) {
 }
 
 func rubyistGuard(w io.Writer) io.Writer {
-	return rubyistWriter{(*circuit.Breaker)(rubyistNew(usual)), w}
+	return rubyistWriter{(*circuit.Breaker)(rubyistNew(scenario.UsualScene)), w}
 }

@@ -4,51 +4,55 @@
 
 package bench
 
-import "runtime"
+import (
+	"runtime"
 
-var rubyistDoLoops = map[Scenario]func() Loop{
-	Do:          func() Loop { return rubyistDo(rubyistNew(usual)) },
-	RejectDo:    func() Loop { return rubyistRejectDo(rubyistOpen()) },
-	Flaky1000Do: func() Loop { return rubyistFlakyDo(rubyistNew(flaky), 1000) },
-	Flaky100Do:  func() Loop { return rubyistFlakyDo(rubyistNew(flaky), 100) },
-	Flaky4Do:    func() Loop { return rubyistFlakyDo(rubyistNew(flaky), 4) },
+	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
+)
+
+var rubyistDoLoops = map[scenario.Scenario]func() scenario.Loop{
+	scenario.Do:          func() scenario.Loop { return rubyistDo(rubyistNew(scenario.UsualScene)) },
+	scenario.RejectDo:    func() scenario.Loop { return rubyistRejectDo(rubyistOpen()) },
+	scenario.Flaky1000Do: func() scenario.Loop { return rubyistFlakyDo(rubyistNew(scenario.FlakyScene), 1000) },
+	scenario.Flaky100Do:  func() scenario.Loop { return rubyistFlakyDo(rubyistNew(scenario.FlakyScene), 100) },
+	scenario.Flaky4Do:    func() scenario.Loop { return rubyistFlakyDo(rubyistNew(scenario.FlakyScene), 4) },
 }
 
 //go:noinline
-func rubyistDo(b *rubyistBreaker) Loop {
+func rubyistDo(b *rubyistBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			if b.Do(rubyistSucceed) != nil {
-				panic(failed)
+				panic(scenario.Failed)
 			}
 		}
 	}
 }
 
 //go:noinline
-func rubyistRejectDo(b *rubyistBreaker) Loop {
+func rubyistRejectDo(b *rubyistBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			if b.Do(rubyistFailAdmitted) == nil {
-				panic(unexpectedAdmit)
+				panic(scenario.UnexpectedAdmit)
 			}
 		}
 	}
 }
 
 //go:noinline
-func rubyistFlakyDo(b *rubyistBreaker, every int) Loop {
+func rubyistFlakyDo(b *rubyistBreaker, every int) scenario.Loop {
 	return func(n int) {
 		left := every
 		for range n {
 			left--
 			if left > 0 {
 				if b.Do(rubyistSucceed) != nil {
-					panic(failed)
+					panic(scenario.Failed)
 				}
 			} else {
 				if b.Do(rubyistFail) == nil {
-					panic(unexpectedAdmit)
+					panic(scenario.UnexpectedAdmit)
 				}
 				left = every
 			}
@@ -59,10 +63,10 @@ func rubyistFlakyDo(b *rubyistBreaker, every int) Loop {
 // The first probe may come before the breaker knows that it is due, so the loop retries.
 //
 //go:noinline
-func rubyistCycle(b *rubyistBreaker) Loop {
+func rubyistCycle(b *rubyistBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
-			for range cycleLength {
+			for range scenario.CycleLength {
 				_ = b.Do(rubyistFail)
 			}
 			for b.Do(rubyistSucceed) != nil {

@@ -4,23 +4,27 @@
 
 package bench
 
-import "runtime"
+import (
+	"runtime"
 
-var rubyistPermitLoops = map[Scenario]func() Loop{
-	Permit:          func() Loop { return rubyistTwoStep(rubyistNew(usual)) },
-	RejectPermit:    func() Loop { return rubyistRejectPermit(rubyistOpen()) },
-	Flaky1000Permit: func() Loop { return rubyistFlakyPermit(rubyistNew(flaky), 1000) },
-	Flaky100Permit:  func() Loop { return rubyistFlakyPermit(rubyistNew(flaky), 100) },
-	Flaky4Permit:    func() Loop { return rubyistFlakyPermit(rubyistNew(flaky), 4) },
+	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
+)
+
+var rubyistPermitLoops = map[scenario.Scenario]func() scenario.Loop{
+	scenario.Permit:          func() scenario.Loop { return rubyistTwoStep(rubyistNew(scenario.UsualScene)) },
+	scenario.RejectPermit:    func() scenario.Loop { return rubyistRejectPermit(rubyistOpen()) },
+	scenario.Flaky1000Permit: func() scenario.Loop { return rubyistFlakyPermit(rubyistNew(scenario.FlakyScene), 1000) },
+	scenario.Flaky100Permit:  func() scenario.Loop { return rubyistFlakyPermit(rubyistNew(scenario.FlakyScene), 100) },
+	scenario.Flaky4Permit:    func() scenario.Loop { return rubyistFlakyPermit(rubyistNew(scenario.FlakyScene), 4) },
 }
 
 //go:noinline
-func rubyistTwoStep(b *rubyistBreaker) Loop {
+func rubyistTwoStep(b *rubyistBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			p, ok := b.TryAcquire()
 			if !ok {
-				panic(unexpectedReject)
+				panic(scenario.UnexpectedReject)
 			}
 			p.Success()
 		}
@@ -28,7 +32,7 @@ func rubyistTwoStep(b *rubyistBreaker) Loop {
 }
 
 //go:noinline
-func rubyistRejectPermit(b *rubyistBreaker) Loop {
+func rubyistRejectPermit(b *rubyistBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			if p, ok := b.TryAcquire(); ok {
@@ -40,13 +44,13 @@ func rubyistRejectPermit(b *rubyistBreaker) Loop {
 }
 
 //go:noinline
-func rubyistFlakyPermit(b *rubyistBreaker, every int) Loop {
+func rubyistFlakyPermit(b *rubyistBreaker, every int) scenario.Loop {
 	return func(n int) {
 		left := every
 		for range n {
 			p, ok := b.TryAcquire()
 			if !ok {
-				panic(unexpectedReject)
+				panic(scenario.UnexpectedReject)
 			}
 			runtime.Gosched() // a probe takes time, in which other calls are rejected
 			left--
@@ -61,9 +65,9 @@ func rubyistFlakyPermit(b *rubyistBreaker, every int) Loop {
 }
 
 //go:noinline
-func rubyistHerd(b *rubyistBreaker) Loop {
+func rubyistHerd(b *rubyistBreaker) scenario.Loop {
 	return func(n int) {
-		left := herdLength
+		left := scenario.HerdLength
 		for range n {
 			p, ok := b.TryAcquire()
 			if !ok {
@@ -75,7 +79,7 @@ func rubyistHerd(b *rubyistBreaker) Loop {
 				p.Success()
 			} else {
 				p.Failure()
-				left = herdLength
+				left = scenario.HerdLength
 			}
 		}
 	}

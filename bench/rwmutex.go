@@ -4,33 +4,35 @@
 
 package bench
 
-var rwmutexSubject = Subject{"rwmutex", merge(rwmutexPermitLoops, rwmutexDoLoops, map[Scenario]func() Loop{
-	Pair:   func() Loop { return rwmutexPair(rwmutexNew(usual)) },
-	Reject: func() Loop { return rwmutexReject(rwmutexOpen()) },
-	RejectHalfOpen: func() Loop {
-		b := rwmutexNew(halfOpen)
+import "github.com/sinkguard/go-atomicbreaker/bench/scenario"
+
+var rwmutexSubject = scenario.Subject{Name: "rwmutex", Loops: scenario.Merge(rwmutexPermitLoops, rwmutexDoLoops, map[scenario.Scenario]func() scenario.Loop{
+	scenario.Pair:   func() scenario.Loop { return rwmutexPair(rwmutexNew(scenario.UsualScene)) },
+	scenario.Reject: func() scenario.Loop { return rwmutexReject(rwmutexOpen()) },
+	scenario.RejectHalfOpen: func() scenario.Loop {
+		b := rwmutexNew(scenario.HalfOpenScene)
 		b.Trip()
 		b.Allow() // the only probe, which never reports
 		return rwmutexReject(b)
 	},
-	Flaky1000: func() Loop { return rwmutexFlaky(rwmutexNew(flaky), 1000) },
-	Flaky100:  func() Loop { return rwmutexFlaky(rwmutexNew(flaky), 100) },
-	Flaky4:    func() Loop { return rwmutexFlaky(rwmutexNew(flaky), 4) },
-	Storm:     func() Loop { return rwmutexStorm(rwmutexNew(storm)) },
-	Herd: func() Loop {
-		b := rwmutexNew(herd)
+	scenario.Flaky1000: func() scenario.Loop { return rwmutexFlaky(rwmutexNew(scenario.FlakyScene), 1000) },
+	scenario.Flaky100:  func() scenario.Loop { return rwmutexFlaky(rwmutexNew(scenario.FlakyScene), 100) },
+	scenario.Flaky4:    func() scenario.Loop { return rwmutexFlaky(rwmutexNew(scenario.FlakyScene), 4) },
+	scenario.Storm:     func() scenario.Loop { return rwmutexStorm(rwmutexNew(scenario.StormScene)) },
+	scenario.Herd: func() scenario.Loop {
+		b := rwmutexNew(scenario.HerdScene)
 		b.Trip()
 		return rwmutexHerd(b)
 	},
-	Cycle: func() Loop { return rwmutexCycle(rwmutexNew(halfOpen)) },
+	scenario.Cycle: func() scenario.Loop { return rwmutexCycle(rwmutexNew(scenario.HalfOpenScene)) },
 })}
 
 //go:noinline
-func rwmutexPair(b *rwmutexBreaker) Loop {
+func rwmutexPair(b *rwmutexBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			if !b.Allow() {
-				panic(unexpectedReject)
+				panic(scenario.UnexpectedReject)
 			}
 			b.RecordSuccess()
 		}
@@ -38,23 +40,23 @@ func rwmutexPair(b *rwmutexBreaker) Loop {
 }
 
 //go:noinline
-func rwmutexReject(b *rwmutexBreaker) Loop {
+func rwmutexReject(b *rwmutexBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			if b.Allow() {
-				panic(unexpectedAdmit)
+				panic(scenario.UnexpectedAdmit)
 			}
 		}
 	}
 }
 
 //go:noinline
-func rwmutexFlaky(b *rwmutexBreaker, every int) Loop {
+func rwmutexFlaky(b *rwmutexBreaker, every int) scenario.Loop {
 	return func(n int) {
 		left := every
 		for range n {
 			if !b.Allow() {
-				panic(unexpectedReject)
+				panic(scenario.UnexpectedReject)
 			}
 			left--
 			if left > 0 {
@@ -68,15 +70,15 @@ func rwmutexFlaky(b *rwmutexBreaker, every int) Loop {
 }
 
 //go:noinline
-func rwmutexStorm(b *rwmutexBreaker) Loop {
+func rwmutexStorm(b *rwmutexBreaker) scenario.Loop {
 	return func(n int) {
-		left := stormLength
+		left := scenario.StormLength
 		for range n {
 			b.RecordFailure()
 			left--
 			if left == 0 {
 				b.Reset()
-				left = stormLength
+				left = scenario.StormLength
 			}
 		}
 	}

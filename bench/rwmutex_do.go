@@ -4,51 +4,55 @@
 
 package bench
 
-import "runtime"
+import (
+	"runtime"
 
-var rwmutexDoLoops = map[Scenario]func() Loop{
-	Do:          func() Loop { return rwmutexDo(rwmutexNew(usual)) },
-	RejectDo:    func() Loop { return rwmutexRejectDo(rwmutexOpen()) },
-	Flaky1000Do: func() Loop { return rwmutexFlakyDo(rwmutexNew(flaky), 1000) },
-	Flaky100Do:  func() Loop { return rwmutexFlakyDo(rwmutexNew(flaky), 100) },
-	Flaky4Do:    func() Loop { return rwmutexFlakyDo(rwmutexNew(flaky), 4) },
+	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
+)
+
+var rwmutexDoLoops = map[scenario.Scenario]func() scenario.Loop{
+	scenario.Do:          func() scenario.Loop { return rwmutexDo(rwmutexNew(scenario.UsualScene)) },
+	scenario.RejectDo:    func() scenario.Loop { return rwmutexRejectDo(rwmutexOpen()) },
+	scenario.Flaky1000Do: func() scenario.Loop { return rwmutexFlakyDo(rwmutexNew(scenario.FlakyScene), 1000) },
+	scenario.Flaky100Do:  func() scenario.Loop { return rwmutexFlakyDo(rwmutexNew(scenario.FlakyScene), 100) },
+	scenario.Flaky4Do:    func() scenario.Loop { return rwmutexFlakyDo(rwmutexNew(scenario.FlakyScene), 4) },
 }
 
 //go:noinline
-func rwmutexDo(b *rwmutexBreaker) Loop {
+func rwmutexDo(b *rwmutexBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			if b.Do(rwmutexSucceed) != nil {
-				panic(failed)
+				panic(scenario.Failed)
 			}
 		}
 	}
 }
 
 //go:noinline
-func rwmutexRejectDo(b *rwmutexBreaker) Loop {
+func rwmutexRejectDo(b *rwmutexBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			if b.Do(rwmutexFailAdmitted) == nil {
-				panic(unexpectedAdmit)
+				panic(scenario.UnexpectedAdmit)
 			}
 		}
 	}
 }
 
 //go:noinline
-func rwmutexFlakyDo(b *rwmutexBreaker, every int) Loop {
+func rwmutexFlakyDo(b *rwmutexBreaker, every int) scenario.Loop {
 	return func(n int) {
 		left := every
 		for range n {
 			left--
 			if left > 0 {
 				if b.Do(rwmutexSucceed) != nil {
-					panic(failed)
+					panic(scenario.Failed)
 				}
 			} else {
 				if b.Do(rwmutexFail) == nil {
-					panic(unexpectedAdmit)
+					panic(scenario.UnexpectedAdmit)
 				}
 				left = every
 			}
@@ -59,10 +63,10 @@ func rwmutexFlakyDo(b *rwmutexBreaker, every int) Loop {
 // The first probe may come before the breaker knows that it is due, so the loop retries.
 //
 //go:noinline
-func rwmutexCycle(b *rwmutexBreaker) Loop {
+func rwmutexCycle(b *rwmutexBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
-			for range cycleLength {
+			for range scenario.CycleLength {
 				_ = b.Do(rwmutexFail)
 			}
 			for b.Do(rwmutexSucceed) != nil {

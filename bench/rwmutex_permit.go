@@ -4,23 +4,27 @@
 
 package bench
 
-import "runtime"
+import (
+	"runtime"
 
-var rwmutexPermitLoops = map[Scenario]func() Loop{
-	Permit:          func() Loop { return rwmutexTwoStep(rwmutexNew(usual)) },
-	RejectPermit:    func() Loop { return rwmutexRejectPermit(rwmutexOpen()) },
-	Flaky1000Permit: func() Loop { return rwmutexFlakyPermit(rwmutexNew(flaky), 1000) },
-	Flaky100Permit:  func() Loop { return rwmutexFlakyPermit(rwmutexNew(flaky), 100) },
-	Flaky4Permit:    func() Loop { return rwmutexFlakyPermit(rwmutexNew(flaky), 4) },
+	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
+)
+
+var rwmutexPermitLoops = map[scenario.Scenario]func() scenario.Loop{
+	scenario.Permit:          func() scenario.Loop { return rwmutexTwoStep(rwmutexNew(scenario.UsualScene)) },
+	scenario.RejectPermit:    func() scenario.Loop { return rwmutexRejectPermit(rwmutexOpen()) },
+	scenario.Flaky1000Permit: func() scenario.Loop { return rwmutexFlakyPermit(rwmutexNew(scenario.FlakyScene), 1000) },
+	scenario.Flaky100Permit:  func() scenario.Loop { return rwmutexFlakyPermit(rwmutexNew(scenario.FlakyScene), 100) },
+	scenario.Flaky4Permit:    func() scenario.Loop { return rwmutexFlakyPermit(rwmutexNew(scenario.FlakyScene), 4) },
 }
 
 //go:noinline
-func rwmutexTwoStep(b *rwmutexBreaker) Loop {
+func rwmutexTwoStep(b *rwmutexBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			p, ok := b.TryAcquire()
 			if !ok {
-				panic(unexpectedReject)
+				panic(scenario.UnexpectedReject)
 			}
 			p.Success()
 		}
@@ -28,7 +32,7 @@ func rwmutexTwoStep(b *rwmutexBreaker) Loop {
 }
 
 //go:noinline
-func rwmutexRejectPermit(b *rwmutexBreaker) Loop {
+func rwmutexRejectPermit(b *rwmutexBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			if p, ok := b.TryAcquire(); ok {
@@ -40,13 +44,13 @@ func rwmutexRejectPermit(b *rwmutexBreaker) Loop {
 }
 
 //go:noinline
-func rwmutexFlakyPermit(b *rwmutexBreaker, every int) Loop {
+func rwmutexFlakyPermit(b *rwmutexBreaker, every int) scenario.Loop {
 	return func(n int) {
 		left := every
 		for range n {
 			p, ok := b.TryAcquire()
 			if !ok {
-				panic(unexpectedReject)
+				panic(scenario.UnexpectedReject)
 			}
 			runtime.Gosched() // a probe takes time, in which other calls are rejected
 			left--
@@ -61,9 +65,9 @@ func rwmutexFlakyPermit(b *rwmutexBreaker, every int) Loop {
 }
 
 //go:noinline
-func rwmutexHerd(b *rwmutexBreaker) Loop {
+func rwmutexHerd(b *rwmutexBreaker) scenario.Loop {
 	return func(n int) {
-		left := herdLength
+		left := scenario.HerdLength
 		for range n {
 			p, ok := b.TryAcquire()
 			if !ok {
@@ -75,7 +79,7 @@ func rwmutexHerd(b *rwmutexBreaker) Loop {
 				p.Success()
 			} else {
 				p.Failure()
-				left = herdLength
+				left = scenario.HerdLength
 			}
 		}
 	}

@@ -4,33 +4,35 @@
 
 package bench
 
-var unpackedSubject = Subject{"unpacked", merge(unpackedPermitLoops, unpackedDoLoops, map[Scenario]func() Loop{
-	Pair:   func() Loop { return unpackedPair(unpackedNew(usual)) },
-	Reject: func() Loop { return unpackedReject(unpackedOpen()) },
-	RejectHalfOpen: func() Loop {
-		b := unpackedNew(halfOpen)
+import "github.com/sinkguard/go-atomicbreaker/bench/scenario"
+
+var unpackedSubject = scenario.Subject{Name: "unpacked", Loops: scenario.Merge(unpackedPermitLoops, unpackedDoLoops, map[scenario.Scenario]func() scenario.Loop{
+	scenario.Pair:   func() scenario.Loop { return unpackedPair(unpackedNew(scenario.UsualScene)) },
+	scenario.Reject: func() scenario.Loop { return unpackedReject(unpackedOpen()) },
+	scenario.RejectHalfOpen: func() scenario.Loop {
+		b := unpackedNew(scenario.HalfOpenScene)
 		b.Trip()
 		b.Allow() // the only probe, which never reports
 		return unpackedReject(b)
 	},
-	Flaky1000: func() Loop { return unpackedFlaky(unpackedNew(flaky), 1000) },
-	Flaky100:  func() Loop { return unpackedFlaky(unpackedNew(flaky), 100) },
-	Flaky4:    func() Loop { return unpackedFlaky(unpackedNew(flaky), 4) },
-	Storm:     func() Loop { return unpackedStorm(unpackedNew(storm)) },
-	Herd: func() Loop {
-		b := unpackedNew(herd)
+	scenario.Flaky1000: func() scenario.Loop { return unpackedFlaky(unpackedNew(scenario.FlakyScene), 1000) },
+	scenario.Flaky100:  func() scenario.Loop { return unpackedFlaky(unpackedNew(scenario.FlakyScene), 100) },
+	scenario.Flaky4:    func() scenario.Loop { return unpackedFlaky(unpackedNew(scenario.FlakyScene), 4) },
+	scenario.Storm:     func() scenario.Loop { return unpackedStorm(unpackedNew(scenario.StormScene)) },
+	scenario.Herd: func() scenario.Loop {
+		b := unpackedNew(scenario.HerdScene)
 		b.Trip()
 		return unpackedHerd(b)
 	},
-	Cycle: func() Loop { return unpackedCycle(unpackedNew(halfOpen)) },
+	scenario.Cycle: func() scenario.Loop { return unpackedCycle(unpackedNew(scenario.HalfOpenScene)) },
 })}
 
 //go:noinline
-func unpackedPair(b *unpackedBreaker) Loop {
+func unpackedPair(b *unpackedBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			if !b.Allow() {
-				panic(unexpectedReject)
+				panic(scenario.UnexpectedReject)
 			}
 			b.RecordSuccess()
 		}
@@ -38,23 +40,23 @@ func unpackedPair(b *unpackedBreaker) Loop {
 }
 
 //go:noinline
-func unpackedReject(b *unpackedBreaker) Loop {
+func unpackedReject(b *unpackedBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			if b.Allow() {
-				panic(unexpectedAdmit)
+				panic(scenario.UnexpectedAdmit)
 			}
 		}
 	}
 }
 
 //go:noinline
-func unpackedFlaky(b *unpackedBreaker, every int) Loop {
+func unpackedFlaky(b *unpackedBreaker, every int) scenario.Loop {
 	return func(n int) {
 		left := every
 		for range n {
 			if !b.Allow() {
-				panic(unexpectedReject)
+				panic(scenario.UnexpectedReject)
 			}
 			left--
 			if left > 0 {
@@ -68,15 +70,15 @@ func unpackedFlaky(b *unpackedBreaker, every int) Loop {
 }
 
 //go:noinline
-func unpackedStorm(b *unpackedBreaker) Loop {
+func unpackedStorm(b *unpackedBreaker) scenario.Loop {
 	return func(n int) {
-		left := stormLength
+		left := scenario.StormLength
 		for range n {
 			b.RecordFailure()
 			left--
 			if left == 0 {
 				b.Reset()
-				left = stormLength
+				left = scenario.StormLength
 			}
 		}
 	}

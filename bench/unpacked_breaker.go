@@ -5,6 +5,8 @@ package bench
 import (
 	"sync/atomic"
 	"time"
+
+	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
 // unpackedBreaker is the obvious first attempt: state, failure count, deadline and probes in an
@@ -41,16 +43,16 @@ const (
 
 var epoch = time.Now()
 
-func unpackedNew(s scene) *unpackedBreaker {
-	b := &unpackedBreaker{threshold: uint32(s.threshold), maxProbes: int32(s.probes), timeout: time.Hour}
-	if s.dueAtOnce {
+func unpackedNew(s scenario.Scene) *unpackedBreaker {
+	b := &unpackedBreaker{threshold: uint32(s.Threshold), maxProbes: int32(s.Probes), timeout: time.Hour}
+	if s.DueAtOnce {
 		b.timeout = 0
 	}
 	return b
 }
 
 func unpackedOpen() *unpackedBreaker {
-	b := unpackedNew(usual)
+	b := unpackedNew(scenario.UsualScene)
 	b.Trip()
 	return b
 }
@@ -98,7 +100,7 @@ func (b *unpackedBreaker) Reset() {
 
 func (b *unpackedBreaker) Do(fn func() error) error {
 	if !b.Allow() {
-		return errRejected
+		return scenario.ErrRejected
 	}
 	settled := false
 	defer func() {
@@ -124,6 +126,6 @@ func (p unpackedPermit) Success()                             { p.breaker.Record
 func (p unpackedPermit) Failure()                             { p.breaker.RecordFailure() }
 
 func unpackedSucceed() error      { return nil }
-func unpackedFail() error         { return errSink }
-func unpackedFailAdmitted() error { panic(unexpectedAdmit) }
-func unpackedAdmitted()           { panic(unexpectedAdmit) }
+func unpackedFail() error         { return scenario.ErrSink }
+func unpackedFailAdmitted() error { panic(scenario.UnexpectedAdmit) }
+func unpackedAdmitted()           { panic(scenario.UnexpectedAdmit) }

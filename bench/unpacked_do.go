@@ -4,51 +4,55 @@
 
 package bench
 
-import "runtime"
+import (
+	"runtime"
 
-var unpackedDoLoops = map[Scenario]func() Loop{
-	Do:          func() Loop { return unpackedDo(unpackedNew(usual)) },
-	RejectDo:    func() Loop { return unpackedRejectDo(unpackedOpen()) },
-	Flaky1000Do: func() Loop { return unpackedFlakyDo(unpackedNew(flaky), 1000) },
-	Flaky100Do:  func() Loop { return unpackedFlakyDo(unpackedNew(flaky), 100) },
-	Flaky4Do:    func() Loop { return unpackedFlakyDo(unpackedNew(flaky), 4) },
+	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
+)
+
+var unpackedDoLoops = map[scenario.Scenario]func() scenario.Loop{
+	scenario.Do:          func() scenario.Loop { return unpackedDo(unpackedNew(scenario.UsualScene)) },
+	scenario.RejectDo:    func() scenario.Loop { return unpackedRejectDo(unpackedOpen()) },
+	scenario.Flaky1000Do: func() scenario.Loop { return unpackedFlakyDo(unpackedNew(scenario.FlakyScene), 1000) },
+	scenario.Flaky100Do:  func() scenario.Loop { return unpackedFlakyDo(unpackedNew(scenario.FlakyScene), 100) },
+	scenario.Flaky4Do:    func() scenario.Loop { return unpackedFlakyDo(unpackedNew(scenario.FlakyScene), 4) },
 }
 
 //go:noinline
-func unpackedDo(b *unpackedBreaker) Loop {
+func unpackedDo(b *unpackedBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			if b.Do(unpackedSucceed) != nil {
-				panic(failed)
+				panic(scenario.Failed)
 			}
 		}
 	}
 }
 
 //go:noinline
-func unpackedRejectDo(b *unpackedBreaker) Loop {
+func unpackedRejectDo(b *unpackedBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			if b.Do(unpackedFailAdmitted) == nil {
-				panic(unexpectedAdmit)
+				panic(scenario.UnexpectedAdmit)
 			}
 		}
 	}
 }
 
 //go:noinline
-func unpackedFlakyDo(b *unpackedBreaker, every int) Loop {
+func unpackedFlakyDo(b *unpackedBreaker, every int) scenario.Loop {
 	return func(n int) {
 		left := every
 		for range n {
 			left--
 			if left > 0 {
 				if b.Do(unpackedSucceed) != nil {
-					panic(failed)
+					panic(scenario.Failed)
 				}
 			} else {
 				if b.Do(unpackedFail) == nil {
-					panic(unexpectedAdmit)
+					panic(scenario.UnexpectedAdmit)
 				}
 				left = every
 			}
@@ -59,10 +63,10 @@ func unpackedFlakyDo(b *unpackedBreaker, every int) Loop {
 // The first probe may come before the breaker knows that it is due, so the loop retries.
 //
 //go:noinline
-func unpackedCycle(b *unpackedBreaker) Loop {
+func unpackedCycle(b *unpackedBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
-			for range cycleLength {
+			for range scenario.CycleLength {
 				_ = b.Do(unpackedFail)
 			}
 			for b.Do(unpackedSucceed) != nil {

@@ -4,23 +4,27 @@
 
 package bench
 
-import "runtime"
+import (
+	"runtime"
 
-var unpackedPermitLoops = map[Scenario]func() Loop{
-	Permit:          func() Loop { return unpackedTwoStep(unpackedNew(usual)) },
-	RejectPermit:    func() Loop { return unpackedRejectPermit(unpackedOpen()) },
-	Flaky1000Permit: func() Loop { return unpackedFlakyPermit(unpackedNew(flaky), 1000) },
-	Flaky100Permit:  func() Loop { return unpackedFlakyPermit(unpackedNew(flaky), 100) },
-	Flaky4Permit:    func() Loop { return unpackedFlakyPermit(unpackedNew(flaky), 4) },
+	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
+)
+
+var unpackedPermitLoops = map[scenario.Scenario]func() scenario.Loop{
+	scenario.Permit:          func() scenario.Loop { return unpackedTwoStep(unpackedNew(scenario.UsualScene)) },
+	scenario.RejectPermit:    func() scenario.Loop { return unpackedRejectPermit(unpackedOpen()) },
+	scenario.Flaky1000Permit: func() scenario.Loop { return unpackedFlakyPermit(unpackedNew(scenario.FlakyScene), 1000) },
+	scenario.Flaky100Permit:  func() scenario.Loop { return unpackedFlakyPermit(unpackedNew(scenario.FlakyScene), 100) },
+	scenario.Flaky4Permit:    func() scenario.Loop { return unpackedFlakyPermit(unpackedNew(scenario.FlakyScene), 4) },
 }
 
 //go:noinline
-func unpackedTwoStep(b *unpackedBreaker) Loop {
+func unpackedTwoStep(b *unpackedBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			p, ok := b.TryAcquire()
 			if !ok {
-				panic(unexpectedReject)
+				panic(scenario.UnexpectedReject)
 			}
 			p.Success()
 		}
@@ -28,7 +32,7 @@ func unpackedTwoStep(b *unpackedBreaker) Loop {
 }
 
 //go:noinline
-func unpackedRejectPermit(b *unpackedBreaker) Loop {
+func unpackedRejectPermit(b *unpackedBreaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			if p, ok := b.TryAcquire(); ok {
@@ -40,13 +44,13 @@ func unpackedRejectPermit(b *unpackedBreaker) Loop {
 }
 
 //go:noinline
-func unpackedFlakyPermit(b *unpackedBreaker, every int) Loop {
+func unpackedFlakyPermit(b *unpackedBreaker, every int) scenario.Loop {
 	return func(n int) {
 		left := every
 		for range n {
 			p, ok := b.TryAcquire()
 			if !ok {
-				panic(unexpectedReject)
+				panic(scenario.UnexpectedReject)
 			}
 			runtime.Gosched() // a probe takes time, in which other calls are rejected
 			left--
@@ -61,9 +65,9 @@ func unpackedFlakyPermit(b *unpackedBreaker, every int) Loop {
 }
 
 //go:noinline
-func unpackedHerd(b *unpackedBreaker) Loop {
+func unpackedHerd(b *unpackedBreaker) scenario.Loop {
 	return func(n int) {
-		left := herdLength
+		left := scenario.HerdLength
 		for range n {
 			p, ok := b.TryAcquire()
 			if !ok {
@@ -75,7 +79,7 @@ func unpackedHerd(b *unpackedBreaker) Loop {
 				p.Success()
 			} else {
 				p.Failure()
-				left = herdLength
+				left = scenario.HerdLength
 			}
 		}
 	}

@@ -11,7 +11,7 @@ import (
 	"regexp"
 	"strconv"
 
-	"github.com/sinkguard/go-atomicbreaker/bench"
+	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
 // precision determines how a call is counted. Variation between runs only adds instructions, most
@@ -32,7 +32,7 @@ var (
 )
 
 // count returns the instructions of one call.
-func (p precision) count(s bench.Scenario, impl string) (int, error) {
+func (p precision) count(s scenario.Scenario, impl string) (int, error) {
 	low, err := p.least(s, impl, fewer)
 	if err != nil {
 		return 0, err
@@ -49,7 +49,7 @@ func (p precision) count(s bench.Scenario, impl string) (int, error) {
 // because of the other.
 func whole(n float64) int { return int(math.Floor(n + 0.25)) }
 
-func (p precision) least(s bench.Scenario, impl string, n int) (int, error) {
+func (p precision) least(s scenario.Scenario, impl string, n int) (int, error) {
 	least := math.MaxInt
 	for range p.runs {
 		collected, err := callgrind(s, impl, n)
@@ -67,7 +67,7 @@ var collected = regexp.MustCompile(`Collected : (\d+)`)
 // which the runtime preempts goroutines, so they are disabled. The processor that valgrind emulates
 // claims RDTSCP even where the real one lacks it, and valgrind cannot execute it then; the runtime
 // would use it when two threads contend for one of its locks.
-func callgrind(s bench.Scenario, impl string, n int) (int, error) {
+func callgrind(s scenario.Scenario, impl string, n int) (int, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return 0, err

@@ -25,6 +25,7 @@ import (
 	"strconv"
 
 	"github.com/sinkguard/go-atomicbreaker/bench"
+	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
 const (
@@ -42,7 +43,7 @@ const (
 // call is one kind of call.
 type call struct {
 	name     string
-	scenario bench.Scenario
+	scenario scenario.Scenario
 	keys     string // of its benchmark
 	limit    int    // the most instructions that a call of ours may take
 	impl     string // ours
@@ -55,14 +56,14 @@ func (c call) benchmark(impl string) string {
 }
 
 var calls = []call{
-	{"healthy pair", bench.Pair, "state=healthy/call=pair", 16, ours, ""},
-	{"healthy permit", bench.Permit, "state=healthy/call=permit", 43, ours, ""},
-	{"healthy Do", bench.Do, "state=healthy/call=do", 108, ours, ""},
-	{"rejected pair", bench.Reject, "state=open/call=pair", 40, ours, ""},
-	{"rejected permit", bench.RejectPermit, "state=open/call=permit", 61, ours, ""},
-	{"rejected Do", bench.RejectDo, "state=open/call=do", 11, ours, ""},
-	{"breakerio.Writer", bench.WriteRecord, "state=healthy/call=write", 130, "breakerio", "bare"},
-	{"breakerslog.Handler", bench.LogRecord, "state=healthy/call=handle", 200, "breakerslog", "bare"},
+	{"healthy pair", scenario.Pair, "state=healthy/call=pair", 16, ours, ""},
+	{"healthy permit", scenario.Permit, "state=healthy/call=permit", 43, ours, ""},
+	{"healthy Do", scenario.Do, "state=healthy/call=do", 108, ours, ""},
+	{"rejected pair", scenario.Reject, "state=open/call=pair", 40, ours, ""},
+	{"rejected permit", scenario.RejectPermit, "state=open/call=permit", 61, ours, ""},
+	{"rejected Do", scenario.RejectDo, "state=open/call=do", 11, ours, ""},
+	{"breakerio.Writer", scenario.WriteRecord, "state=healthy/call=write", 130, "breakerio", "bare"},
+	{"breakerslog.Handler", scenario.LogRecord, "state=healthy/call=handle", 200, "breakerslog", "bare"},
 }
 
 // count returns the instructions of one call of ours.
@@ -88,7 +89,7 @@ func main() {
 		if err != nil {
 			panic(err)
 		}
-		bench.New(bench.Scenario(os.Args[1]), os.Args[2])(n)
+		bench.New(scenario.Scenario(os.Args[1]), os.Args[2])(n)
 		return
 	}
 	record, err := parse(os.Args[1:])
@@ -126,7 +127,7 @@ func parse(args []string) (record bool, err error) {
 
 // recordAll prints the counts of all implementations.
 func recordAll(w io.Writer) error {
-	if err := bench.Header(w, ".", "make instructions RECORD=1"); err != nil {
+	if err := scenario.Header(w, ".", "make instructions RECORD=1"); err != nil {
 		return err
 	}
 	for _, c := range calls {

@@ -7,7 +7,7 @@ import (
 	"io"
 	"math"
 
-	"github.com/sinkguard/go-atomicbreaker/bench"
+	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
 // bound is a documented limit in time, where a ratio is not enough. It is measured like one side of
@@ -19,7 +19,7 @@ type bound struct {
 }
 
 var bounds = []bound{
-	{name: "breakerio.Lane, one record", of: side{bench.LaneRecord, "breakerio"}, nanoseconds: 2500},
+	{name: "breakerio.Lane, one record", of: side{scenario.LaneRecord, "breakerio"}, nanoseconds: 2500},
 }
 
 // measureBounds returns nanoseconds per call.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sinkguard/go-atomicbreaker/bench"
+	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
 // A ratio is measured so that it is stable on a machine that also does other work:
@@ -28,7 +29,7 @@ const (
 
 // timer is one side, ready to be timed.
 type timer struct {
-	loop       bench.Loop
+	loop       scenario.Loop
 	goroutines int
 	n          int // calls that take about a slice
 }
@@ -52,7 +53,7 @@ func calibrate(n int, took time.Duration) int {
 // run times one slice.
 func (t *timer) run() time.Duration {
 	var start time.Time
-	bench.Spread(t.loop, t.n, t.goroutines, func() { start = time.Now() })
+	scenario.Spread(t.loop, t.n, t.goroutines, func() { start = time.Now() })
 	return time.Since(start)
 }
 

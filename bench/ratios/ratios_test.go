@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sinkguard/go-atomicbreaker/bench"
+	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
 // The test runs one round of each side, to find a missing or broken loop before the program does.
@@ -156,7 +157,7 @@ func TestReport(t *testing.T) {
 
 func TestReportAllocations(t *testing.T) {
 	var out strings.Builder
-	paths := []side{{bench.Pair, ours}, {bench.Flaky100, ours}}
+	paths := []side{{scenario.Pair, ours}, {scenario.Flaky100, ours}}
 	assert.Equal(t, 0, reportAllocations(&out, paths, []uint64{0, 0}, 100))
 	assert.Contains(t, out.String(), " ok")
 

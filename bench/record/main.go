@@ -25,7 +25,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sinkguard/go-atomicbreaker/bench"
+	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
 type plan struct {
@@ -89,7 +89,7 @@ func (p plan) run(ctx context.Context, progress io.Writer) (err error) {
 			err = errors.Join(err, os.Remove(partial))
 		}
 	}()
-	if err := bench.Header(f, p.directory, fmt.Sprintf("make bench COUNT=%d BENCH=%s BENCHTIME=%s", p.count, p.bench, p.time)); err != nil {
+	if err := scenario.Header(f, p.directory, fmt.Sprintf("make bench COUNT=%d BENCH=%s BENCHTIME=%s", p.count, p.bench, p.time)); err != nil {
 		return err
 	}
 	start := time.Now()

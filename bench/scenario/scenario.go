@@ -1,22 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package bench holds the loops that benchmarks and ratios time: for every scenario one body,
-// written for each implementation as its user would write it.
-//
-// The bodies are separate code for each implementation, because code shared between types costs
-// more than what is measured. A generic body turns the healthy pair, 0.5 ns in a plain loop, into
-// 2.6 ns, because the methods of a type parameter are called through a dictionary and are not
-// inlined. So each body is written once, for atomic, and go generate copies it for the others; a
-// test compares them. atomic.go has the calls that report without a permit, atomic_permit.go those
-// in two steps, and atomic_do.go those that take a function. A breaker with other method names gets
-// a file of its own, with one-line methods that the compiler inlines, such as gobreaker.go.
-//
-// The functions that make a loop are marked noinline. Otherwise the compiler would inline them into
-// the package's init, which is so large that nothing else is inlined there, and the healthy pair
-// would become four times as slow.
-package bench
-
-//go:generate go run ./copies
+// Package scenario says what the benchmarks measure: the names of the scenarios, the configurations
+// of the breakers, and the loops that are the same for every implementation.
+package scenario
 
 // Loop runs the body of a scenario n times, in a plain loop. An iteration costs about a quarter of
 // a nanosecond, which is part of every measurement, on both sides of every ratio. Several
@@ -63,32 +49,13 @@ type Subject struct {
 	Loops map[Scenario]func() Loop // each sets the scene and returns the loop over it
 }
 
-// Subjects lists all subjects, in the order of the tables: ours, the controls, the rivals, the
-// limits.
-var Subjects = []Subject{
-	ours, timerSubject, adapterSubject, handlerSubject, mutexGuarded, rwmutexSubject, unpackedSubject,
-	gobreakerSubject, failsafeSubject, eapacheSubject, rubyistSubject, gozeroSubject, hystrixSubject, handySubject,
-	loadSubject, handSubject, clockSubject, bareSubject, unsafeSubject, permitSubject,
-	batcherSubject, bufioSubject, paceSubject, plainSubject, handoffSubject,
-}
-
-// New prepares a scenario for an implementation and returns its loop, or nil if there is none.
-func New(s Scenario, impl string) Loop {
-	for _, subject := range Subjects {
-		if set := subject.Loops[s]; subject.Name == impl && set != nil {
-			return set()
-		}
-	}
-	return nil
-}
-
-// merge returns the union of maps that have no scenario in common.
-func merge(maps ...map[Scenario]func() Loop) map[Scenario]func() Loop {
+// Merge returns the union of maps that have no scenario in common.
+func Merge(maps ...map[Scenario]func() Loop) map[Scenario]func() Loop {
 	all := map[Scenario]func() Loop{}
 	for _, m := range maps {
 		for s, set := range m {
 			if all[s] != nil {
-				panic("bench: two bodies for " + string(s))
+				panic("bench: two loops for " + string(s))
 			}
 			all[s] = set
 		}
@@ -98,7 +65,7 @@ func merge(maps ...map[Scenario]func() Loop) map[Scenario]func() Loop {
 
 // The panic values of the loops.
 const (
-	unexpectedReject = "bench: a call was rejected"
-	unexpectedAdmit  = "bench: a call was admitted"
-	failed           = "bench: a call failed"
+	UnexpectedReject = "bench: a call was rejected"
+	UnexpectedAdmit  = "bench: a call was admitted"
+	Failed           = "bench: a call failed"
 )

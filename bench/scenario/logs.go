@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package bench
+package scenario
 
 import (
 	"io"
@@ -24,21 +24,14 @@ const (
 	ZerologFile    Scenario = "Log/logger=zerolog/sink=file"
 )
 
-// bareSubject logs without a breaker.
-var bareSubject = Subject{"bare", merge(logLoops(func(w io.Writer) io.Writer { return w }), map[Scenario]func() Loop{
-	LogRecord:   func() Loop { return logLoop(newJSON()) },
-	WriteRecord: func() Loop { return writeLoop(nowhere{}) },
-	LaneBurst:   func() Loop { return burstLoop(sleeper{}) },
-})}
-
-// logLoops are the log calls with guard between the logger and the sink.
-func logLoops(guard func(sink io.Writer) io.Writer) map[Scenario]func() Loop {
+// LogLoops are the log calls with guard between the logger and the sink.
+func LogLoops(guard func(sink io.Writer) io.Writer) map[Scenario]func() Loop {
 	return map[Scenario]func() Loop{
-		SlogDiscard:    func() Loop { return slogLoop(guard(nowhere{})) },
-		SlogFile:       func() Loop { return slogLoop(guard(file())) },
-		ZapDiscard:     func() Loop { return zapLoop(guard(nowhere{})) },
+		SlogDiscard:    func() Loop { return SlogLoop(guard(Nowhere{})) },
+		SlogFile:       func() Loop { return SlogLoop(guard(file())) },
+		ZapDiscard:     func() Loop { return zapLoop(guard(Nowhere{})) },
 		ZapFile:        func() Loop { return zapLoop(guard(file())) },
-		ZerologDiscard: func() Loop { return zerologLoop(guard(nowhere{})) },
+		ZerologDiscard: func() Loop { return zerologLoop(guard(Nowhere{})) },
 		ZerologFile:    func() Loop { return zerologLoop(guard(file())) },
 	}
 }
@@ -53,14 +46,14 @@ func file() io.Writer {
 	return f
 }
 
-const message = "record written"
+const Message = "record written"
 
 //go:noinline
-func slogLoop(w io.Writer) Loop {
+func SlogLoop(w io.Writer) Loop {
 	logger := slog.New(slog.NewJSONHandler(w, nil))
 	return func(n int) {
 		for i := range n {
-			logger.Info(message, "shard", i&7, "took", time.Millisecond, "path", "/v1/push")
+			logger.Info(Message, "shard", i&7, "took", time.Millisecond, "path", "/v1/push")
 		}
 	}
 }
@@ -71,7 +64,7 @@ func zapLoop(w io.Writer) Loop {
 	logger := zap.New(zapcore.NewCore(encoder, zapcore.AddSync(w), zapcore.InfoLevel))
 	return func(n int) {
 		for i := range n {
-			logger.Info(message, zap.Int("shard", i&7), zap.Duration("took", time.Millisecond), zap.String("path", "/v1/push"))
+			logger.Info(Message, zap.Int("shard", i&7), zap.Duration("took", time.Millisecond), zap.String("path", "/v1/push"))
 		}
 	}
 }
@@ -81,7 +74,7 @@ func zerologLoop(w io.Writer) Loop {
 	logger := zerolog.New(w).With().Timestamp().Logger()
 	return func(n int) {
 		for i := range n {
-			logger.Info().Int("shard", i&7).Dur("took", time.Millisecond).Str("path", "/v1/push").Msg(message)
+			logger.Info().Int("shard", i&7).Dur("took", time.Millisecond).Str("path", "/v1/push").Msg(Message)
 		}
 	}
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package bench
+package scenario
 
 import (
 	"bufio"
@@ -16,91 +16,20 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 )
 
 // SlogProcess is a log call, as in SlogDiscard, that goes in batches to a sink in another process,
 // over HTTP. Each run of the loop ends when the sink has acknowledged everything.
 const SlogProcess Scenario = "Batch/logger=slog/sink=process"
 
-// plainSubject is a batcher without a breaker, with the same batch size.
-var plainSubject = Subject{"plain", map[Scenario]func() Loop{SlogProcess: func() Loop {
-	b := newPlainBatcher(startProcess())
-	return processLoop(b, b.flush)
-}}}
-
-// guardedLoop is SlogProcess through the library. It panics if a record overflows, because that
-// record would not be delivered.
-func guardedLoop() Loop {
-	b := breakerio.NewBatcher(breakerio.NewWriter(atomicNew(usual), startProcess(), nil))
-	return processLoop(b, func() {
-		if b.Sync() != nil || b.Stats().Overflowed > 0 {
-			panic(failed)
-		}
-	})
-}
-
 //go:noinline
-func processLoop(w io.Writer, flush func()) Loop {
+func ProcessLoop(w io.Writer, flush func()) Loop {
 	logger := slog.New(slog.NewJSONHandler(w, nil))
 	return func(n int) {
 		for i := range n {
-			logger.Info(message, "shard", i&7, "took", time.Millisecond, "path", "/v1/push")
+			logger.Info(Message, "shard", i&7, "took", time.Millisecond, "path", "/v1/push")
 		}
 		flush()
-	}
-}
-
-// plainBatcher fills one buffer while it writes the other, and blocks when both are full.
-type plainBatcher struct {
-	sink    io.Writer
-	mu      sync.Mutex
-	filling []byte
-	full    chan []byte
-	empty   chan []byte
-}
-
-func newPlainBatcher(sink io.Writer) *plainBatcher {
-	b := &plainBatcher{sink: sink, full: make(chan []byte), empty: make(chan []byte, 1)}
-	b.filling = make([]byte, 0, batchSize)
-	b.empty <- make([]byte, 0, batchSize)
-	go func() {
-		for batch := range b.full {
-			if _, err := sink.Write(batch); err != nil {
-				panic(failed)
-			}
-			b.empty <- batch[:0]
-		}
-	}()
-	return b
-}
-
-const batchSize = 256 << 10
-
-func (b *plainBatcher) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if len(b.filling)+len(p) > batchSize {
-		b.swap()
-	}
-	b.filling = append(b.filling, p...)
-	return len(p), nil
-}
-
-func (b *plainBatcher) swap() {
-	empty := <-b.empty
-	b.full <- b.filling
-	b.filling = empty
-}
-
-// flush returns when the sink has taken everything.
-func (b *plainBatcher) flush() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if len(b.filling) > 0 {
-		b.swap()
-		b.empty <- <-b.empty
 	}
 }
 
@@ -117,13 +46,13 @@ func (s processSink) Write(p []byte) (int, error) {
 	}
 	_ = resp.Body.Close()
 	if resp.StatusCode != http.StatusNoContent {
-		return 0, errSink
+		return 0, ErrSink
 	}
 	return len(p), nil
 }
 
 // asSink is an environment variable. If it is set, a program that imports this package becomes the
-// process of startProcess.
+// process of StartProcess.
 const asSink = "BENCH_SINK"
 
 func init() {
@@ -136,9 +65,9 @@ func init() {
 	}
 }
 
-// startProcess returns the sink of this program's own process, which the first call starts. The
+// StartProcess returns the sink of this program's own process, which the first call starts. The
 // process ends with its standard input.
-var startProcess = sync.OnceValue(func() processSink {
+var StartProcess = sync.OnceValue(func() processSink {
 	sink, err := start()
 	if err == nil {
 		_, err = sink.Write(nil) // connects now: the harness sizes a slice by the first call

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package scenario
+
+import (
+	"errors"
+	"math"
+	"time"
+
+	"github.com/sinkguard/go-atomicbreaker/internal/word"
+)
+
+// Scene is a configuration for all implementations that can be configured so; their files describe
+// the exceptions. Nothing in it depends on time: the recovery timeout is an hour, or the shortest
+// possible one where a scenario opens the breaker over and over, and probes never time out. Here
+// the shortest timeout is 0, with which no timer is armed, as in the locked variants, which have no
+// timers.
+type Scene struct {
+	Threshold, Probes, Successes int
+	DueAtOnce                    bool
+}
+
+var (
+	UsualScene    = Scene{Threshold: CycleLength, Probes: 1, Successes: 1}
+	HalfOpenScene = Scene{Threshold: CycleLength, Probes: 1, Successes: 1, DueAtOnce: true}
+
+	// FlakyScene never trips, however many goroutines fail in a row.
+	FlakyScene = Scene{Threshold: word.MaxFailures, Probes: 1, Successes: 1}
+
+	StormScene = Scene{Threshold: StormLength, Probes: 1, Successes: 1, DueAtOnce: true}
+
+	// HerdScene stays half-open: the probes never close it, because one in HerdLength fails, and it is
+	// due again at once.
+	HerdScene = Scene{Threshold: 1, Probes: 4, Successes: word.MaxSuccesses, DueAtOnce: true}
+)
+
+const (
+	StormLength = 100
+	HerdLength  = 50
+	CycleLength = 5
+)
+
+// Never is the threshold of FlakyScene for implementations that accept any number.
+func (s Scene) Never() int {
+	if s.Threshold == word.MaxFailures {
+		return math.MaxInt32
+	}
+	return s.Threshold
+}
+
+// Timeout is the recovery timeout for implementations in which 0 selects a default.
+func (s Scene) Timeout() time.Duration {
+	if s.DueAtOnce {
+		return time.Nanosecond
+	}
+	return time.Hour
+}
+
+// Params is the scene for the transition function of the library.
+func (s Scene) Params() word.Params {
+	return word.Params{
+		FailureLimit: uint32(s.Threshold), FailureWeight: 1, SuccessWeight: word.MaxFailures,
+		MaxCalls: uint32(s.Probes), SuccessThreshold: uint32(s.Successes), DueAtOnce: s.DueAtOnce,
+	}
+}
+
+var (
+	ErrSink     = errors.New("the sink failed")
+	ErrRejected = errors.New("rejected")
+)
