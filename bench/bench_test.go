@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/sinkguard/go-atomicbreaker/bench/rivals"
 	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
@@ -51,7 +52,7 @@ func BenchmarkIsolation(b *testing.B) {
 		for _, impl := range []string{"atomic", "mutex"} {
 			for _, breakers := range []string{"one", "each"} {
 				b.Run(fmt.Sprintf("impl=%s/fails=%s/breakers=%s/g=2", impl, share, breakers), func(b *testing.B) {
-					loops := []scenario.Loop{New(s, impl), New(s, impl)}
+					loops := []scenario.Loop{rivals.New(s, impl), rivals.New(s, impl)}
 					if breakers == "one" {
 						loops[1] = loops[0]
 					}
@@ -68,7 +69,7 @@ func run(b *testing.B, goroutines []int, scenarios ...scenario.Scenario) {
 	b.Helper()
 	for _, s := range scenarios {
 		_, keys, _ := strings.Cut(string(s), "/")
-		for _, subject := range Subjects {
+		for _, subject := range rivals.All {
 			set := subject.Loops[s]
 			if set == nil {
 				continue

@@ -9,10 +9,15 @@ import (
 	"time"
 
 	"github.com/eapache/go-resiliency/breaker"
-	"github.com/sony/gobreaker/v2"
+	sony "github.com/sony/gobreaker/v2"
 	"github.com/stretchr/testify/assert"
 	gozero "github.com/zeromicro/go-zero/core/breaker"
 
+	"github.com/sinkguard/go-atomicbreaker/bench/rivals/atomic"
+	"github.com/sinkguard/go-atomicbreaker/bench/rivals/failsafe"
+	"github.com/sinkguard/go-atomicbreaker/bench/rivals/gobreaker"
+	"github.com/sinkguard/go-atomicbreaker/bench/rivals/mutex"
+	"github.com/sinkguard/go-atomicbreaker/bench/rivals/rubyist"
 	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
@@ -28,48 +33,53 @@ type fleet[B any] struct {
 	release func(B) // ends goroutines that would outlive the benchmark; may be nil
 }
 
+func succeed() error           { return nil }
+func succeedInt() (int, error) { return 0, nil }
+func fail() error              { return scenario.ErrSink }
+func failInt() (int, error)    { return 0, scenario.ErrSink }
+
 func BenchmarkFleet(b *testing.B) {
-	fleet[*atomicBreaker]{
-		"atomic", 1_000_000, func(s scenario.Scene) *atomicBreaker { return atomicNew(s) },
-		func(b *atomicBreaker) { _ = b.Do(atomicFail) },
-		func(b *atomicBreaker) bool { return b.Do(atomicSucceed) == nil },
-		(*atomicBreaker).Reset,
+	fleet[*atomic.Breaker]{
+		"atomic", 1_000_000, func(s scenario.Scene) *atomic.Breaker { return atomic.New(s) },
+		func(b *atomic.Breaker) { _ = b.Do(fail) },
+		func(b *atomic.Breaker) bool { return b.Do(succeed) == nil },
+		(*atomic.Breaker).Reset,
 	}.run(b)
-	fleet[*mutexBreaker]{
-		"mutex", 1_000_000, mutexNew,
-		func(b *mutexBreaker) { _ = b.Do(mutexFail) },
-		func(b *mutexBreaker) bool { return b.Do(mutexSucceed) == nil }, nil,
+	fleet[*mutex.Breaker]{
+		"mutex", 1_000_000, mutex.New,
+		func(b *mutex.Breaker) { _ = b.Do(fail) },
+		func(b *mutex.Breaker) bool { return b.Do(succeed) == nil }, nil,
 	}.run(b)
-	fleet[*gobreaker.CircuitBreaker[int]]{
-		"gobreaker", 1_000_000, func(s scenario.Scene) *gobreaker.CircuitBreaker[int] {
-			return gobreaker.NewCircuitBreaker[int](gobreakerSettings(s))
+	fleet[*sony.CircuitBreaker[int]]{
+		"gobreaker", 1_000_000, func(s scenario.Scene) *sony.CircuitBreaker[int] {
+			return sony.NewCircuitBreaker[int](gobreaker.Settings(s))
 		},
-		func(b *gobreaker.CircuitBreaker[int]) { _, _ = b.Execute(gobreakerFail) },
-		func(b *gobreaker.CircuitBreaker[int]) bool { _, err := b.Execute(gobreakerSucceed); return err == nil }, nil,
+		func(b *sony.CircuitBreaker[int]) { _, _ = b.Execute(failInt) },
+		func(b *sony.CircuitBreaker[int]) bool { _, err := b.Execute(succeedInt); return err == nil }, nil,
 	}.run(b)
-	fleet[*failsafeBreaker]{
-		"failsafe", 1_000_000, failsafeNew,
-		func(b *failsafeBreaker) { _ = b.Do(failsafeFail) },
-		func(b *failsafeBreaker) bool { return b.Do(failsafeSucceed) == nil }, nil,
+	fleet[*failsafe.Breaker]{
+		"failsafe", 1_000_000, failsafe.New,
+		func(b *failsafe.Breaker) { _ = b.Do(fail) },
+		func(b *failsafe.Breaker) bool { return b.Do(succeed) == nil }, nil,
 	}.run(b)
 	fleet[*breaker.Breaker]{
 		"eapache", 1_000_000, func(s scenario.Scene) *breaker.Breaker { // a second, not an hour, because its goroutine cannot be stopped
 			return breaker.New(s.Threshold, s.Successes, min(s.Timeout(), time.Second))
 		},
-		func(b *breaker.Breaker) { _ = b.Run(eapacheFail) },
-		func(b *breaker.Breaker) bool { return b.Run(eapacheSucceed) == nil },
+		func(b *breaker.Breaker) { _ = b.Run(fail) },
+		func(b *breaker.Breaker) bool { return b.Run(succeed) == nil },
 		func(b *breaker.Breaker) {
 			for b.GetState() == breaker.Open {
 				time.Sleep(time.Millisecond)
 			}
 		},
 	}.run(b)
-	fleet[*rubyistBreaker]{
-		"rubyist", 1_000_000, rubyistNew,
-		func(b *rubyistBreaker) { _ = b.Do(rubyistFail) },
-		func(b *rubyistBreaker) bool { return b.Do(rubyistSucceed) == nil }, nil,
+	fleet[*rubyist.Breaker]{
+		"rubyist", 1_000_000, rubyist.New,
+		func(b *rubyist.Breaker) { _ = b.Do(fail) },
+		func(b *rubyist.Breaker) bool { return b.Do(succeed) == nil }, nil,
 	}.run(b)
-	fleet[gozero.Breaker]{ // no states: see gozero.go
+	fleet[gozero.Breaker]{ // no states: see rivals/gozero
 		"gozero", 1000, func(scenario.Scene) gozero.Breaker { return gozero.NewBreaker(gozero.WithName("bench")) }, nil, nil, nil,
 	}.run(b)
 }

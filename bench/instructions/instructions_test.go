@@ -12,7 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/sinkguard/go-atomicbreaker/bench"
+	"github.com/sinkguard/go-atomicbreaker/bench/rivals"
 )
 
 // recorded are counts that are all one below their limits.
@@ -144,7 +144,7 @@ func TestCalls(t *testing.T) {
 	for _, c := range calls {
 		for _, impl := range []string{c.impl, c.without} {
 			if impl != "" {
-				loop := bench.New(c.scenario, impl)
+				loop := rivals.New(c.scenario, impl)
 				require.NotNil(t, loop, c.name)
 				loop(2)
 			}

@@ -24,7 +24,7 @@ import (
 	"runtime"
 	"strconv"
 
-	"github.com/sinkguard/go-atomicbreaker/bench"
+	"github.com/sinkguard/go-atomicbreaker/bench/rivals"
 	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
@@ -89,7 +89,7 @@ func main() {
 		if err != nil {
 			panic(err)
 		}
-		bench.New(scenario.Scenario(os.Args[1]), os.Args[2])(n)
+		rivals.New(scenario.Scenario(os.Args[1]), os.Args[2])(n)
 		return
 	}
 	record, err := parse(os.Args[1:])
@@ -131,7 +131,7 @@ func recordAll(w io.Writer) error {
 		return err
 	}
 	for _, c := range calls {
-		for _, subject := range bench.Subjects {
+		for _, subject := range rivals.All {
 			as := rough
 			switch {
 			case c.without == "" && subject.Name == c.impl:

@@ -32,10 +32,10 @@ type goal struct {
 
 const ours = "atomic"
 
-// rivals have a Do, or an equivalent of it; steps have separate calls for admission and report.
+// libraries have a Do, or an equivalent of it; steps have separate calls for admission and report.
 var (
-	rivals = []string{"gobreaker", "failsafe", "eapache", "rubyist", "gozero", "hystrix"}
-	steps  = []string{"gobreaker", "failsafe", "rubyist", "gozero", "handy"}
+	libraries = []string{"gobreaker", "failsafe", "eapache", "rubyist", "gozero", "hystrix"}
+	steps     = []string{"gobreaker", "failsafe", "rubyist", "gozero", "handy"}
 
 	// counting are the rivals that count consecutive failures and clear them at a success, which a
 	// test verifies. Each is measured in the faster of its forms.
@@ -56,12 +56,12 @@ var goals = []goal{
 	{"healthy Do / healthy mutex pair", side{scenario.Do, ours}, sides(scenario.Pair, "mutex"), 0.8, 1},
 	{"healthy pair / the same behind a sync.Mutex", side{scenario.Pair, ours}, sides(scenario.Pair, "mutex"), 0.08, 1},
 
-	{"healthy Do / the fastest rival's", side{scenario.Do, ours}, sides(scenario.Do, rivals...), 1, 1},
+	{"healthy Do / the fastest rival's", side{scenario.Do, ours}, sides(scenario.Do, libraries...), 1, 1},
 	{"healthy pair / the fastest that counts consecutively", side{scenario.Pair, ours}, counting, 0.1, 1},
 	{"  healthy permit / the same", side{scenario.Permit, ours}, counting, 0, 1},
 
 	{"rejecting Allow / reading the clock", side{scenario.Reject, ours}, sides(scenario.Reject, "clock"), 0.15, 1},
-	{"rejecting Do / the fastest rival's", side{scenario.RejectDo, ours}, sides(scenario.RejectDo, rivals...), 1, 1},
+	{"rejecting Do / the fastest rival's", side{scenario.RejectDo, ours}, sides(scenario.RejectDo, libraries...), 1, 1},
 	{"rejecting permit / the fastest rival's", side{scenario.RejectPermit, ours}, sides(scenario.RejectPermit, steps...), 1, 1},
 
 	{"recovery herd, 64 goroutines / mutex", side{scenario.Herd, ours}, sides(scenario.Herd, "mutex"), 1, 64},

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"io"
 	"time"
-
-	"github.com/sinkguard/go-atomicbreaker/bench"
 )
 
 const (
@@ -23,17 +21,17 @@ type hang struct{ ours, mutex time.Duration }
 
 // measureHang takes six seconds.
 func measureHang() hang {
-	return hang{bench.SlowestWhileOpen("breakerio", hangGoroutines), bench.SlowestWhileOpen("gobreaker", hangGoroutines)}
+	return hang{slowestWhileOpen("breakerio", hangGoroutines), slowestWhileOpen("gobreaker", hangGoroutines)}
 }
 
 // reportHang prints the limit and returns 1 if it is exceeded. If the mutex variant takes less than
 // a timeout, the measurement is invalid.
 func reportHang(w io.Writer, h hang) (missed int) {
 	verdict := "ok"
-	if h.ours > maxWhileOpen || h.mutex < bench.HangTimeout {
+	if h.ours > maxWhileOpen || h.mutex < hangTimeout {
 		verdict, missed = "missed", 1
 	}
 	printf(w, row, "slowest log call while open, the sink hangs", maxWhileOpen, h.ours.Round(10*time.Microsecond), verdict,
-		fmt.Sprintf("%v gobreaker, a timeout is %v", h.mutex.Round(time.Millisecond), bench.HangTimeout))
+		fmt.Sprintf("%v gobreaker, a timeout is %v", h.mutex.Round(time.Millisecond), hangTimeout))
 	return missed
 }

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/sinkguard/go-atomicbreaker/bench"
+	"github.com/sinkguard/go-atomicbreaker/bench/rivals"
 	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
@@ -35,7 +35,7 @@ type timer struct {
 }
 
 func newTimer(s side, goroutines int) *timer {
-	t := &timer{bench.New(s.scenario, s.impl), max(goroutines, 1), 1}
+	t := &timer{rivals.New(s.scenario, s.impl), max(goroutines, 1), 1}
 	for took := time.Duration(0); took < slice; {
 		took = t.run()
 		t.n = calibrate(t.n, took)
@@ -150,7 +150,7 @@ func median(v []float64) float64 {
 // because the runtime sometimes allocates for itself, and allocations of the calls occur in every
 // try. An average per call would hide an allocation in one call of a hundred.
 func allocations(s side, n int) uint64 {
-	loop := bench.New(s.scenario, s.impl)
+	loop := rivals.New(s.scenario, s.impl)
 	least := uint64(math.MaxUint64)
 	for range 3 {
 		least = min(least, mallocs(func() { loop(n) }))

@@ -12,7 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/sinkguard/go-atomicbreaker/bench"
+	"github.com/sinkguard/go-atomicbreaker/bench/rivals"
 	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
@@ -27,7 +27,7 @@ func TestGoals(t *testing.T) {
 		sides = append(sides, b.of)
 	}
 	for _, s := range sides {
-		loop := bench.New(s.scenario, s.impl)
+		loop := rivals.New(s.scenario, s.impl)
 		require.NotNil(t, loop, "%v", s)
 		loop(1)
 	}
@@ -105,9 +105,9 @@ func TestReportBounds(t *testing.T) {
 
 func TestReportHang(t *testing.T) {
 	for verdict, h := range map[string]hang{
-		" ok":      {maxWhileOpen, bench.HangTimeout},
-		" missed":  {maxWhileOpen + 1, bench.HangTimeout},
-		" missed ": {0, bench.HangTimeout - 1},
+		" ok":      {maxWhileOpen, hangTimeout},
+		" missed":  {maxWhileOpen + 1, hangTimeout},
+		" missed ": {0, hangTimeout - 1},
 	} {
 		var out strings.Builder
 		assert.Equal(t, verdict != " ok", reportHang(&out, h) == 1)

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package atomic
+
+import (
+	"runtime"
+
+	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
+)
+
+var atomicPermitLoops = map[scenario.Scenario]func() scenario.Loop{
+	scenario.Permit:          func() scenario.Loop { return atomicTwoStep(New(scenario.UsualScene)) },
+	scenario.RejectPermit:    func() scenario.Loop { return atomicRejectPermit(Open()) },
+	scenario.Flaky1000Permit: func() scenario.Loop { return atomicFlakyPermit(New(scenario.FlakyScene), 1000) },
+	scenario.Flaky100Permit:  func() scenario.Loop { return atomicFlakyPermit(New(scenario.FlakyScene), 100) },
+	scenario.Flaky4Permit:    func() scenario.Loop { return atomicFlakyPermit(New(scenario.FlakyScene), 4) },
+}
+
+//go:noinline
+func atomicTwoStep(b *Breaker) scenario.Loop {
+	return func(n int) {
+		for range n {
+			p, ok := b.TryAcquire()
+			if !ok {
+				panic(scenario.UnexpectedReject)
+			}
+			p.Success()
+		}
+	}
+}
+
+//go:noinline
+func atomicRejectPermit(b *Breaker) scenario.Loop {
+	return func(n int) {
+		for range n {
+			if p, ok := b.TryAcquire(); ok {
+				p.Failure()
+				atomicAdmitted()
+			}
+		}
+	}
+}
+
+//go:noinline
+func atomicFlakyPermit(b *Breaker, every int) scenario.Loop {
+	return func(n int) {
+		left := every
+		for range n {
+			p, ok := b.TryAcquire()
+			if !ok {
+				panic(scenario.UnexpectedReject)
+			}
+			runtime.Gosched() // a probe takes time, in which other calls are rejected
+			left--
+			if left > 0 {
+				p.Success()
+			} else {
+				p.Failure()
+				left = every
+			}
+		}
+	}
+}
+
+//go:noinline
+func atomicHerd(b *Breaker) scenario.Loop {
+	return func(n int) {
+		left := scenario.HerdLength
+		for range n {
+			p, ok := b.TryAcquire()
+			if !ok {
+				continue
+			}
+			runtime.Gosched() // a probe takes time, in which other calls are rejected
+			left--
+			if left > 0 {
+				p.Success()
+			} else {
+				p.Failure()
+				left = scenario.HerdLength
+			}
+		}
+	}
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package eapache
+
+import (
+	"io"
+
+	"github.com/eapache/go-resiliency/breaker"
+
+	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
+)
+
+// github.com/eapache/go-resiliency/breaker counts differently: errors without a pause of the
+// timeout between them. A success clears nothing, so it need not write, and a sink that fails one
+// record in a million is cut off in the end if there are enough records. It therefore implements Do
+// alone, and is not compared with breakers that count consecutive failures. An open breaker keeps a
+// goroutine, which sleeps until the timeout is over.
+var Subject = scenario.Subject{Name: "eapache", Loops: scenario.Merge(eapacheDoLoops, scenario.LogLoops(eapacheGuard), map[scenario.Scenario]func() scenario.Loop{
+	scenario.Cycle: func() scenario.Loop { return eapacheCycle(New(scenario.HalfOpenScene)) },
+})}
+
+type Breaker breaker.Breaker
+
+func New(s scenario.Scene) *Breaker {
+	return (*Breaker)(breaker.New(s.Never(), s.Successes, s.Timeout()))
+}
+
+func Open() *Breaker {
+	b := New(scenario.UsualScene)
+	for range scenario.CycleLength {
+		_ = b.Do(eapacheFail)
+	}
+	return b
+}
+
+func (b *Breaker) Do(fn func() error) error { return (*breaker.Breaker)(b).Run(fn) }
+
+func eapacheSucceed() error      { return nil }
+func eapacheFail() error         { return scenario.ErrSink }
+func eapacheFailAdmitted() error { panic(scenario.UnexpectedAdmit) }
+
+type eapacheWriter struct {
+	b *breaker.Breaker
+	w io.Writer
+}
+
+func (g eapacheWriter) Write(p []byte) (n int, err error) {
+	err = g.b.Run(func() (err error) {
+		n, err = g.w.Write(p)
+		return err
+	})
+	return n, err
+}
+
+func eapacheGuard(w io.Writer) io.Writer {
+	return eapacheWriter{(*breaker.Breaker)(New(scenario.UsualScene)), w}
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package failsafe
+
+import (
+	"io"
+	"sync/atomic"
+
+	"github.com/failsafe-go/failsafe-go"
+	"github.com/failsafe-go/failsafe-go/circuitbreaker"
+
+	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
+)
+
+// github.com/failsafe-go/failsafe-go counts consecutive failures in a ring of as many bits as the
+// threshold, so flaky, which must never trip, has a threshold of 1,000. A breaker admits as many
+// probes as successes close it: 255 in the herd. The two steps are calls on the breaker and carry
+// nothing from one to the other.
+var Subject = scenario.Subject{Name: "failsafe", Loops: scenario.Merge(failsafePermitLoops, failsafeDoLoops, scenario.LogLoops(failsafeGuard), map[scenario.Scenario]func() scenario.Loop{
+	scenario.Herd:  func() scenario.Loop { return failsafeHerd(New(scenario.HerdScene)) },
+	scenario.Cycle: func() scenario.Loop { return failsafeCycle(New(scenario.HalfOpenScene)) },
+	scenario.CycleHook: func() scenario.Loop {
+		var count atomic.Int64 // its hooks may run concurrently
+		b := failsafeBuilder(scenario.HalfOpenScene).OnStateChanged(func(circuitbreaker.StateChangedEvent) { count.Add(1) }).Build()
+		return failsafeCycle(&Breaker{b, failsafe.With(b)})
+	},
+})}
+
+type Breaker struct {
+	cb       circuitbreaker.CircuitBreaker[any]
+	executor failsafe.Executor[any]
+}
+
+func failsafeBuilder(s scenario.Scene) circuitbreaker.Builder[any] {
+	delay := s.Timeout()
+	if s.DueAtOnce {
+		delay = 0
+	}
+	return circuitbreaker.NewBuilder[any]().
+		WithFailureThreshold(uint(min(s.Threshold, 1000))).
+		WithSuccessThreshold(uint(s.Successes)).
+		WithDelay(delay)
+}
+
+func New(s scenario.Scene) *Breaker {
+	b := failsafeBuilder(s).Build()
+	return &Breaker{b, failsafe.With(b)}
+}
+
+func Open() *Breaker {
+	b := New(scenario.UsualScene)
+	for range scenario.CycleLength {
+		_ = b.Do(failsafeFail)
+	}
+	return b
+}
+
+func (b *Breaker) Do(fn func() error) error { return b.executor.Run(fn) }
+
+type failsafePermit struct {
+	cb circuitbreaker.CircuitBreaker[any]
+}
+
+func (b *Breaker) TryAcquire() (failsafePermit, bool) {
+	return failsafePermit{b.cb}, b.cb.TryAcquirePermit()
+}
+
+func (p failsafePermit) Success() { p.cb.RecordSuccess() }
+func (p failsafePermit) Failure() { p.cb.RecordFailure() }
+
+func failsafeSucceed() error      { return nil }
+func failsafeFail() error         { return scenario.ErrSink }
+func failsafeFailAdmitted() error { panic(scenario.UnexpectedAdmit) }
+func failsafeAdmitted()           { panic(scenario.UnexpectedAdmit) }
+
+type failsafeWriter struct {
+	executor failsafe.Executor[any]
+	w        io.Writer
+}
+
+func (g failsafeWriter) Write(p []byte) (n int, err error) {
+	err = g.executor.Run(func() (err error) {
+		n, err = g.w.Write(p)
+		return err
+	})
+	return n, err
+}
+
+func failsafeGuard(w io.Writer) io.Writer {
+	return failsafeWriter{New(scenario.UsualScene).executor, w}
+}

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package gozero
+
+import (
+	"io"
+
+	"github.com/zeromicro/go-zero/core/breaker"
+	"github.com/zeromicro/go-zero/core/logx"
+
+	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
+)
+
+// github.com/zeromicro/go-zero/core/breaker has no states and nothing to configure. It rejects
+// calls with a probability that follows from the share of failures in the last ten seconds, and
+// admits one every second all the same. It cannot trip after five failures, nor close after a
+// success, so it is not in the cycle, the storm or the herd, and "open" means here that some
+// thousands of calls have failed. Flaky does not trip it, because that takes more than a third of
+// failures. For each rejected call it formats a line of a log.
+//
+// Importing it starts a goroutine that reads the processor usage four times a second and one that
+// handles signals. It also logs to standard output, among the results, unless that is disabled.
+var Subject = scenario.Subject{Name: "gozero", Loops: scenario.Merge(gozeroPermitLoops, gozeroDoLoops, scenario.LogLoops(gozeroGuard))}
+
+func init() { logx.Disable() }
+
+type Breaker struct{ breaker.Breaker }
+
+func New(scenario.Scene) *Breaker {
+	return &Breaker{breaker.NewBreaker(breaker.WithName("bench"))}
+}
+
+func Open() *Breaker {
+	b := New(scenario.UsualScene)
+	for range 10_000 {
+		_ = b.Do(gozeroFail)
+	}
+	return b
+}
+
+type gozeroPermit struct{ breaker.Promise }
+
+func (b *Breaker) TryAcquire() (gozeroPermit, bool) {
+	promise, err := b.Allow()
+	return gozeroPermit{promise}, err == nil
+}
+
+func (p gozeroPermit) Success() { p.Accept() }
+func (p gozeroPermit) Failure() { p.Reject("failed") }
+
+func gozeroSucceed() error      { return nil }
+func gozeroFail() error         { return scenario.ErrSink }
+func gozeroFailAdmitted() error { return scenario.ErrSink } // now and then it admits a call
+func gozeroAdmitted()           {}
+
+type gozeroWriter struct {
+	b breaker.Breaker
+	w io.Writer
+}
+
+func (g gozeroWriter) Write(p []byte) (n int, err error) {
+	err = g.b.Do(func() (err error) {
+		n, err = g.w.Write(p)
+		return err
+	})
+	return n, err
+}
+
+func gozeroGuard(w io.Writer) io.Writer { return gozeroWriter{New(scenario.UsualScene), w} }

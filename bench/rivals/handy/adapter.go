@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package handy
+
+import (
+	"io"
+
+	"github.com/streadway/handy/breaker"
+
+	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
+)
+
+// github.com/streadway/handy/breaker has a goroutine that owns the state and communicates through
+// channels, which is another kind of lock-free design. It trips on a share of failures after ten
+// calls, and admits one call every second; neither can be changed (its setters write to a copy).
+// Success and Failure take the duration of the call, for which a user reads the clock; here they
+// get 0.
+var Subject = scenario.Subject{Name: "handy", Loops: scenario.Merge(handyPermitLoops, scenario.LogLoops(handyGuard))}
+
+type Breaker struct{ breaker.Breaker }
+
+func New(s scenario.Scene) *Breaker {
+	ratio := 0.5
+	if s == scenario.FlakyScene {
+		ratio = 1 // never exceeded
+	}
+	return &Breaker{breaker.NewBreaker(ratio)}
+}
+
+func Open() *Breaker {
+	b := New(scenario.UsualScene)
+	for b.Allow() {
+		b.Failure(0)
+	}
+	return b
+}
+
+type handyPermit struct{ breaker.Breaker }
+
+func (b *Breaker) TryAcquire() (handyPermit, bool) { return handyPermit{b.Breaker}, b.Allow() }
+func (p handyPermit) Success()                     { p.Breaker.Success(0) }
+func (p handyPermit) Failure()                     { p.Breaker.Failure(0) }
+
+func handyAdmitted() {} // it admits a call every second
+
+type handyWriter struct {
+	b breaker.Breaker
+	w io.Writer
+}
+
+func (g handyWriter) Write(p []byte) (int, error) {
+	if !g.b.Allow() {
+		return 0, scenario.ErrRejected
+	}
+	n, err := g.w.Write(p)
+	if err != nil {
+		g.b.Failure(0)
+	} else {
+		g.b.Success(0)
+	}
+	return n, err
+}
+
+func handyGuard(w io.Writer) io.Writer { return handyWriter{New(scenario.UsualScene), w} }

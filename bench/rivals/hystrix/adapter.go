@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package hystrix
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"sync/atomic"
+
+	"github.com/afex/hystrix-go/hystrix"
+
+	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
+)
+
+// github.com/afex/hystrix-go (unchanged since 2018) does more than break: each command runs on a
+// goroutine of its own, with a timeout and under a limit of concurrency, and its outcome goes
+// through a channel to a rolling window. None of that can be turned off; the timeout is an hour and
+// the limit exceeds the number of goroutines. It trips on the share of errors in ten seconds, which
+// a later call detects, and sleeps for at least a millisecond, so it is not in the cycle.
+var Subject = scenario.Subject{Name: "hystrix", Loops: scenario.Merge(hystrixDoLoops, scenario.LogLoops(hystrixGuard))}
+
+// Breaker is the name of a command, under which hystrix finds the breaker in a map.
+type Breaker struct{ command string }
+
+var hystrixCommands atomic.Int64
+
+func New(s scenario.Scene) *Breaker {
+	name := fmt.Sprint("bench", hystrixCommands.Add(1))
+	percent := 100
+	if s == scenario.FlakyScene {
+		percent = 101
+	}
+	hystrix.ConfigureCommand(name, hystrix.CommandConfig{
+		Timeout: 3_600_000, MaxConcurrentRequests: 10_000, RequestVolumeThreshold: s.Threshold,
+		SleepWindow: 3_600_000, ErrorPercentThreshold: percent,
+	})
+	return &Breaker{name}
+}
+
+// Open fails until a call is rejected: outcomes arrive late, and some that come too fast are
+// dropped.
+func Open() *Breaker {
+	b := New(scenario.UsualScene)
+	for !errors.Is(b.Do(hystrixFail), hystrix.ErrCircuitOpen) {
+		runtime.Gosched()
+	}
+	return b
+}
+
+func (b *Breaker) Do(fn func() error) error { return hystrix.Do(b.command, fn, nil) }
+
+func hystrixSucceed() error      { return nil }
+func hystrixFail() error         { return scenario.ErrSink }
+func hystrixFailAdmitted() error { panic(scenario.UnexpectedAdmit) }
+
+type hystrixWriter struct {
+	command string
+	w       io.Writer
+}
+
+func (g hystrixWriter) Write(p []byte) (n int, err error) {
+	err = hystrix.Do(g.command, func() (err error) {
+		n, err = g.w.Write(p)
+		return err
+	}, nil)
+	return n, err
+}
+
+func hystrixGuard(w io.Writer) io.Writer {
+	return hystrixWriter{New(scenario.UsualScene).command, w}
+}

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package rubyist
+
+import (
+	"io"
+
+	"github.com/cenk/backoff"
+	circuit "github.com/rubyist/circuitbreaker"
+
+	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
+)
+
+// github.com/rubyist/circuitbreaker is used with its consecutive breaker and a constant back-off
+// instead of its exponential one. It admits one probe at a time, without another limit, and every
+// success closes it. Call has a timeout, which costs a goroutine for each call; here it is 0, which
+// disables it. Its events go through channels, not hooks, so it is not in the cycle with a hook.
+var Subject = scenario.Subject{Name: "rubyist", Loops: scenario.Merge(rubyistPermitLoops, rubyistDoLoops, scenario.LogLoops(rubyistGuard), map[scenario.Scenario]func() scenario.Loop{
+	scenario.Cycle: func() scenario.Loop { return rubyistCycle(New(scenario.HalfOpenScene)) },
+})}
+
+type Breaker circuit.Breaker
+
+func New(s scenario.Scene) *Breaker {
+	return (*Breaker)(circuit.NewBreakerWithOptions(&circuit.Options{
+		BackOff:    backoff.NewConstantBackOff(s.Timeout()),
+		ShouldTrip: circuit.ConsecutiveTripFunc(int64(s.Never())),
+	}))
+}
+
+func Open() *Breaker {
+	b := New(scenario.UsualScene)
+	for range scenario.CycleLength {
+		_ = b.Do(rubyistFail)
+	}
+	return b
+}
+
+func (b *Breaker) Do(fn func() error) error { return (*circuit.Breaker)(b).Call(fn, 0) }
+
+type rubyistPermit struct{ cb *circuit.Breaker }
+
+func (b *Breaker) TryAcquire() (rubyistPermit, bool) {
+	return rubyistPermit{(*circuit.Breaker)(b)}, (*circuit.Breaker)(b).Ready()
+}
+
+func (p rubyistPermit) Success() { p.cb.Success() }
+func (p rubyistPermit) Failure() { p.cb.Fail() }
+
+func rubyistSucceed() error      { return nil }
+func rubyistFail() error         { return scenario.ErrSink }
+func rubyistFailAdmitted() error { panic(scenario.UnexpectedAdmit) }
+func rubyistAdmitted()           { panic(scenario.UnexpectedAdmit) }
+
+type rubyistWriter struct {
+	cb *circuit.Breaker
+	w  io.Writer
+}
+
+func (g rubyistWriter) Write(p []byte) (n int, err error) {
+	err = g.cb.Call(func() (err error) {
+		n, err = g.w.Write(p)
+		return err
+	}, 0)
+	return n, err
+}
+
+func rubyistGuard(w io.Writer) io.Writer {
+	return rubyistWriter{(*circuit.Breaker)(New(scenario.UsualScene)), w}
+}

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package unpacked
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
+)
+
+var Subject = scenario.Subject{Name: "unpacked", Loops: scenario.Merge(unpackedPairLoops, unpackedPermitLoops, unpackedDoLoops)}
+
+// Breaker is the obvious first attempt: state, failure count, deadline and probes in an
+// atomic each. It is fast, and wrong, because values that belong together are read and written
+// separately:
+//
+//   - Open is stored before its deadline. A reader between the two stores finds an open breaker with
+//     the deadline of the previous outage, and sends a probe into the dead sink at once. The other
+//     order shows a closed breaker a deadline, and two goroutines that trip at once still mix theirs.
+//   - A success clears a count that it has not read: failures that others counted in between are
+//     lost, and count toward no trip.
+//   - Adding the last failure and storing the state are two steps. A success in between clears the
+//     count, but the breaker opens all the same, right after a success.
+//   - Nothing ties an outcome to its admission. A late success from before the outage closes a
+//     half-open breaker whose probe has not answered. A test shows this.
+//
+// Trial runs do not find these bugs: each needs another goroutine between two instructions.
+type Breaker struct {
+	state    atomic.Uint32 // 0 closed, 1 open, 2 half-open
+	failures atomic.Uint32
+	probes   atomic.Int32
+	deadline atomic.Int64 // nanoseconds since epoch
+
+	threshold uint32
+	maxProbes int32
+	timeout   time.Duration
+}
+
+const (
+	unpackedClosed uint32 = iota
+	unpackedOpened
+	unpackedHalfOpen
+)
+
+var epoch = time.Now()
+
+func New(s scenario.Scene) *Breaker {
+	b := &Breaker{threshold: uint32(s.Threshold), maxProbes: int32(s.Probes), timeout: time.Hour}
+	if s.DueAtOnce {
+		b.timeout = 0
+	}
+	return b
+}
+
+func Open() *Breaker {
+	b := New(scenario.UsualScene)
+	b.Trip()
+	return b
+}
+
+func (b *Breaker) Allow() bool { return b.state.Load() == unpackedClosed || b.allowSlow() }
+
+func (b *Breaker) allowSlow() bool {
+	if b.state.Load() == unpackedOpened {
+		if int64(time.Since(epoch)) < b.deadline.Load() || !b.state.CompareAndSwap(unpackedOpened, unpackedHalfOpen) {
+			return false
+		}
+		b.probes.Store(0)
+	}
+	return b.probes.Add(1) <= b.maxProbes
+}
+
+func (b *Breaker) RecordSuccess() {
+	if b.state.Load() != unpackedClosed || b.failures.Load() != 0 {
+		b.recordSuccessSlow()
+	}
+}
+
+func (b *Breaker) recordSuccessSlow() {
+	b.failures.Store(0)
+	if b.state.Load() == unpackedHalfOpen {
+		b.state.Store(unpackedClosed)
+	}
+}
+
+func (b *Breaker) RecordFailure() {
+	if b.state.Load() == unpackedHalfOpen || b.failures.Add(1) >= b.threshold {
+		b.Trip()
+	}
+}
+
+func (b *Breaker) Trip() {
+	b.state.Store(unpackedOpened)
+	b.deadline.Store(int64(time.Since(epoch) + b.timeout))
+}
+
+func (b *Breaker) Reset() {
+	b.failures.Store(0)
+	b.state.Store(unpackedClosed)
+}
+
+func (b *Breaker) Do(fn func() error) error {
+	if !b.Allow() {
+		return scenario.ErrRejected
+	}
+	settled := false
+	defer func() {
+		if !settled {
+			b.RecordFailure()
+		}
+	}()
+	err := fn()
+	settled = true
+	if err == nil {
+		b.RecordSuccess()
+	} else {
+		b.RecordFailure()
+	}
+	return err
+}
+
+// Permit carries only the breaker.
+type unpackedPermit struct{ breaker *Breaker }
+
+func (b *Breaker) TryAcquire() (unpackedPermit, bool) { return unpackedPermit{b}, b.Allow() }
+func (p unpackedPermit) Success()                     { p.breaker.RecordSuccess() }
+func (p unpackedPermit) Failure()                     { p.breaker.RecordFailure() }
+
+func unpackedSucceed() error      { return nil }
+func unpackedFail() error         { return scenario.ErrSink }
+func unpackedFailAdmitted() error { panic(scenario.UnexpectedAdmit) }
+func unpackedAdmitted()           { panic(scenario.UnexpectedAdmit) }
