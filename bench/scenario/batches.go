@@ -14,8 +14,8 @@ const (
 	SlogBatch     Scenario = "Batch/logger=slog/goroutines=1" // a log call, as in SlogDiscard
 )
 
-func BatchLoops(open func() io.Writer) map[Scenario]func() Loop {
-	return map[Scenario]func() Loop{
+func BatchLoops(open func() io.Writer) Loops {
+	return Loops{
 		BatchRecord:   func() Loop { return batchLoop(open()) },
 		BatchRecord64: func() Loop { return batchLoop(open()) },
 		SlogBatch:     func() Loop { return SlogLoop(open()) },

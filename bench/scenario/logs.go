@@ -25,8 +25,8 @@ const (
 )
 
 // LogLoops are the log calls with guard between the logger and the sink.
-func LogLoops(guard func(sink io.Writer) io.Writer) map[Scenario]func() Loop {
-	return map[Scenario]func() Loop{
+func LogLoops(guard func(sink io.Writer) io.Writer) Loops {
+	return Loops{
 		SlogDiscard:    func() Loop { return SlogLoop(guard(Nowhere{})) },
 		SlogFile:       func() Loop { return SlogLoop(guard(file())) },
 		ZapDiscard:     func() Loop { return zapLoop(guard(Nowhere{})) },

@@ -46,12 +46,15 @@ const (
 // Subject is an implementation, or a limit: the least that any implementation could cost.
 type Subject struct {
 	Name  string
-	Loops map[Scenario]func() Loop // each sets the scene and returns the loop over it
+	Loops Loops
 }
 
+// Loops has a function for each scenario, which sets the scene and returns the loop over it.
+type Loops map[Scenario]func() Loop
+
 // Merge returns the union of maps that have no scenario in common.
-func Merge(maps ...map[Scenario]func() Loop) map[Scenario]func() Loop {
-	all := map[Scenario]func() Loop{}
+func Merge(maps ...Loops) Loops {
+	all := Loops{}
 	for _, m := range maps {
 		for s, set := range m {
 			if all[s] != nil {

@@ -26,7 +26,7 @@ func TestSpread(t *testing.T) {
 
 func TestMerge(t *testing.T) {
 	loop := func() Loop { return nil }
-	one := map[Scenario]func() Loop{Pair: loop}
-	require.Len(t, Merge(one, map[Scenario]func() Loop{Do: loop}), 2)
+	one := Loops{Pair: loop}
+	require.Len(t, Merge(one, Loops{Do: loop}), 2)
 	assert.Panics(t, func() { Merge(one, one) })
 }

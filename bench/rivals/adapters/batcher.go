@@ -13,7 +13,7 @@ import (
 // Batcher has a Batcher above the guarded sink.
 var Batcher = scenario.Subject{Name: "batcher", Loops: scenario.Merge(scenario.BatchLoops(func() io.Writer {
 	return breakerio.NewBatcher(breakerio.NewWriter(atomic.New(scenario.UsualScene), scenario.Nowhere{}, scenario.Nowhere{}))
-}), map[scenario.Scenario]func() scenario.Loop{scenario.SlogProcess: guardedLoop})}
+}), scenario.Loops{scenario.SlogProcess: guardedLoop})}
 
 // guardedLoop is SlogProcess through the library. It panics if a record overflows, because that
 // record would not be delivered.

@@ -15,7 +15,7 @@ import (
 // panic of the sink, and has a fallback.
 var Breakerio = scenario.Subject{Name: "breakerio", Loops: scenario.Merge(
 	scenario.LogLoops(func(w io.Writer) io.Writer { return breakerio.NewWriter(atomic.New(scenario.UsualScene), w, nil) }),
-	laneLoops(), map[scenario.Scenario]func() scenario.Loop{
+	laneLoops(), scenario.Loops{
 		scenario.WriteRecord: func() scenario.Loop {
 			return scenario.WriteLoop(breakerio.NewWriter(atomic.New(scenario.UsualScene), scenario.Nowhere{}, scenario.Nowhere{}))
 		},
@@ -24,8 +24,8 @@ var Breakerio = scenario.Subject{Name: "breakerio", Loops: scenario.Merge(
 
 const laneTimeout = time.Minute // never reached: no scenario has a sink that hangs
 
-func laneLoops() map[scenario.Scenario]func() scenario.Loop {
-	return map[scenario.Scenario]func() scenario.Loop{
+func laneLoops() scenario.Loops {
+	return scenario.Loops{
 		scenario.LaneRecord: func() scenario.Loop { return scenario.WriteLoop(breakerio.NewLane(scenario.Nowhere{}, laneTimeout)) },
 		scenario.LaneBurst: func() scenario.Loop {
 			lane := breakerio.NewLane(scenario.Sleeper{}, laneTimeout, breakerio.WithWidth(scenario.BurstWidth))

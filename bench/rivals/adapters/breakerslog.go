@@ -9,7 +9,7 @@ import (
 )
 
 // Breakerslog has the slog adapter around its handler.
-var Breakerslog = scenario.Subject{Name: "breakerslog", Loops: map[scenario.Scenario]func() scenario.Loop{
+var Breakerslog = scenario.Subject{Name: "breakerslog", Loops: scenario.Loops{
 	scenario.LogRecord: func() scenario.Loop {
 		return scenario.HandleLoop(breakerslog.NewHandler(atomic.New(scenario.UsualScene), scenario.NewJSON(), scenario.NewJSON()))
 	},

@@ -12,10 +12,10 @@ import (
 )
 
 // Subject has what the controls lack: a hook.
-var Subject = scenario.Subject{Name: "atomic", Loops: scenario.Merge(atomicPairLoops, atomicPermitLoops, atomicDoLoops, scenario.LogLoops(atomicGuard), map[scenario.Scenario]func() scenario.Loop{
+var Subject = scenario.Subject{Name: "atomic", Loops: scenario.Merge(pairLoops, permitLoops, doLoops, scenario.LogLoops(guard), scenario.Loops{
 	scenario.CycleHook: func() scenario.Loop {
 		var count int
-		return atomicCycle(New(scenario.HalfOpenScene, atomicbreaker.WithOnTransition(func(atomicbreaker.Transition) { count++ })))
+		return cycle(New(scenario.HalfOpenScene, atomicbreaker.WithOnTransition(func(atomicbreaker.Transition) { count++ })))
 	},
 })}
 
@@ -23,9 +23,9 @@ var Subject = scenario.Subject{Name: "atomic", Loops: scenario.Merge(atomicPairL
 // every trip and another at every closing, and waits until the runtime has run the first. Its
 // rivals compare a deadline instead, which has already passed, except for eapache, which waits for
 // a goroutine that sleeps.
-var Timer = scenario.Subject{Name: "atomic_timer", Loops: map[scenario.Scenario]func() scenario.Loop{
+var Timer = scenario.Subject{Name: "atomic_timer", Loops: scenario.Loops{
 	scenario.Cycle: func() scenario.Loop {
-		return atomicCycle(New(scenario.HalfOpenScene, atomicbreaker.WithRecoveryTimeout(time.Nanosecond)))
+		return cycle(New(scenario.HalfOpenScene, atomicbreaker.WithRecoveryTimeout(time.Nanosecond)))
 	},
 }}
 
@@ -51,20 +51,20 @@ func Open() *Breaker {
 	return b
 }
 
-func atomicSucceed() error      { return nil }
-func atomicFail() error         { return scenario.ErrSink }
-func atomicFailAdmitted() error { panic(scenario.UnexpectedAdmit) }
-func atomicAdmitted()           { panic(scenario.UnexpectedAdmit) }
+func succeed() error      { return nil }
+func fail() error         { return scenario.ErrSink }
+func failAdmitted() error { panic(scenario.UnexpectedAdmit) }
+func admitted()           { panic(scenario.UnexpectedAdmit) }
 
 // writer guards a writer by hand, as shown in the README.
-type atomicWriter struct {
+type writer struct {
 	b *Breaker
 	w io.Writer
 }
 
-func atomicGuard(w io.Writer) io.Writer { return atomicWriter{New(scenario.UsualScene), w} }
+func guard(w io.Writer) io.Writer { return writer{New(scenario.UsualScene), w} }
 
-func (g atomicWriter) Write(p []byte) (int, error) {
+func (g writer) Write(p []byte) (int, error) {
 	permit, ok := g.b.TryAcquire()
 	if !ok {
 		return 0, scenario.ErrRejected

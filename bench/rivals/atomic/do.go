@@ -8,19 +8,19 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
-var atomicDoLoops = map[scenario.Scenario]func() scenario.Loop{
-	scenario.Do:          func() scenario.Loop { return atomicDo(New(scenario.UsualScene)) },
-	scenario.RejectDo:    func() scenario.Loop { return atomicRejectDo(Open()) },
-	scenario.Flaky1000Do: func() scenario.Loop { return atomicFlakyDo(New(scenario.FlakyScene), 1000) },
-	scenario.Flaky100Do:  func() scenario.Loop { return atomicFlakyDo(New(scenario.FlakyScene), 100) },
-	scenario.Flaky4Do:    func() scenario.Loop { return atomicFlakyDo(New(scenario.FlakyScene), 4) },
+var doLoops = scenario.Loops{
+	scenario.Do:          func() scenario.Loop { return do(New(scenario.UsualScene)) },
+	scenario.RejectDo:    func() scenario.Loop { return rejectDo(Open()) },
+	scenario.Flaky1000Do: func() scenario.Loop { return flakyDo(New(scenario.FlakyScene), 1000) },
+	scenario.Flaky100Do:  func() scenario.Loop { return flakyDo(New(scenario.FlakyScene), 100) },
+	scenario.Flaky4Do:    func() scenario.Loop { return flakyDo(New(scenario.FlakyScene), 4) },
 }
 
 //go:noinline
-func atomicDo(b *Breaker) scenario.Loop {
+func do(b *Breaker) scenario.Loop {
 	return func(n int) {
 		for range n {
-			if b.Do(atomicSucceed) != nil {
+			if b.Do(succeed) != nil {
 				panic(scenario.Failed)
 			}
 		}
@@ -28,10 +28,10 @@ func atomicDo(b *Breaker) scenario.Loop {
 }
 
 //go:noinline
-func atomicRejectDo(b *Breaker) scenario.Loop {
+func rejectDo(b *Breaker) scenario.Loop {
 	return func(n int) {
 		for range n {
-			if b.Do(atomicFailAdmitted) == nil {
+			if b.Do(failAdmitted) == nil {
 				panic(scenario.UnexpectedAdmit)
 			}
 		}
@@ -39,17 +39,17 @@ func atomicRejectDo(b *Breaker) scenario.Loop {
 }
 
 //go:noinline
-func atomicFlakyDo(b *Breaker, every int) scenario.Loop {
+func flakyDo(b *Breaker, every int) scenario.Loop {
 	return func(n int) {
 		left := every
 		for range n {
 			left--
 			if left > 0 {
-				if b.Do(atomicSucceed) != nil {
+				if b.Do(succeed) != nil {
 					panic(scenario.Failed)
 				}
 			} else {
-				if b.Do(atomicFail) == nil {
+				if b.Do(fail) == nil {
 					panic(scenario.UnexpectedAdmit)
 				}
 				left = every
@@ -61,13 +61,13 @@ func atomicFlakyDo(b *Breaker, every int) scenario.Loop {
 // The first probe may come before the breaker knows that it is due, so the loop retries.
 //
 //go:noinline
-func atomicCycle(b *Breaker) scenario.Loop {
+func cycle(b *Breaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			for range scenario.CycleLength {
-				_ = b.Do(atomicFail)
+				_ = b.Do(fail)
 			}
-			for b.Do(atomicSucceed) != nil {
+			for b.Do(succeed) != nil {
 				runtime.Gosched()
 			}
 		}

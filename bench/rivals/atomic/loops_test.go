@@ -14,32 +14,32 @@ import (
 // The scenarios whose loops cannot check themselves do what their names say.
 func TestScenes(t *testing.T) {
 	b := New(scenario.FlakyScene)
-	atomicFlaky(b, 4)(404)
+	flaky(b, 4)(404)
 	assert.Equal(t, atomicbreaker.Snapshot{Failures: 1}, b.Snapshot(), "the last of every four fails")
 
 	b = New(scenario.StormScene)
-	atomicStorm(b)(5 * scenario.StormLength)
+	storm(b)(5 * scenario.StormLength)
 	assert.Equal(t, atomicbreaker.Snapshot{Generation: 10}, b.Snapshot(), "five trips, five resets")
-	atomicStorm(b)(scenario.StormLength - 1)
+	storm(b)(scenario.StormLength - 1)
 	assert.Equal(t, scenario.StormLength-1, b.Snapshot().Failures)
 	b.RecordFailure()
 	assert.Equal(t, atomicbreaker.Open, b.State())
 
 	b = New(scenario.HerdScene)
 	b.Trip()
-	atomicHerd(b)(3 * scenario.HerdLength)
+	herd(b)(3 * scenario.HerdLength)
 	assert.EqualValues(t, 1+3*2, b.Snapshot().Generation, "after the trip, three times half-open and back")
-	atomicHerd(b)(scenario.HerdLength - 1)
+	herd(b)(scenario.HerdLength - 1)
 	assert.Equal(t, atomicbreaker.HalfOpen, b.State())
 	assert.Equal(t, scenario.HerdLength-1, b.Snapshot().HalfOpenSuccesses)
 
 	b = New(scenario.HerdScene)
 	b.Trip()
-	scenario.Spread(atomicHerd(b), 64*100*scenario.HerdLength, 64, func() {})
+	scenario.Spread(herd(b), 64*100*scenario.HerdLength, 64, func() {})
 	assert.Less(t, b.Snapshot().Generation, uint32(64*100), "two for each herdLength admissions: most are rejected")
 
 	b = New(scenario.HalfOpenScene)
-	atomicCycle(b)(10)
+	cycle(b)(10)
 	assert.EqualValues(t, 10*3, b.Snapshot().Generation, "ten times open, half-open, closed")
 	assert.Equal(t, atomicbreaker.Closed, b.State())
 }

@@ -4,29 +4,29 @@ package atomic
 
 import "github.com/sinkguard/go-atomicbreaker/bench/scenario"
 
-var atomicPairLoops = map[scenario.Scenario]func() scenario.Loop{
-	scenario.Pair:   func() scenario.Loop { return atomicPair(New(scenario.UsualScene)) },
-	scenario.Reject: func() scenario.Loop { return atomicReject(Open()) },
+var pairLoops = scenario.Loops{
+	scenario.Pair:   func() scenario.Loop { return pair(New(scenario.UsualScene)) },
+	scenario.Reject: func() scenario.Loop { return reject(Open()) },
 	scenario.RejectHalfOpen: func() scenario.Loop {
 		b := New(scenario.HalfOpenScene)
 		b.Trip()
 		b.Allow() // the only probe, which never reports
-		return atomicReject(b)
+		return reject(b)
 	},
-	scenario.Flaky1000: func() scenario.Loop { return atomicFlaky(New(scenario.FlakyScene), 1000) },
-	scenario.Flaky100:  func() scenario.Loop { return atomicFlaky(New(scenario.FlakyScene), 100) },
-	scenario.Flaky4:    func() scenario.Loop { return atomicFlaky(New(scenario.FlakyScene), 4) },
-	scenario.Storm:     func() scenario.Loop { return atomicStorm(New(scenario.StormScene)) },
+	scenario.Flaky1000: func() scenario.Loop { return flaky(New(scenario.FlakyScene), 1000) },
+	scenario.Flaky100:  func() scenario.Loop { return flaky(New(scenario.FlakyScene), 100) },
+	scenario.Flaky4:    func() scenario.Loop { return flaky(New(scenario.FlakyScene), 4) },
+	scenario.Storm:     func() scenario.Loop { return storm(New(scenario.StormScene)) },
 	scenario.Herd: func() scenario.Loop {
 		b := New(scenario.HerdScene)
 		b.Trip()
-		return atomicHerd(b)
+		return herd(b)
 	},
-	scenario.Cycle: func() scenario.Loop { return atomicCycle(New(scenario.HalfOpenScene)) },
+	scenario.Cycle: func() scenario.Loop { return cycle(New(scenario.HalfOpenScene)) },
 }
 
 //go:noinline
-func atomicPair(b *Breaker) scenario.Loop {
+func pair(b *Breaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			if !b.Allow() {
@@ -38,7 +38,7 @@ func atomicPair(b *Breaker) scenario.Loop {
 }
 
 //go:noinline
-func atomicReject(b *Breaker) scenario.Loop {
+func reject(b *Breaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			if b.Allow() {
@@ -49,7 +49,7 @@ func atomicReject(b *Breaker) scenario.Loop {
 }
 
 //go:noinline
-func atomicFlaky(b *Breaker, every int) scenario.Loop {
+func flaky(b *Breaker, every int) scenario.Loop {
 	return func(n int) {
 		left := every
 		for range n {
@@ -68,7 +68,7 @@ func atomicFlaky(b *Breaker, every int) scenario.Loop {
 }
 
 //go:noinline
-func atomicStorm(b *Breaker) scenario.Loop {
+func storm(b *Breaker) scenario.Loop {
 	return func(n int) {
 		left := scenario.StormLength
 		for range n {

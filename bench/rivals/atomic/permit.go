@@ -8,16 +8,16 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
-var atomicPermitLoops = map[scenario.Scenario]func() scenario.Loop{
-	scenario.Permit:          func() scenario.Loop { return atomicTwoStep(New(scenario.UsualScene)) },
-	scenario.RejectPermit:    func() scenario.Loop { return atomicRejectPermit(Open()) },
-	scenario.Flaky1000Permit: func() scenario.Loop { return atomicFlakyPermit(New(scenario.FlakyScene), 1000) },
-	scenario.Flaky100Permit:  func() scenario.Loop { return atomicFlakyPermit(New(scenario.FlakyScene), 100) },
-	scenario.Flaky4Permit:    func() scenario.Loop { return atomicFlakyPermit(New(scenario.FlakyScene), 4) },
+var permitLoops = scenario.Loops{
+	scenario.Permit:          func() scenario.Loop { return twoStep(New(scenario.UsualScene)) },
+	scenario.RejectPermit:    func() scenario.Loop { return rejectPermit(Open()) },
+	scenario.Flaky1000Permit: func() scenario.Loop { return flakyPermit(New(scenario.FlakyScene), 1000) },
+	scenario.Flaky100Permit:  func() scenario.Loop { return flakyPermit(New(scenario.FlakyScene), 100) },
+	scenario.Flaky4Permit:    func() scenario.Loop { return flakyPermit(New(scenario.FlakyScene), 4) },
 }
 
 //go:noinline
-func atomicTwoStep(b *Breaker) scenario.Loop {
+func twoStep(b *Breaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			p, ok := b.TryAcquire()
@@ -30,19 +30,19 @@ func atomicTwoStep(b *Breaker) scenario.Loop {
 }
 
 //go:noinline
-func atomicRejectPermit(b *Breaker) scenario.Loop {
+func rejectPermit(b *Breaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			if p, ok := b.TryAcquire(); ok {
 				p.Failure()
-				atomicAdmitted()
+				admitted()
 			}
 		}
 	}
 }
 
 //go:noinline
-func atomicFlakyPermit(b *Breaker, every int) scenario.Loop {
+func flakyPermit(b *Breaker, every int) scenario.Loop {
 	return func(n int) {
 		left := every
 		for range n {
@@ -63,7 +63,7 @@ func atomicFlakyPermit(b *Breaker, every int) scenario.Loop {
 }
 
 //go:noinline
-func atomicHerd(b *Breaker) scenario.Loop {
+func herd(b *Breaker) scenario.Loop {
 	return func(n int) {
 		left := scenario.HerdLength
 		for range n {

@@ -15,8 +15,8 @@ import (
 // record in a million is cut off in the end if there are enough records. It therefore implements Do
 // alone, and is not compared with breakers that count consecutive failures. An open breaker keeps a
 // goroutine, which sleeps until the timeout is over.
-var Subject = scenario.Subject{Name: "eapache", Loops: scenario.Merge(eapacheDoLoops, scenario.LogLoops(eapacheGuard), map[scenario.Scenario]func() scenario.Loop{
-	scenario.Cycle: func() scenario.Loop { return eapacheCycle(New(scenario.HalfOpenScene)) },
+var Subject = scenario.Subject{Name: "eapache", Loops: scenario.Merge(doLoops, scenario.LogLoops(guard), scenario.Loops{
+	scenario.Cycle: func() scenario.Loop { return cycle(New(scenario.HalfOpenScene)) },
 })}
 
 type Breaker breaker.Breaker
@@ -28,23 +28,23 @@ func New(s scenario.Scene) *Breaker {
 func Open() *Breaker {
 	b := New(scenario.UsualScene)
 	for range scenario.CycleLength {
-		_ = b.Do(eapacheFail)
+		_ = b.Do(fail)
 	}
 	return b
 }
 
 func (b *Breaker) Do(fn func() error) error { return (*breaker.Breaker)(b).Run(fn) }
 
-func eapacheSucceed() error      { return nil }
-func eapacheFail() error         { return scenario.ErrSink }
-func eapacheFailAdmitted() error { panic(scenario.UnexpectedAdmit) }
+func succeed() error      { return nil }
+func fail() error         { return scenario.ErrSink }
+func failAdmitted() error { panic(scenario.UnexpectedAdmit) }
 
-type eapacheWriter struct {
+type writer struct {
 	b *breaker.Breaker
 	w io.Writer
 }
 
-func (g eapacheWriter) Write(p []byte) (n int, err error) {
+func (g writer) Write(p []byte) (n int, err error) {
 	err = g.b.Run(func() (err error) {
 		n, err = g.w.Write(p)
 		return err
@@ -52,6 +52,6 @@ func (g eapacheWriter) Write(p []byte) (n int, err error) {
 	return n, err
 }
 
-func eapacheGuard(w io.Writer) io.Writer {
-	return eapacheWriter{(*breaker.Breaker)(New(scenario.UsualScene)), w}
+func guard(w io.Writer) io.Writer {
+	return writer{(*breaker.Breaker)(New(scenario.UsualScene)), w}
 }

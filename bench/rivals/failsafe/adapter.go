@@ -16,13 +16,13 @@ import (
 // threshold, so flaky, which must never trip, has a threshold of 1,000. A breaker admits as many
 // probes as successes close it: 255 in the herd. The two steps are calls on the breaker and carry
 // nothing from one to the other.
-var Subject = scenario.Subject{Name: "failsafe", Loops: scenario.Merge(failsafePermitLoops, failsafeDoLoops, scenario.LogLoops(failsafeGuard), map[scenario.Scenario]func() scenario.Loop{
-	scenario.Herd:  func() scenario.Loop { return failsafeHerd(New(scenario.HerdScene)) },
-	scenario.Cycle: func() scenario.Loop { return failsafeCycle(New(scenario.HalfOpenScene)) },
+var Subject = scenario.Subject{Name: "failsafe", Loops: scenario.Merge(permitLoops, doLoops, scenario.LogLoops(guard), scenario.Loops{
+	scenario.Herd:  func() scenario.Loop { return herd(New(scenario.HerdScene)) },
+	scenario.Cycle: func() scenario.Loop { return cycle(New(scenario.HalfOpenScene)) },
 	scenario.CycleHook: func() scenario.Loop {
 		var count atomic.Int64 // its hooks may run concurrently
-		b := failsafeBuilder(scenario.HalfOpenScene).OnStateChanged(func(circuitbreaker.StateChangedEvent) { count.Add(1) }).Build()
-		return failsafeCycle(&Breaker{b, failsafe.With(b)})
+		b := builder(scenario.HalfOpenScene).OnStateChanged(func(circuitbreaker.StateChangedEvent) { count.Add(1) }).Build()
+		return cycle(&Breaker{b, failsafe.With(b)})
 	},
 })}
 
@@ -31,7 +31,7 @@ type Breaker struct {
 	executor failsafe.Executor[any]
 }
 
-func failsafeBuilder(s scenario.Scene) circuitbreaker.Builder[any] {
+func builder(s scenario.Scene) circuitbreaker.Builder[any] {
 	delay := s.Timeout()
 	if s.DueAtOnce {
 		delay = 0
@@ -43,42 +43,42 @@ func failsafeBuilder(s scenario.Scene) circuitbreaker.Builder[any] {
 }
 
 func New(s scenario.Scene) *Breaker {
-	b := failsafeBuilder(s).Build()
+	b := builder(s).Build()
 	return &Breaker{b, failsafe.With(b)}
 }
 
 func Open() *Breaker {
 	b := New(scenario.UsualScene)
 	for range scenario.CycleLength {
-		_ = b.Do(failsafeFail)
+		_ = b.Do(fail)
 	}
 	return b
 }
 
 func (b *Breaker) Do(fn func() error) error { return b.executor.Run(fn) }
 
-type failsafePermit struct {
+type Permit struct {
 	cb circuitbreaker.CircuitBreaker[any]
 }
 
-func (b *Breaker) TryAcquire() (failsafePermit, bool) {
-	return failsafePermit{b.cb}, b.cb.TryAcquirePermit()
+func (b *Breaker) TryAcquire() (Permit, bool) {
+	return Permit{b.cb}, b.cb.TryAcquirePermit()
 }
 
-func (p failsafePermit) Success() { p.cb.RecordSuccess() }
-func (p failsafePermit) Failure() { p.cb.RecordFailure() }
+func (p Permit) Success() { p.cb.RecordSuccess() }
+func (p Permit) Failure() { p.cb.RecordFailure() }
 
-func failsafeSucceed() error      { return nil }
-func failsafeFail() error         { return scenario.ErrSink }
-func failsafeFailAdmitted() error { panic(scenario.UnexpectedAdmit) }
-func failsafeAdmitted()           { panic(scenario.UnexpectedAdmit) }
+func succeed() error      { return nil }
+func fail() error         { return scenario.ErrSink }
+func failAdmitted() error { panic(scenario.UnexpectedAdmit) }
+func admitted()           { panic(scenario.UnexpectedAdmit) }
 
-type failsafeWriter struct {
+type writer struct {
 	executor failsafe.Executor[any]
 	w        io.Writer
 }
 
-func (g failsafeWriter) Write(p []byte) (n int, err error) {
+func (g writer) Write(p []byte) (n int, err error) {
 	err = g.executor.Run(func() (err error) {
 		n, err = g.w.Write(p)
 		return err
@@ -86,6 +86,6 @@ func (g failsafeWriter) Write(p []byte) (n int, err error) {
 	return n, err
 }
 
-func failsafeGuard(w io.Writer) io.Writer {
-	return failsafeWriter{New(scenario.UsualScene).executor, w}
+func guard(w io.Writer) io.Writer {
+	return writer{New(scenario.UsualScene).executor, w}
 }

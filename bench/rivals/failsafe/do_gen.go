@@ -10,19 +10,19 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
-var failsafeDoLoops = map[scenario.Scenario]func() scenario.Loop{
-	scenario.Do:          func() scenario.Loop { return failsafeDo(New(scenario.UsualScene)) },
-	scenario.RejectDo:    func() scenario.Loop { return failsafeRejectDo(Open()) },
-	scenario.Flaky1000Do: func() scenario.Loop { return failsafeFlakyDo(New(scenario.FlakyScene), 1000) },
-	scenario.Flaky100Do:  func() scenario.Loop { return failsafeFlakyDo(New(scenario.FlakyScene), 100) },
-	scenario.Flaky4Do:    func() scenario.Loop { return failsafeFlakyDo(New(scenario.FlakyScene), 4) },
+var doLoops = scenario.Loops{
+	scenario.Do:          func() scenario.Loop { return do(New(scenario.UsualScene)) },
+	scenario.RejectDo:    func() scenario.Loop { return rejectDo(Open()) },
+	scenario.Flaky1000Do: func() scenario.Loop { return flakyDo(New(scenario.FlakyScene), 1000) },
+	scenario.Flaky100Do:  func() scenario.Loop { return flakyDo(New(scenario.FlakyScene), 100) },
+	scenario.Flaky4Do:    func() scenario.Loop { return flakyDo(New(scenario.FlakyScene), 4) },
 }
 
 //go:noinline
-func failsafeDo(b *Breaker) scenario.Loop {
+func do(b *Breaker) scenario.Loop {
 	return func(n int) {
 		for range n {
-			if b.Do(failsafeSucceed) != nil {
+			if b.Do(succeed) != nil {
 				panic(scenario.Failed)
 			}
 		}
@@ -30,10 +30,10 @@ func failsafeDo(b *Breaker) scenario.Loop {
 }
 
 //go:noinline
-func failsafeRejectDo(b *Breaker) scenario.Loop {
+func rejectDo(b *Breaker) scenario.Loop {
 	return func(n int) {
 		for range n {
-			if b.Do(failsafeFailAdmitted) == nil {
+			if b.Do(failAdmitted) == nil {
 				panic(scenario.UnexpectedAdmit)
 			}
 		}
@@ -41,17 +41,17 @@ func failsafeRejectDo(b *Breaker) scenario.Loop {
 }
 
 //go:noinline
-func failsafeFlakyDo(b *Breaker, every int) scenario.Loop {
+func flakyDo(b *Breaker, every int) scenario.Loop {
 	return func(n int) {
 		left := every
 		for range n {
 			left--
 			if left > 0 {
-				if b.Do(failsafeSucceed) != nil {
+				if b.Do(succeed) != nil {
 					panic(scenario.Failed)
 				}
 			} else {
-				if b.Do(failsafeFail) == nil {
+				if b.Do(fail) == nil {
 					panic(scenario.UnexpectedAdmit)
 				}
 				left = every
@@ -63,13 +63,13 @@ func failsafeFlakyDo(b *Breaker, every int) scenario.Loop {
 // The first probe may come before the breaker knows that it is due, so the loop retries.
 //
 //go:noinline
-func failsafeCycle(b *Breaker) scenario.Loop {
+func cycle(b *Breaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			for range scenario.CycleLength {
-				_ = b.Do(failsafeFail)
+				_ = b.Do(fail)
 			}
-			for b.Do(failsafeSucceed) != nil {
+			for b.Do(succeed) != nil {
 				runtime.Gosched()
 			}
 		}

@@ -14,14 +14,14 @@ import (
 // that clears the counts. There are two differences. Its MaxRequests is both the number of probes
 // and the number of successes that close, so in the herd it has 255 probes where ours has 4. And
 // its shortest timeout is a nanosecond, because 0 means a minute.
-var Subject = scenario.Subject{Name: "gobreaker", Loops: scenario.Merge(gobreakerPermitLoops, gobreakerDoLoops, scenario.LogLoops(gobreakerGuard), map[scenario.Scenario]func() scenario.Loop{
-	scenario.Herd:  func() scenario.Loop { return gobreakerHerd(New(scenario.HerdScene)) },
-	scenario.Cycle: func() scenario.Loop { return gobreakerCycle(New(scenario.HalfOpenScene)) },
+var Subject = scenario.Subject{Name: "gobreaker", Loops: scenario.Merge(permitLoops, doLoops, scenario.LogLoops(guard), scenario.Loops{
+	scenario.Herd:  func() scenario.Loop { return herd(New(scenario.HerdScene)) },
+	scenario.Cycle: func() scenario.Loop { return cycle(New(scenario.HalfOpenScene)) },
 	scenario.CycleHook: func() scenario.Loop {
 		var count int
 		settings := Settings(scenario.HalfOpenScene)
 		settings.OnStateChange = func(string, gobreaker.State, gobreaker.State) { count++ }
-		return gobreakerCycle(&Breaker{cb: gobreaker.NewCircuitBreaker[int](settings)})
+		return cycle(&Breaker{cb: gobreaker.NewCircuitBreaker[int](settings)})
 	},
 })}
 
@@ -49,7 +49,7 @@ func New(s scenario.Scene) *Breaker {
 func Open() *Breaker {
 	b := New(scenario.UsualScene)
 	for range scenario.CycleLength {
-		_ = b.Do(gobreakerFail)
+		_ = b.Do(fail)
 		if p, ok := b.TryAcquire(); ok {
 			p.Failure()
 		}
@@ -62,30 +62,30 @@ func (b *Breaker) Do(fn func() (int, error)) error {
 	return err
 }
 
-type gobreakerPermit struct{ done func(error) }
+type Permit struct{ done func(error) }
 
-func (b *Breaker) TryAcquire() (gobreakerPermit, bool) {
+func (b *Breaker) TryAcquire() (Permit, bool) {
 	done, err := b.twoStep.Allow()
-	return gobreakerPermit{done}, err == nil
+	return Permit{done}, err == nil
 }
 
-func (p gobreakerPermit) Success() { p.done(nil) }
-func (p gobreakerPermit) Failure() { p.done(scenario.ErrSink) }
+func (p Permit) Success() { p.done(nil) }
+func (p Permit) Failure() { p.done(scenario.ErrSink) }
 
-func gobreakerSucceed() (int, error)      { return 0, nil }
-func gobreakerFail() (int, error)         { return 0, scenario.ErrSink }
-func gobreakerFailAdmitted() (int, error) { panic(scenario.UnexpectedAdmit) }
-func gobreakerAdmitted()                  { panic(scenario.UnexpectedAdmit) }
+func succeed() (int, error)      { return 0, nil }
+func fail() (int, error)         { return 0, scenario.ErrSink }
+func failAdmitted() (int, error) { panic(scenario.UnexpectedAdmit) }
+func admitted()                  { panic(scenario.UnexpectedAdmit) }
 
-type gobreakerWriter struct {
+type writer struct {
 	cb *gobreaker.CircuitBreaker[int]
 	w  io.Writer
 }
 
-func (g gobreakerWriter) Write(p []byte) (int, error) {
+func (g writer) Write(p []byte) (int, error) {
 	return g.cb.Execute(func() (int, error) { return g.w.Write(p) })
 }
 
-func gobreakerGuard(w io.Writer) io.Writer {
-	return gobreakerWriter{New(scenario.UsualScene).cb, w}
+func guard(w io.Writer) io.Writer {
+	return writer{New(scenario.UsualScene).cb, w}
 }

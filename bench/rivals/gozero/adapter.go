@@ -20,7 +20,7 @@ import (
 //
 // Importing it starts a goroutine that reads the processor usage four times a second and one that
 // handles signals. It also logs to standard output, among the results, unless that is disabled.
-var Subject = scenario.Subject{Name: "gozero", Loops: scenario.Merge(gozeroPermitLoops, gozeroDoLoops, scenario.LogLoops(gozeroGuard))}
+var Subject = scenario.Subject{Name: "gozero", Loops: scenario.Merge(permitLoops, doLoops, scenario.LogLoops(guard))}
 
 func init() { logx.Disable() }
 
@@ -33,32 +33,32 @@ func New(scenario.Scene) *Breaker {
 func Open() *Breaker {
 	b := New(scenario.UsualScene)
 	for range 10_000 {
-		_ = b.Do(gozeroFail)
+		_ = b.Do(fail)
 	}
 	return b
 }
 
-type gozeroPermit struct{ breaker.Promise }
+type Permit struct{ breaker.Promise }
 
-func (b *Breaker) TryAcquire() (gozeroPermit, bool) {
+func (b *Breaker) TryAcquire() (Permit, bool) {
 	promise, err := b.Allow()
-	return gozeroPermit{promise}, err == nil
+	return Permit{promise}, err == nil
 }
 
-func (p gozeroPermit) Success() { p.Accept() }
-func (p gozeroPermit) Failure() { p.Reject("failed") }
+func (p Permit) Success() { p.Accept() }
+func (p Permit) Failure() { p.Reject("failed") }
 
-func gozeroSucceed() error      { return nil }
-func gozeroFail() error         { return scenario.ErrSink }
-func gozeroFailAdmitted() error { return scenario.ErrSink } // now and then it admits a call
-func gozeroAdmitted()           {}
+func succeed() error      { return nil }
+func fail() error         { return scenario.ErrSink }
+func failAdmitted() error { return scenario.ErrSink } // now and then it admits a call
+func admitted()           {}
 
-type gozeroWriter struct {
+type writer struct {
 	b breaker.Breaker
 	w io.Writer
 }
 
-func (g gozeroWriter) Write(p []byte) (n int, err error) {
+func (g writer) Write(p []byte) (n int, err error) {
 	err = g.b.Do(func() (err error) {
 		n, err = g.w.Write(p)
 		return err
@@ -66,4 +66,4 @@ func (g gozeroWriter) Write(p []byte) (n int, err error) {
 	return n, err
 }
 
-func gozeroGuard(w io.Writer) io.Writer { return gozeroWriter{New(scenario.UsualScene), w} }
+func guard(w io.Writer) io.Writer { return writer{New(scenario.UsualScene), w} }

@@ -10,19 +10,19 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
-var gozeroDoLoops = map[scenario.Scenario]func() scenario.Loop{
-	scenario.Do:          func() scenario.Loop { return gozeroDo(New(scenario.UsualScene)) },
-	scenario.RejectDo:    func() scenario.Loop { return gozeroRejectDo(Open()) },
-	scenario.Flaky1000Do: func() scenario.Loop { return gozeroFlakyDo(New(scenario.FlakyScene), 1000) },
-	scenario.Flaky100Do:  func() scenario.Loop { return gozeroFlakyDo(New(scenario.FlakyScene), 100) },
-	scenario.Flaky4Do:    func() scenario.Loop { return gozeroFlakyDo(New(scenario.FlakyScene), 4) },
+var doLoops = scenario.Loops{
+	scenario.Do:          func() scenario.Loop { return do(New(scenario.UsualScene)) },
+	scenario.RejectDo:    func() scenario.Loop { return rejectDo(Open()) },
+	scenario.Flaky1000Do: func() scenario.Loop { return flakyDo(New(scenario.FlakyScene), 1000) },
+	scenario.Flaky100Do:  func() scenario.Loop { return flakyDo(New(scenario.FlakyScene), 100) },
+	scenario.Flaky4Do:    func() scenario.Loop { return flakyDo(New(scenario.FlakyScene), 4) },
 }
 
 //go:noinline
-func gozeroDo(b *Breaker) scenario.Loop {
+func do(b *Breaker) scenario.Loop {
 	return func(n int) {
 		for range n {
-			if b.Do(gozeroSucceed) != nil {
+			if b.Do(succeed) != nil {
 				panic(scenario.Failed)
 			}
 		}
@@ -30,10 +30,10 @@ func gozeroDo(b *Breaker) scenario.Loop {
 }
 
 //go:noinline
-func gozeroRejectDo(b *Breaker) scenario.Loop {
+func rejectDo(b *Breaker) scenario.Loop {
 	return func(n int) {
 		for range n {
-			if b.Do(gozeroFailAdmitted) == nil {
+			if b.Do(failAdmitted) == nil {
 				panic(scenario.UnexpectedAdmit)
 			}
 		}
@@ -41,17 +41,17 @@ func gozeroRejectDo(b *Breaker) scenario.Loop {
 }
 
 //go:noinline
-func gozeroFlakyDo(b *Breaker, every int) scenario.Loop {
+func flakyDo(b *Breaker, every int) scenario.Loop {
 	return func(n int) {
 		left := every
 		for range n {
 			left--
 			if left > 0 {
-				if b.Do(gozeroSucceed) != nil {
+				if b.Do(succeed) != nil {
 					panic(scenario.Failed)
 				}
 			} else {
-				if b.Do(gozeroFail) == nil {
+				if b.Do(fail) == nil {
 					panic(scenario.UnexpectedAdmit)
 				}
 				left = every
@@ -63,13 +63,13 @@ func gozeroFlakyDo(b *Breaker, every int) scenario.Loop {
 // The first probe may come before the breaker knows that it is due, so the loop retries.
 //
 //go:noinline
-func gozeroCycle(b *Breaker) scenario.Loop {
+func cycle(b *Breaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			for range scenario.CycleLength {
-				_ = b.Do(gozeroFail)
+				_ = b.Do(fail)
 			}
-			for b.Do(gozeroSucceed) != nil {
+			for b.Do(succeed) != nil {
 				runtime.Gosched()
 			}
 		}

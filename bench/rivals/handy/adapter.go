@@ -15,7 +15,7 @@ import (
 // calls, and admits one call every second; neither can be changed (its setters write to a copy).
 // Success and Failure take the duration of the call, for which a user reads the clock; here they
 // get 0.
-var Subject = scenario.Subject{Name: "handy", Loops: scenario.Merge(handyPermitLoops, scenario.LogLoops(handyGuard))}
+var Subject = scenario.Subject{Name: "handy", Loops: scenario.Merge(permitLoops, scenario.LogLoops(guard))}
 
 type Breaker struct{ breaker.Breaker }
 
@@ -35,20 +35,20 @@ func Open() *Breaker {
 	return b
 }
 
-type handyPermit struct{ breaker.Breaker }
+type Permit struct{ breaker.Breaker }
 
-func (b *Breaker) TryAcquire() (handyPermit, bool) { return handyPermit{b.Breaker}, b.Allow() }
-func (p handyPermit) Success()                     { p.Breaker.Success(0) }
-func (p handyPermit) Failure()                     { p.Breaker.Failure(0) }
+func (b *Breaker) TryAcquire() (Permit, bool) { return Permit{b.Breaker}, b.Allow() }
+func (p Permit) Success()                     { p.Breaker.Success(0) }
+func (p Permit) Failure()                     { p.Breaker.Failure(0) }
 
-func handyAdmitted() {} // it admits a call every second
+func admitted() {} // it admits a call every second
 
-type handyWriter struct {
+type writer struct {
 	b breaker.Breaker
 	w io.Writer
 }
 
-func (g handyWriter) Write(p []byte) (int, error) {
+func (g writer) Write(p []byte) (int, error) {
 	if !g.b.Allow() {
 		return 0, scenario.ErrRejected
 	}
@@ -61,4 +61,4 @@ func (g handyWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-func handyGuard(w io.Writer) io.Writer { return handyWriter{New(scenario.UsualScene), w} }
+func guard(w io.Writer) io.Writer { return writer{New(scenario.UsualScene), w} }

@@ -19,15 +19,15 @@ import (
 // through a channel to a rolling window. None of that can be turned off; the timeout is an hour and
 // the limit exceeds the number of goroutines. It trips on the share of errors in ten seconds, which
 // a later call detects, and sleeps for at least a millisecond, so it is not in the cycle.
-var Subject = scenario.Subject{Name: "hystrix", Loops: scenario.Merge(hystrixDoLoops, scenario.LogLoops(hystrixGuard))}
+var Subject = scenario.Subject{Name: "hystrix", Loops: scenario.Merge(doLoops, scenario.LogLoops(guard))}
 
 // Breaker is the name of a command, under which hystrix finds the breaker in a map.
 type Breaker struct{ command string }
 
-var hystrixCommands atomic.Int64
+var commands atomic.Int64
 
 func New(s scenario.Scene) *Breaker {
-	name := fmt.Sprint("bench", hystrixCommands.Add(1))
+	name := fmt.Sprint("bench", commands.Add(1))
 	percent := 100
 	if s == scenario.FlakyScene {
 		percent = 101
@@ -43,7 +43,7 @@ func New(s scenario.Scene) *Breaker {
 // dropped.
 func Open() *Breaker {
 	b := New(scenario.UsualScene)
-	for !errors.Is(b.Do(hystrixFail), hystrix.ErrCircuitOpen) {
+	for !errors.Is(b.Do(fail), hystrix.ErrCircuitOpen) {
 		runtime.Gosched()
 	}
 	return b
@@ -51,16 +51,16 @@ func Open() *Breaker {
 
 func (b *Breaker) Do(fn func() error) error { return hystrix.Do(b.command, fn, nil) }
 
-func hystrixSucceed() error      { return nil }
-func hystrixFail() error         { return scenario.ErrSink }
-func hystrixFailAdmitted() error { panic(scenario.UnexpectedAdmit) }
+func succeed() error      { return nil }
+func fail() error         { return scenario.ErrSink }
+func failAdmitted() error { panic(scenario.UnexpectedAdmit) }
 
-type hystrixWriter struct {
+type writer struct {
 	command string
 	w       io.Writer
 }
 
-func (g hystrixWriter) Write(p []byte) (n int, err error) {
+func (g writer) Write(p []byte) (n int, err error) {
 	err = hystrix.Do(g.command, func() (err error) {
 		n, err = g.w.Write(p)
 		return err
@@ -68,6 +68,6 @@ func (g hystrixWriter) Write(p []byte) (n int, err error) {
 	return n, err
 }
 
-func hystrixGuard(w io.Writer) io.Writer {
-	return hystrixWriter{New(scenario.UsualScene).command, w}
+func guard(w io.Writer) io.Writer {
+	return writer{New(scenario.UsualScene).command, w}
 }

@@ -10,19 +10,19 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
-var hystrixDoLoops = map[scenario.Scenario]func() scenario.Loop{
-	scenario.Do:          func() scenario.Loop { return hystrixDo(New(scenario.UsualScene)) },
-	scenario.RejectDo:    func() scenario.Loop { return hystrixRejectDo(Open()) },
-	scenario.Flaky1000Do: func() scenario.Loop { return hystrixFlakyDo(New(scenario.FlakyScene), 1000) },
-	scenario.Flaky100Do:  func() scenario.Loop { return hystrixFlakyDo(New(scenario.FlakyScene), 100) },
-	scenario.Flaky4Do:    func() scenario.Loop { return hystrixFlakyDo(New(scenario.FlakyScene), 4) },
+var doLoops = scenario.Loops{
+	scenario.Do:          func() scenario.Loop { return do(New(scenario.UsualScene)) },
+	scenario.RejectDo:    func() scenario.Loop { return rejectDo(Open()) },
+	scenario.Flaky1000Do: func() scenario.Loop { return flakyDo(New(scenario.FlakyScene), 1000) },
+	scenario.Flaky100Do:  func() scenario.Loop { return flakyDo(New(scenario.FlakyScene), 100) },
+	scenario.Flaky4Do:    func() scenario.Loop { return flakyDo(New(scenario.FlakyScene), 4) },
 }
 
 //go:noinline
-func hystrixDo(b *Breaker) scenario.Loop {
+func do(b *Breaker) scenario.Loop {
 	return func(n int) {
 		for range n {
-			if b.Do(hystrixSucceed) != nil {
+			if b.Do(succeed) != nil {
 				panic(scenario.Failed)
 			}
 		}
@@ -30,10 +30,10 @@ func hystrixDo(b *Breaker) scenario.Loop {
 }
 
 //go:noinline
-func hystrixRejectDo(b *Breaker) scenario.Loop {
+func rejectDo(b *Breaker) scenario.Loop {
 	return func(n int) {
 		for range n {
-			if b.Do(hystrixFailAdmitted) == nil {
+			if b.Do(failAdmitted) == nil {
 				panic(scenario.UnexpectedAdmit)
 			}
 		}
@@ -41,17 +41,17 @@ func hystrixRejectDo(b *Breaker) scenario.Loop {
 }
 
 //go:noinline
-func hystrixFlakyDo(b *Breaker, every int) scenario.Loop {
+func flakyDo(b *Breaker, every int) scenario.Loop {
 	return func(n int) {
 		left := every
 		for range n {
 			left--
 			if left > 0 {
-				if b.Do(hystrixSucceed) != nil {
+				if b.Do(succeed) != nil {
 					panic(scenario.Failed)
 				}
 			} else {
-				if b.Do(hystrixFail) == nil {
+				if b.Do(fail) == nil {
 					panic(scenario.UnexpectedAdmit)
 				}
 				left = every
@@ -63,13 +63,13 @@ func hystrixFlakyDo(b *Breaker, every int) scenario.Loop {
 // The first probe may come before the breaker knows that it is due, so the loop retries.
 //
 //go:noinline
-func hystrixCycle(b *Breaker) scenario.Loop {
+func cycle(b *Breaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			for range scenario.CycleLength {
-				_ = b.Do(hystrixFail)
+				_ = b.Do(fail)
 			}
-			for b.Do(hystrixSucceed) != nil {
+			for b.Do(succeed) != nil {
 				runtime.Gosched()
 			}
 		}

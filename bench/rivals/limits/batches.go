@@ -17,7 +17,7 @@ var (
 	Bufio = scenario.Subject{Name: "bufio", Loops: scenario.BatchLoops(func() io.Writer {
 		return &lockedWriter{w: bufio.NewWriterSize(scenario.Nowhere{}, batchSize)}
 	})}
-	Pace = scenario.Subject{Name: "pace", Loops: map[scenario.Scenario]func() scenario.Loop{
+	Pace = scenario.Subject{Name: "pace", Loops: scenario.Loops{
 		scenario.BatchRecord:   func() scenario.Loop { return paceLoop(100 * time.Nanosecond) },      // 10^7 records a second
 		scenario.BatchRecord64: func() scenario.Loop { return paceLoop(64 * 200 * time.Nanosecond) }, // 5 × 10^6 a second, a 64th of them by each goroutine
 	}}
@@ -42,7 +42,7 @@ func paceLoop(each time.Duration) scenario.Loop {
 }
 
 // Plain is a batcher without a breaker, with the same batch size.
-var Plain = scenario.Subject{Name: "plain", Loops: map[scenario.Scenario]func() scenario.Loop{scenario.SlogProcess: func() scenario.Loop {
+var Plain = scenario.Subject{Name: "plain", Loops: scenario.Loops{scenario.SlogProcess: func() scenario.Loop {
 	b := newPlainBatcher(scenario.StartProcess())
 	return scenario.ProcessLoop(b, b.flush)
 }}}

@@ -10,7 +10,7 @@ import (
 
 // Handoff is the least that a Lane could cost: the record is copied, and two channels carry
 // the turn and the result. It has no timeout.
-var Handoff = scenario.Subject{Name: "handoff", Loops: map[scenario.Scenario]func() scenario.Loop{
+var Handoff = scenario.Subject{Name: "handoff", Loops: scenario.Loops{
 	scenario.LaneRecord: func() scenario.Loop { return scenario.WriteLoop(newHandoff()) },
 }}
 

@@ -14,7 +14,7 @@ import (
 // each followed by one comparison and one branch. Loads whose values are unused would decide
 // nothing, and would measure the number of load units of the processor; two of them take a
 // twentieth less than two of these.
-var Load = scenario.Subject{Name: "load", Loops: map[scenario.Scenario]func() scenario.Loop{
+var Load = scenario.Subject{Name: "load", Loops: scenario.Loops{
 	scenario.Pair: loadPair, scenario.Permit: loadPair, scenario.Do: loadPair,
 	scenario.Reject: loadReject, scenario.RejectPermit: loadReject, scenario.RejectHalfOpen: loadReject,
 }}
@@ -23,10 +23,10 @@ var Load = scenario.Subject{Name: "load", Loops: map[scenario.Scenario]func() sc
 // panics, it calls a slow half. The compiler keeps those calls in line and jumps over them, here
 // and in the breaker. The difference from load is the cost of a fast half in Go, and the difference
 // between the breaker and this is the breaker's own cost.
-var Hand = scenario.Subject{Name: "hand", Loops: map[scenario.Scenario]func() scenario.Loop{scenario.Pair: handPair}}
+var Hand = scenario.Subject{Name: "hand", Loops: scenario.Loops{scenario.Pair: handPair}}
 
 // Clock reads the clock once, which a breaker that compares deadlines must do.
-var Clock = scenario.Subject{Name: "clock", Loops: map[scenario.Scenario]func() scenario.Loop{
+var Clock = scenario.Subject{Name: "clock", Loops: scenario.Loops{
 	scenario.Pair: clock, scenario.Permit: clock, scenario.Do: clock, scenario.Reject: clock, scenario.RejectPermit: clock, scenario.RejectDo: clock, scenario.RejectHalfOpen: clock,
 }}
 

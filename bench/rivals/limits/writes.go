@@ -10,7 +10,7 @@ import (
 )
 
 // Bare logs without a breaker.
-var Bare = scenario.Subject{Name: "bare", Loops: scenario.Merge(scenario.LogLoops(func(w io.Writer) io.Writer { return w }), map[scenario.Scenario]func() scenario.Loop{
+var Bare = scenario.Subject{Name: "bare", Loops: scenario.Merge(scenario.LogLoops(func(w io.Writer) io.Writer { return w }), scenario.Loops{
 	scenario.LogRecord:   func() scenario.Loop { return scenario.HandleLoop(scenario.NewJSON()) },
 	scenario.WriteRecord: func() scenario.Loop { return scenario.WriteLoop(scenario.Nowhere{}) },
 	scenario.LaneBurst:   func() scenario.Loop { return scenario.BurstLoop(scenario.Sleeper{}) },
@@ -20,12 +20,12 @@ var Bare = scenario.Subject{Name: "bare", Loops: scenario.Merge(scenario.LogLoop
 // record whose sink panics. Permit is the same without a method around it. The difference between
 // the two is the cost of being an io.Writer.
 var (
-	Unsafe = scenario.Subject{Name: "unsafe", Loops: map[scenario.Scenario]func() scenario.Loop{
+	Unsafe = scenario.Subject{Name: "unsafe", Loops: scenario.Loops{
 		scenario.WriteRecord: func() scenario.Loop {
 			return scenario.WriteLoop(&unsafeWriter{atomic.New(scenario.UsualScene), scenario.Nowhere{}, scenario.Nowhere{}})
 		},
 	}}
-	Permit = scenario.Subject{Name: "permit", Loops: map[scenario.Scenario]func() scenario.Loop{
+	Permit = scenario.Subject{Name: "permit", Loops: scenario.Loops{
 		scenario.WriteRecord: func() scenario.Loop { return permitLoop(atomic.New(scenario.UsualScene), scenario.Nowhere{}) },
 	}}
 )

@@ -9,7 +9,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/locked"
 )
 
-var Subject = scenario.Subject{Name: "mutex", Loops: scenario.Merge(mutexPairLoops, mutexPermitLoops, mutexDoLoops, scenario.LogLoops(mutexGuard))}
+var Subject = scenario.Subject{Name: "mutex", Loops: scenario.Merge(pairLoops, permitLoops, doLoops, scenario.LogLoops(guard))}
 
 type Breaker = locked.Mutex
 
@@ -21,19 +21,19 @@ func Open() *Breaker {
 	return b
 }
 
-func mutexSucceed() error      { return nil }
-func mutexFail() error         { return scenario.ErrSink }
-func mutexFailAdmitted() error { panic(scenario.UnexpectedAdmit) }
-func mutexAdmitted()           { panic(scenario.UnexpectedAdmit) }
+func succeed() error      { return nil }
+func fail() error         { return scenario.ErrSink }
+func failAdmitted() error { panic(scenario.UnexpectedAdmit) }
+func admitted()           { panic(scenario.UnexpectedAdmit) }
 
-type mutexWriter struct {
+type writer struct {
 	b *Breaker
 	w io.Writer
 }
 
-func mutexGuard(w io.Writer) io.Writer { return mutexWriter{New(scenario.UsualScene), w} }
+func guard(w io.Writer) io.Writer { return writer{New(scenario.UsualScene), w} }
 
-func (g mutexWriter) Write(p []byte) (n int, err error) {
+func (g writer) Write(p []byte) (n int, err error) {
 	err = g.b.Do(func() (err error) {
 		n, err = g.w.Write(p)
 		return err

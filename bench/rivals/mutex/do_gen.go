@@ -10,19 +10,19 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
-var mutexDoLoops = map[scenario.Scenario]func() scenario.Loop{
-	scenario.Do:          func() scenario.Loop { return mutexDo(New(scenario.UsualScene)) },
-	scenario.RejectDo:    func() scenario.Loop { return mutexRejectDo(Open()) },
-	scenario.Flaky1000Do: func() scenario.Loop { return mutexFlakyDo(New(scenario.FlakyScene), 1000) },
-	scenario.Flaky100Do:  func() scenario.Loop { return mutexFlakyDo(New(scenario.FlakyScene), 100) },
-	scenario.Flaky4Do:    func() scenario.Loop { return mutexFlakyDo(New(scenario.FlakyScene), 4) },
+var doLoops = scenario.Loops{
+	scenario.Do:          func() scenario.Loop { return do(New(scenario.UsualScene)) },
+	scenario.RejectDo:    func() scenario.Loop { return rejectDo(Open()) },
+	scenario.Flaky1000Do: func() scenario.Loop { return flakyDo(New(scenario.FlakyScene), 1000) },
+	scenario.Flaky100Do:  func() scenario.Loop { return flakyDo(New(scenario.FlakyScene), 100) },
+	scenario.Flaky4Do:    func() scenario.Loop { return flakyDo(New(scenario.FlakyScene), 4) },
 }
 
 //go:noinline
-func mutexDo(b *Breaker) scenario.Loop {
+func do(b *Breaker) scenario.Loop {
 	return func(n int) {
 		for range n {
-			if b.Do(mutexSucceed) != nil {
+			if b.Do(succeed) != nil {
 				panic(scenario.Failed)
 			}
 		}
@@ -30,10 +30,10 @@ func mutexDo(b *Breaker) scenario.Loop {
 }
 
 //go:noinline
-func mutexRejectDo(b *Breaker) scenario.Loop {
+func rejectDo(b *Breaker) scenario.Loop {
 	return func(n int) {
 		for range n {
-			if b.Do(mutexFailAdmitted) == nil {
+			if b.Do(failAdmitted) == nil {
 				panic(scenario.UnexpectedAdmit)
 			}
 		}
@@ -41,17 +41,17 @@ func mutexRejectDo(b *Breaker) scenario.Loop {
 }
 
 //go:noinline
-func mutexFlakyDo(b *Breaker, every int) scenario.Loop {
+func flakyDo(b *Breaker, every int) scenario.Loop {
 	return func(n int) {
 		left := every
 		for range n {
 			left--
 			if left > 0 {
-				if b.Do(mutexSucceed) != nil {
+				if b.Do(succeed) != nil {
 					panic(scenario.Failed)
 				}
 			} else {
-				if b.Do(mutexFail) == nil {
+				if b.Do(fail) == nil {
 					panic(scenario.UnexpectedAdmit)
 				}
 				left = every
@@ -63,13 +63,13 @@ func mutexFlakyDo(b *Breaker, every int) scenario.Loop {
 // The first probe may come before the breaker knows that it is due, so the loop retries.
 //
 //go:noinline
-func mutexCycle(b *Breaker) scenario.Loop {
+func cycle(b *Breaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			for range scenario.CycleLength {
-				_ = b.Do(mutexFail)
+				_ = b.Do(fail)
 			}
-			for b.Do(mutexSucceed) != nil {
+			for b.Do(succeed) != nil {
 				runtime.Gosched()
 			}
 		}

@@ -15,8 +15,8 @@ import (
 // instead of its exponential one. It admits one probe at a time, without another limit, and every
 // success closes it. Call has a timeout, which costs a goroutine for each call; here it is 0, which
 // disables it. Its events go through channels, not hooks, so it is not in the cycle with a hook.
-var Subject = scenario.Subject{Name: "rubyist", Loops: scenario.Merge(rubyistPermitLoops, rubyistDoLoops, scenario.LogLoops(rubyistGuard), map[scenario.Scenario]func() scenario.Loop{
-	scenario.Cycle: func() scenario.Loop { return rubyistCycle(New(scenario.HalfOpenScene)) },
+var Subject = scenario.Subject{Name: "rubyist", Loops: scenario.Merge(permitLoops, doLoops, scenario.LogLoops(guard), scenario.Loops{
+	scenario.Cycle: func() scenario.Loop { return cycle(New(scenario.HalfOpenScene)) },
 })}
 
 type Breaker circuit.Breaker
@@ -31,33 +31,33 @@ func New(s scenario.Scene) *Breaker {
 func Open() *Breaker {
 	b := New(scenario.UsualScene)
 	for range scenario.CycleLength {
-		_ = b.Do(rubyistFail)
+		_ = b.Do(fail)
 	}
 	return b
 }
 
 func (b *Breaker) Do(fn func() error) error { return (*circuit.Breaker)(b).Call(fn, 0) }
 
-type rubyistPermit struct{ cb *circuit.Breaker }
+type Permit struct{ cb *circuit.Breaker }
 
-func (b *Breaker) TryAcquire() (rubyistPermit, bool) {
-	return rubyistPermit{(*circuit.Breaker)(b)}, (*circuit.Breaker)(b).Ready()
+func (b *Breaker) TryAcquire() (Permit, bool) {
+	return Permit{(*circuit.Breaker)(b)}, (*circuit.Breaker)(b).Ready()
 }
 
-func (p rubyistPermit) Success() { p.cb.Success() }
-func (p rubyistPermit) Failure() { p.cb.Fail() }
+func (p Permit) Success() { p.cb.Success() }
+func (p Permit) Failure() { p.cb.Fail() }
 
-func rubyistSucceed() error      { return nil }
-func rubyistFail() error         { return scenario.ErrSink }
-func rubyistFailAdmitted() error { panic(scenario.UnexpectedAdmit) }
-func rubyistAdmitted()           { panic(scenario.UnexpectedAdmit) }
+func succeed() error      { return nil }
+func fail() error         { return scenario.ErrSink }
+func failAdmitted() error { panic(scenario.UnexpectedAdmit) }
+func admitted()           { panic(scenario.UnexpectedAdmit) }
 
-type rubyistWriter struct {
+type writer struct {
 	cb *circuit.Breaker
 	w  io.Writer
 }
 
-func (g rubyistWriter) Write(p []byte) (n int, err error) {
+func (g writer) Write(p []byte) (n int, err error) {
 	err = g.cb.Call(func() (err error) {
 		n, err = g.w.Write(p)
 		return err
@@ -65,6 +65,6 @@ func (g rubyistWriter) Write(p []byte) (n int, err error) {
 	return n, err
 }
 
-func rubyistGuard(w io.Writer) io.Writer {
-	return rubyistWriter{(*circuit.Breaker)(New(scenario.UsualScene)), w}
+func guard(w io.Writer) io.Writer {
+	return writer{(*circuit.Breaker)(New(scenario.UsualScene)), w}
 }

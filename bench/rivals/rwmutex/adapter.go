@@ -7,7 +7,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/locked"
 )
 
-var Subject = scenario.Subject{Name: "rwmutex", Loops: scenario.Merge(rwmutexPairLoops, rwmutexPermitLoops, rwmutexDoLoops)}
+var Subject = scenario.Subject{Name: "rwmutex", Loops: scenario.Merge(pairLoops, permitLoops, doLoops)}
 
 type Breaker = locked.RWMutex
 
@@ -19,7 +19,7 @@ func Open() *Breaker {
 	return b
 }
 
-func rwmutexSucceed() error      { return nil }
-func rwmutexFail() error         { return scenario.ErrSink }
-func rwmutexFailAdmitted() error { panic(scenario.UnexpectedAdmit) }
-func rwmutexAdmitted()           { panic(scenario.UnexpectedAdmit) }
+func succeed() error      { return nil }
+func fail() error         { return scenario.ErrSink }
+func failAdmitted() error { panic(scenario.UnexpectedAdmit) }
+func admitted()           { panic(scenario.UnexpectedAdmit) }

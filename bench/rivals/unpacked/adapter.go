@@ -9,7 +9,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
-var Subject = scenario.Subject{Name: "unpacked", Loops: scenario.Merge(unpackedPairLoops, unpackedPermitLoops, unpackedDoLoops)}
+var Subject = scenario.Subject{Name: "unpacked", Loops: scenario.Merge(pairLoops, permitLoops, doLoops)}
 
 // Breaker is the obvious first attempt: state, failure count, deadline and probes in an
 // atomic each. It is fast, and wrong, because values that belong together are read and written
@@ -38,9 +38,9 @@ type Breaker struct {
 }
 
 const (
-	unpackedClosed uint32 = iota
-	unpackedOpened
-	unpackedHalfOpen
+	closed uint32 = iota
+	opened
+	halfOpen
 )
 
 var epoch = time.Now()
@@ -59,11 +59,11 @@ func Open() *Breaker {
 	return b
 }
 
-func (b *Breaker) Allow() bool { return b.state.Load() == unpackedClosed || b.allowSlow() }
+func (b *Breaker) Allow() bool { return b.state.Load() == closed || b.allowSlow() }
 
 func (b *Breaker) allowSlow() bool {
-	if b.state.Load() == unpackedOpened {
-		if int64(time.Since(epoch)) < b.deadline.Load() || !b.state.CompareAndSwap(unpackedOpened, unpackedHalfOpen) {
+	if b.state.Load() == opened {
+		if int64(time.Since(epoch)) < b.deadline.Load() || !b.state.CompareAndSwap(opened, halfOpen) {
 			return false
 		}
 		b.probes.Store(0)
@@ -72,32 +72,32 @@ func (b *Breaker) allowSlow() bool {
 }
 
 func (b *Breaker) RecordSuccess() {
-	if b.state.Load() != unpackedClosed || b.failures.Load() != 0 {
+	if b.state.Load() != closed || b.failures.Load() != 0 {
 		b.recordSuccessSlow()
 	}
 }
 
 func (b *Breaker) recordSuccessSlow() {
 	b.failures.Store(0)
-	if b.state.Load() == unpackedHalfOpen {
-		b.state.Store(unpackedClosed)
+	if b.state.Load() == halfOpen {
+		b.state.Store(closed)
 	}
 }
 
 func (b *Breaker) RecordFailure() {
-	if b.state.Load() == unpackedHalfOpen || b.failures.Add(1) >= b.threshold {
+	if b.state.Load() == halfOpen || b.failures.Add(1) >= b.threshold {
 		b.Trip()
 	}
 }
 
 func (b *Breaker) Trip() {
-	b.state.Store(unpackedOpened)
+	b.state.Store(opened)
 	b.deadline.Store(int64(time.Since(epoch) + b.timeout))
 }
 
 func (b *Breaker) Reset() {
 	b.failures.Store(0)
-	b.state.Store(unpackedClosed)
+	b.state.Store(closed)
 }
 
 func (b *Breaker) Do(fn func() error) error {
@@ -121,13 +121,13 @@ func (b *Breaker) Do(fn func() error) error {
 }
 
 // Permit carries only the breaker.
-type unpackedPermit struct{ breaker *Breaker }
+type Permit struct{ breaker *Breaker }
 
-func (b *Breaker) TryAcquire() (unpackedPermit, bool) { return unpackedPermit{b}, b.Allow() }
-func (p unpackedPermit) Success()                     { p.breaker.RecordSuccess() }
-func (p unpackedPermit) Failure()                     { p.breaker.RecordFailure() }
+func (b *Breaker) TryAcquire() (Permit, bool) { return Permit{b}, b.Allow() }
+func (p Permit) Success()                     { p.breaker.RecordSuccess() }
+func (p Permit) Failure()                     { p.breaker.RecordFailure() }
 
-func unpackedSucceed() error      { return nil }
-func unpackedFail() error         { return scenario.ErrSink }
-func unpackedFailAdmitted() error { panic(scenario.UnexpectedAdmit) }
-func unpackedAdmitted()           { panic(scenario.UnexpectedAdmit) }
+func succeed() error      { return nil }
+func fail() error         { return scenario.ErrSink }
+func failAdmitted() error { panic(scenario.UnexpectedAdmit) }
+func admitted()           { panic(scenario.UnexpectedAdmit) }

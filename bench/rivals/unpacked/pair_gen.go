@@ -6,29 +6,29 @@ package unpacked
 
 import "github.com/sinkguard/go-atomicbreaker/bench/scenario"
 
-var unpackedPairLoops = map[scenario.Scenario]func() scenario.Loop{
-	scenario.Pair:   func() scenario.Loop { return unpackedPair(New(scenario.UsualScene)) },
-	scenario.Reject: func() scenario.Loop { return unpackedReject(Open()) },
+var pairLoops = scenario.Loops{
+	scenario.Pair:   func() scenario.Loop { return pair(New(scenario.UsualScene)) },
+	scenario.Reject: func() scenario.Loop { return reject(Open()) },
 	scenario.RejectHalfOpen: func() scenario.Loop {
 		b := New(scenario.HalfOpenScene)
 		b.Trip()
 		b.Allow() // the only probe, which never reports
-		return unpackedReject(b)
+		return reject(b)
 	},
-	scenario.Flaky1000: func() scenario.Loop { return unpackedFlaky(New(scenario.FlakyScene), 1000) },
-	scenario.Flaky100:  func() scenario.Loop { return unpackedFlaky(New(scenario.FlakyScene), 100) },
-	scenario.Flaky4:    func() scenario.Loop { return unpackedFlaky(New(scenario.FlakyScene), 4) },
-	scenario.Storm:     func() scenario.Loop { return unpackedStorm(New(scenario.StormScene)) },
+	scenario.Flaky1000: func() scenario.Loop { return flaky(New(scenario.FlakyScene), 1000) },
+	scenario.Flaky100:  func() scenario.Loop { return flaky(New(scenario.FlakyScene), 100) },
+	scenario.Flaky4:    func() scenario.Loop { return flaky(New(scenario.FlakyScene), 4) },
+	scenario.Storm:     func() scenario.Loop { return storm(New(scenario.StormScene)) },
 	scenario.Herd: func() scenario.Loop {
 		b := New(scenario.HerdScene)
 		b.Trip()
-		return unpackedHerd(b)
+		return herd(b)
 	},
-	scenario.Cycle: func() scenario.Loop { return unpackedCycle(New(scenario.HalfOpenScene)) },
+	scenario.Cycle: func() scenario.Loop { return cycle(New(scenario.HalfOpenScene)) },
 }
 
 //go:noinline
-func unpackedPair(b *Breaker) scenario.Loop {
+func pair(b *Breaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			if !b.Allow() {
@@ -40,7 +40,7 @@ func unpackedPair(b *Breaker) scenario.Loop {
 }
 
 //go:noinline
-func unpackedReject(b *Breaker) scenario.Loop {
+func reject(b *Breaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			if b.Allow() {
@@ -51,7 +51,7 @@ func unpackedReject(b *Breaker) scenario.Loop {
 }
 
 //go:noinline
-func unpackedFlaky(b *Breaker, every int) scenario.Loop {
+func flaky(b *Breaker, every int) scenario.Loop {
 	return func(n int) {
 		left := every
 		for range n {
@@ -70,7 +70,7 @@ func unpackedFlaky(b *Breaker, every int) scenario.Loop {
 }
 
 //go:noinline
-func unpackedStorm(b *Breaker) scenario.Loop {
+func storm(b *Breaker) scenario.Loop {
 	return func(n int) {
 		left := scenario.StormLength
 		for range n {

@@ -10,16 +10,16 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
-var unpackedPermitLoops = map[scenario.Scenario]func() scenario.Loop{
-	scenario.Permit:          func() scenario.Loop { return unpackedTwoStep(New(scenario.UsualScene)) },
-	scenario.RejectPermit:    func() scenario.Loop { return unpackedRejectPermit(Open()) },
-	scenario.Flaky1000Permit: func() scenario.Loop { return unpackedFlakyPermit(New(scenario.FlakyScene), 1000) },
-	scenario.Flaky100Permit:  func() scenario.Loop { return unpackedFlakyPermit(New(scenario.FlakyScene), 100) },
-	scenario.Flaky4Permit:    func() scenario.Loop { return unpackedFlakyPermit(New(scenario.FlakyScene), 4) },
+var permitLoops = scenario.Loops{
+	scenario.Permit:          func() scenario.Loop { return twoStep(New(scenario.UsualScene)) },
+	scenario.RejectPermit:    func() scenario.Loop { return rejectPermit(Open()) },
+	scenario.Flaky1000Permit: func() scenario.Loop { return flakyPermit(New(scenario.FlakyScene), 1000) },
+	scenario.Flaky100Permit:  func() scenario.Loop { return flakyPermit(New(scenario.FlakyScene), 100) },
+	scenario.Flaky4Permit:    func() scenario.Loop { return flakyPermit(New(scenario.FlakyScene), 4) },
 }
 
 //go:noinline
-func unpackedTwoStep(b *Breaker) scenario.Loop {
+func twoStep(b *Breaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			p, ok := b.TryAcquire()
@@ -32,19 +32,19 @@ func unpackedTwoStep(b *Breaker) scenario.Loop {
 }
 
 //go:noinline
-func unpackedRejectPermit(b *Breaker) scenario.Loop {
+func rejectPermit(b *Breaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			if p, ok := b.TryAcquire(); ok {
 				p.Failure()
-				unpackedAdmitted()
+				admitted()
 			}
 		}
 	}
 }
 
 //go:noinline
-func unpackedFlakyPermit(b *Breaker, every int) scenario.Loop {
+func flakyPermit(b *Breaker, every int) scenario.Loop {
 	return func(n int) {
 		left := every
 		for range n {
@@ -65,7 +65,7 @@ func unpackedFlakyPermit(b *Breaker, every int) scenario.Loop {
 }
 
 //go:noinline
-func unpackedHerd(b *Breaker) scenario.Loop {
+func herd(b *Breaker) scenario.Loop {
 	return func(n int) {
 		left := scenario.HerdLength
 		for range n {
