@@ -70,7 +70,7 @@ func run(b *testing.B, goroutines []int, scenarios ...scenario.Scenario) {
 	for _, s := range scenarios {
 		_, keys, _ := strings.Cut(string(s), "/")
 		for _, subject := range rivals.All {
-			set := subject.Loops[s]
+			set := subject.All()[s]
 			if set == nil {
 				continue
 			}

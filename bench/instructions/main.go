@@ -138,7 +138,7 @@ func recordAll(w io.Writer) error {
 				as = exact
 			case subject.Name == c.impl || subject.Name == c.without:
 				as = coarse
-			case subject.Loops[c.scenario] == nil || omitted[subject.Name] || c.without != "":
+			case subject.All()[c.scenario] == nil || omitted[subject.Name] || c.without != "":
 				continue
 			}
 			n, err := as.count(c.scenario, subject.Name)

@@ -2,7 +2,12 @@
 
 package main
 
-import "github.com/sinkguard/go-atomicbreaker/bench/scenario"
+import (
+	"slices"
+
+	"github.com/sinkguard/go-atomicbreaker/bench/rivals"
+	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
+)
 
 // side is one of the two things that a ratio compares.
 type side struct {
@@ -32,15 +37,22 @@ type goal struct {
 
 const ours = "atomic"
 
-// libraries have a Do, or an equivalent of it; steps have separate calls for admission and report.
-var (
-	libraries = []string{"gobreaker", "failsafe", "eapache", "rubyist", "gozero", "hystrix"}
-	steps     = []string{"gobreaker", "failsafe", "rubyist", "gozero", "handy"}
+// counting are the libraries that count consecutive failures and clear them at a success, which a
+// test verifies. Each is measured in the faster of its forms.
+var counting = append(
+	libraries(scenario.Do, scenario.Consecutive), libraries(scenario.Permit, scenario.Consecutive)...)
 
-	// counting are the rivals that count consecutive failures and clear them at a success, which a
-	// test verifies. Each is measured in the faster of its forms.
-	counting = append(sides(scenario.Do, "gobreaker", "failsafe", "rubyist"), sides(scenario.Permit, "gobreaker", "failsafe", "rubyist")...)
-)
+// libraries returns the libraries that have a loop for s and trip by one of the rules, or by any if
+// none is given.
+func libraries(s scenario.Scenario, rules ...scenario.Rule) []side {
+	var all []side
+	for _, subject := range rivals.Libraries {
+		if subject.All()[s] != nil && (len(rules) == 0 || slices.Contains(rules, subject.Rule)) {
+			all = append(all, side{s, subject.Name})
+		}
+	}
+	return all
+}
 
 // The names give the form of the call: pair is Allow and RecordSuccess, permit is TryAcquire and
 // the permit's methods.
@@ -56,13 +68,13 @@ var goals = []goal{
 	{"healthy Do / healthy mutex pair", side{scenario.Do, ours}, sides(scenario.Pair, "mutex"), 0.8, 1},
 	{"healthy pair / the same behind a sync.Mutex", side{scenario.Pair, ours}, sides(scenario.Pair, "mutex"), 0.08, 1},
 
-	{"healthy Do / the fastest rival's", side{scenario.Do, ours}, sides(scenario.Do, libraries...), 1, 1},
+	{"healthy Do / the fastest rival's", side{scenario.Do, ours}, libraries(scenario.Do), 1, 1},
 	{"healthy pair / the fastest that counts consecutively", side{scenario.Pair, ours}, counting, 0.1, 1},
 	{"  healthy permit / the same", side{scenario.Permit, ours}, counting, 0, 1},
 
 	{"rejecting Allow / reading the clock", side{scenario.Reject, ours}, sides(scenario.Reject, "clock"), 0.15, 1},
-	{"rejecting Do / the fastest rival's", side{scenario.RejectDo, ours}, sides(scenario.RejectDo, libraries...), 1, 1},
-	{"rejecting permit / the fastest rival's", side{scenario.RejectPermit, ours}, sides(scenario.RejectPermit, steps...), 1, 1},
+	{"rejecting Do / the fastest rival's", side{scenario.RejectDo, ours}, libraries(scenario.RejectDo), 1, 1},
+	{"rejecting permit / the fastest rival's", side{scenario.RejectPermit, ours}, libraries(scenario.RejectPermit), 1, 1},
 
 	{"recovery herd, 64 goroutines / mutex", side{scenario.Herd, ours}, sides(scenario.Herd, "mutex"), 1, 64},
 	{"storm of failures, 2 goroutines / mutex", side{scenario.Storm, ours}, sides(scenario.Storm, "mutex"), 1, 2},

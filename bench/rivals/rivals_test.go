@@ -8,140 +8,91 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/sinkguard/go-atomicbreaker/bench/rivals/atomic"
-	"github.com/sinkguard/go-atomicbreaker/bench/rivals/eapache"
-	"github.com/sinkguard/go-atomicbreaker/bench/rivals/failsafe"
-	"github.com/sinkguard/go-atomicbreaker/bench/rivals/gobreaker"
-	"github.com/sinkguard/go-atomicbreaker/bench/rivals/gozero"
-	"github.com/sinkguard/go-atomicbreaker/bench/rivals/handy"
-	"github.com/sinkguard/go-atomicbreaker/bench/rivals/hystrix"
-	"github.com/sinkguard/go-atomicbreaker/bench/rivals/mutex"
-	"github.com/sinkguard/go-atomicbreaker/bench/rivals/rubyist"
-	"github.com/sinkguard/go-atomicbreaker/bench/rivals/rwmutex"
-	"github.com/sinkguard/go-atomicbreaker/bench/rivals/unpacked"
 	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
-// guarded is a breaker under test. report asks for admission and, if admitted, reports an outcome.
-type guarded struct {
-	name   string
-	report func(ok bool) (admitted bool)
-}
-
-// does makes a guarded from a Do: the call was admitted if the function ran.
-func does(name string, do func(fn func() error) error) guarded {
-	return guarded{name, func(ok bool) (ran bool) {
-		_ = do(func() error {
-			ran = true
-			if ok {
-				return nil
+// breakers calls f for every form of call of every breaker that trips by one of the rules.
+func breakers(t *testing.T, f func(t *testing.T, subject scenario.Subject, form scenario.Form), rules ...scenario.Rule) {
+	t.Helper()
+	tested := 0
+	for _, subject := range All {
+		for _, rule := range rules {
+			if subject.Rule != rule {
+				continue
 			}
-			return scenario.ErrSink
-		})
-		return ran
-	}}
-}
-
-type settled interface {
-	Success()
-	Failure()
-}
-
-// steps makes a guarded from the two steps.
-func steps[P settled](name string, acquire func() (P, bool)) guarded {
-	return guarded{name, func(ok bool) bool {
-		p, admitted := acquire()
-		switch {
-		case admitted && ok:
-			p.Success()
-		case admitted:
-			p.Failure()
+			for _, form := range subject.Forms {
+				tested++
+				t.Run(subject.Name+","+form.Name, func(t *testing.T) { f(t, subject, form) })
+			}
 		}
-		return admitted
-	}}
-}
-
-func gobreakerFunc(fn func() error) func() (int, error) {
-	return func() (int, error) { return 0, fn() }
-}
-
-// counting returns the breakers that can be configured to trip after five failures.
-func counting(s scenario.Scene) []guarded {
-	inOne, inTwo := gobreaker.New(s), gobreaker.New(s)
-	return []guarded{
-		does("atomic", atomic.New(s).Do),
-		does("mutex", mutex.New(s).Do),
-		does("rwmutex", rwmutex.New(s).Do),
-		does("unpacked", unpacked.New(s).Do),
-		steps("unpacked in two steps", unpacked.New(s).TryAcquire),
-		does("gobreaker", func(fn func() error) error { return inOne.Do(gobreakerFunc(fn)) }),
-		steps("gobreaker in two steps", inTwo.TryAcquire),
-		does("failsafe", failsafe.New(s).Do),
-		steps("failsafe in two steps", failsafe.New(s).TryAcquire),
-		does("rubyist", rubyist.New(s).Do),
-		steps("rubyist in two steps", rubyist.New(s).TryAcquire),
-		does("eapache", eapache.New(s).Do),
 	}
+	require.NotZero(t, tested)
 }
 
 // The benchmarks are valid only if every implementation trips after the fifth failure and not
 // before.
 func TestRivals_TripAtTheFifthFailure(t *testing.T) {
-	for _, b := range counting(scenario.UsualScene) {
+	breakers(t, func(t *testing.T, _ scenario.Subject, form scenario.Form) {
+		t.Helper()
+		call := form.New(scenario.UsualScene)
 		for i := range scenario.CycleLength {
-			require.True(t, b.report(false), "%s: failure %d", b.name, i+1)
+			require.True(t, call(false), "failure %d", i+1)
 		}
-		assert.False(t, b.report(true), b.name)
-	}
+		assert.False(t, call(true))
+	}, scenario.Consecutive, scenario.Total)
 }
 
 // A breaker that counts consecutive failures clears them at a success. A fast implementation may
 // claim so and not do it.
 func TestRivals_CountConsecutiveFailures(t *testing.T) {
-	for _, b := range counting(scenario.UsualScene) {
+	breakers(t, func(t *testing.T, subject scenario.Subject, form scenario.Form) {
+		t.Helper()
+		call := form.New(scenario.UsualScene)
 		for range 3 {
 			for range scenario.CycleLength - 1 {
-				b.report(false)
+				call(false)
 			}
-			b.report(true)
+			call(true)
 		}
-		assert.Equal(t, b.name != "eapache", b.report(true), b.name)
-	}
+		assert.Equal(t, subject.Rule == scenario.Consecutive, call(true))
+	}, scenario.Consecutive, scenario.Total)
 }
 
 func TestRivals_RecoverAndCloseAtASuccess(t *testing.T) {
-	for _, b := range counting(scenario.HalfOpenScene) {
+	breakers(t, func(t *testing.T, _ scenario.Subject, form scenario.Form) {
+		t.Helper()
+		call := form.New(scenario.HalfOpenScene)
 		for range scenario.CycleLength {
-			b.report(false)
+			call(false)
 		}
-		require.Eventually(t, func() bool { return b.report(true) }, 5e9, 1e6, "%s: no probe was admitted", b.name)
+		require.Eventually(t, func() bool { return call(true) }, 5e9, 1e6, "no probe was admitted")
 		for i := range scenario.CycleLength {
-			require.True(t, b.report(false), "%s: tripped at failure %d after closing", b.name, i+1)
+			require.True(t, call(false), "tripped at failure %d after closing", i+1)
 		}
-	}
+	}, scenario.Consecutive, scenario.Total)
 }
 
-// The other breakers trip by their own rules, and reject calls while open.
+// Some breakers admit a call every second, or at random, while they are open.
 func TestRivals_RejectWhenOpen(t *testing.T) {
-	for _, b := range []guarded{
-		does("hystrix", hystrix.Open().Do),
-		does("gozero", gozero.Open().Do), steps("gozero in two steps", gozero.Open().TryAcquire), steps("handy", handy.Open().TryAcquire),
-	} {
+	breakers(t, func(t *testing.T, _ scenario.Subject, form scenario.Form) {
+		t.Helper()
+		call := form.Open()
 		admitted := 0
 		for range 1000 {
-			if b.report(false) {
+			if call(false) {
 				admitted++
 			}
 		}
-		assert.LessOrEqual(t, admitted, 10, b.name)
-	}
+		assert.LessOrEqual(t, admitted, 10)
+	}, scenario.Consecutive, scenario.Total, scenario.Share)
 }
 
 func TestRivals_NeverTripWhenFlaky(t *testing.T) {
-	for _, b := range append(counting(scenario.FlakyScene), does("hystrix", hystrix.New(scenario.FlakyScene).Do), does("gozero", gozero.New(scenario.FlakyScene).Do),
-		steps("handy", handy.New(scenario.FlakyScene).TryAcquire)) {
+	breakers(t, func(t *testing.T, _ scenario.Subject, form scenario.Form) {
+		t.Helper()
+		call := form.New(scenario.FlakyScene)
 		for i := range 1000 {
-			require.True(t, b.report(i%4 != 0), "%s: call %d", b.name, i)
+			require.True(t, call(i%4 != 0), "call %d", i)
 		}
-	}
+	}, scenario.Consecutive, scenario.Total, scenario.Share)
 }

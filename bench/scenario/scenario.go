@@ -46,16 +46,28 @@ const (
 // Subject is an implementation, or a limit: the least that any implementation could cost.
 type Subject struct {
 	Name  string
-	Loops Loops
+	Forms []Form // of a breaker
+	Loops Loops  // those that belong to no form of call
+	Rule  Rule   // for the tests of behavior
+	Fleet Fleet  // nil: not measured in large numbers
+}
+
+// All returns every loop of the subject.
+func (b Subject) All() Loops {
+	all := []Loops{b.Loops}
+	for _, form := range b.Forms {
+		all = append(all, form.Loops)
+	}
+	return Merge(all...)
 }
 
 // Loops has a function for each scenario, which sets the scene and returns the loop over it.
 type Loops map[Scenario]func() Loop
 
-// Merge returns the union of maps that have no scenario in common.
-func Merge(maps ...Loops) Loops {
+// Merge returns the union of loops that have no scenario in common.
+func Merge(loops ...Loops) Loops {
 	all := Loops{}
-	for _, m := range maps {
+	for _, m := range loops {
 		for s, set := range m {
 			if all[s] != nil {
 				panic("bench: two loops for " + string(s))
@@ -65,6 +77,28 @@ func Merge(maps ...Loops) Loops {
 	}
 	return all
 }
+
+// Form is a form of call: pair, permit or do.
+type Form struct {
+	Name  string
+	Loops Loops
+	New   func(Scene) Call
+	Open  func() Call // of an open breaker
+}
+
+// Call makes one call that succeeds or fails, and reports whether the breaker admitted it. It is
+// for tests. No loop contains it.
+type Call func(ok bool) (admitted bool)
+
+// Rule is the rule by which a breaker trips.
+type Rule int
+
+// The rules.
+const (
+	Consecutive Rule = iota + 1 // so many failures in a row
+	Total                       // so many failures, whatever succeeds in between
+	Share                       // a share of failures, which no scene configures
+)
 
 // The panic values of the loops.
 const (

@@ -12,12 +12,25 @@ import (
 )
 
 // Subject has what the controls lack: a hook.
-var Subject = scenario.Subject{Name: "atomic", Loops: scenario.Merge(pairLoops, permitLoops, doLoops, scenario.LogLoops(guard), scenario.Loops{
-	scenario.CycleHook: func() scenario.Loop {
-		var count int
-		return cycle(New(scenario.HalfOpenScene, atomicbreaker.WithOnTransition(func(atomicbreaker.Transition) { count++ })))
+var Subject = scenario.Subject{
+	Name:  "atomic",
+	Forms: []scenario.Form{pairForm, permitForm, doForm},
+	Rule:  scenario.Consecutive,
+	Loops: scenario.Merge(scenario.LogLoops(guard), scenario.Loops{
+		scenario.CycleHook: func() scenario.Loop {
+			var count int
+			hook := atomicbreaker.WithOnTransition(func(atomicbreaker.Transition) { count++ })
+			return cycle(New(scenario.HalfOpenScene, hook))
+		},
+	}),
+	Fleet: scenario.FleetOf[*Breaker]{
+		Largest: 1_000_000,
+		New:     func(s scenario.Scene) *Breaker { return New(s) },
+		Fail:    func(b *Breaker) { _ = b.Do(fail) },
+		Succeed: func(b *Breaker) bool { return b.Do(succeed) == nil },
+		Release: (*Breaker).Reset,
 	},
-})}
+}
 
 // Timer is the cycle with a recovery timeout that is not 0. It starts a runtime timer at
 // every trip and another at every closing, and waits until the runtime has run the first. Its

@@ -3,17 +3,32 @@
 package atomic
 
 import (
+	"errors"
 	"runtime"
 
 	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
-var doLoops = scenario.Loops{
-	scenario.Do:          func() scenario.Loop { return do(New(scenario.UsualScene)) },
-	scenario.RejectDo:    func() scenario.Loop { return rejectDo(Open()) },
-	scenario.Flaky1000Do: func() scenario.Loop { return flakyDo(New(scenario.FlakyScene), 1000) },
-	scenario.Flaky100Do:  func() scenario.Loop { return flakyDo(New(scenario.FlakyScene), 100) },
-	scenario.Flaky4Do:    func() scenario.Loop { return flakyDo(New(scenario.FlakyScene), 4) },
+var doForm = scenario.Form{
+	Name: "do",
+	Loops: scenario.Loops{
+		scenario.Do:          func() scenario.Loop { return do(New(scenario.UsualScene)) },
+		scenario.RejectDo:    func() scenario.Loop { return rejectDo(Open()) },
+		scenario.Flaky1000Do: func() scenario.Loop { return flakyDo(New(scenario.FlakyScene), 1000) },
+		scenario.Flaky100Do:  func() scenario.Loop { return flakyDo(New(scenario.FlakyScene), 100) },
+		scenario.Flaky4Do:    func() scenario.Loop { return flakyDo(New(scenario.FlakyScene), 4) },
+	},
+	New:  func(s scenario.Scene) scenario.Call { return doCall(New(s)) },
+	Open: func() scenario.Call { return doCall(Open()) },
+}
+
+func doCall(b *Breaker) scenario.Call {
+	return func(ok bool) bool {
+		if ok {
+			return b.Do(succeed) == nil
+		}
+		return errors.Is(b.Do(fail), scenario.ErrSink)
+	}
 }
 
 //go:noinline

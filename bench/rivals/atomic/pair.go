@@ -4,25 +4,43 @@ package atomic
 
 import "github.com/sinkguard/go-atomicbreaker/bench/scenario"
 
-var pairLoops = scenario.Loops{
-	scenario.Pair:   func() scenario.Loop { return pair(New(scenario.UsualScene)) },
-	scenario.Reject: func() scenario.Loop { return reject(Open()) },
-	scenario.RejectHalfOpen: func() scenario.Loop {
-		b := New(scenario.HalfOpenScene)
-		b.Trip()
-		b.Allow() // the only probe, which never reports
-		return reject(b)
+var pairForm = scenario.Form{
+	Name: "pair",
+	Loops: scenario.Loops{
+		scenario.Pair:   func() scenario.Loop { return pair(New(scenario.UsualScene)) },
+		scenario.Reject: func() scenario.Loop { return reject(Open()) },
+		scenario.RejectHalfOpen: func() scenario.Loop {
+			b := New(scenario.HalfOpenScene)
+			b.Trip()
+			b.Allow() // the only probe, which never reports
+			return reject(b)
+		},
+		scenario.Flaky1000: func() scenario.Loop { return flaky(New(scenario.FlakyScene), 1000) },
+		scenario.Flaky100:  func() scenario.Loop { return flaky(New(scenario.FlakyScene), 100) },
+		scenario.Flaky4:    func() scenario.Loop { return flaky(New(scenario.FlakyScene), 4) },
+		scenario.Storm:     func() scenario.Loop { return storm(New(scenario.StormScene)) },
+		scenario.Herd: func() scenario.Loop {
+			b := New(scenario.HerdScene)
+			b.Trip()
+			return herd(b)
+		},
+		scenario.Cycle: func() scenario.Loop { return cycle(New(scenario.HalfOpenScene)) },
 	},
-	scenario.Flaky1000: func() scenario.Loop { return flaky(New(scenario.FlakyScene), 1000) },
-	scenario.Flaky100:  func() scenario.Loop { return flaky(New(scenario.FlakyScene), 100) },
-	scenario.Flaky4:    func() scenario.Loop { return flaky(New(scenario.FlakyScene), 4) },
-	scenario.Storm:     func() scenario.Loop { return storm(New(scenario.StormScene)) },
-	scenario.Herd: func() scenario.Loop {
-		b := New(scenario.HerdScene)
-		b.Trip()
-		return herd(b)
-	},
-	scenario.Cycle: func() scenario.Loop { return cycle(New(scenario.HalfOpenScene)) },
+	New:  func(s scenario.Scene) scenario.Call { return pairCall(New(s)) },
+	Open: func() scenario.Call { return pairCall(Open()) },
+}
+
+func pairCall(b *Breaker) scenario.Call {
+	return func(ok bool) bool {
+		admitted := b.Allow()
+		switch {
+		case admitted && ok:
+			b.RecordSuccess()
+		case admitted:
+			b.RecordFailure()
+		}
+		return admitted
+	}
 }
 
 //go:noinline

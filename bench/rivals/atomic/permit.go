@@ -8,12 +8,30 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
-var permitLoops = scenario.Loops{
-	scenario.Permit:          func() scenario.Loop { return twoStep(New(scenario.UsualScene)) },
-	scenario.RejectPermit:    func() scenario.Loop { return rejectPermit(Open()) },
-	scenario.Flaky1000Permit: func() scenario.Loop { return flakyPermit(New(scenario.FlakyScene), 1000) },
-	scenario.Flaky100Permit:  func() scenario.Loop { return flakyPermit(New(scenario.FlakyScene), 100) },
-	scenario.Flaky4Permit:    func() scenario.Loop { return flakyPermit(New(scenario.FlakyScene), 4) },
+var permitForm = scenario.Form{
+	Name: "permit",
+	Loops: scenario.Loops{
+		scenario.Permit:          func() scenario.Loop { return twoStep(New(scenario.UsualScene)) },
+		scenario.RejectPermit:    func() scenario.Loop { return rejectPermit(Open()) },
+		scenario.Flaky1000Permit: func() scenario.Loop { return flakyPermit(New(scenario.FlakyScene), 1000) },
+		scenario.Flaky100Permit:  func() scenario.Loop { return flakyPermit(New(scenario.FlakyScene), 100) },
+		scenario.Flaky4Permit:    func() scenario.Loop { return flakyPermit(New(scenario.FlakyScene), 4) },
+	},
+	New:  func(s scenario.Scene) scenario.Call { return permitCall(New(s)) },
+	Open: func() scenario.Call { return permitCall(Open()) },
+}
+
+func permitCall(b *Breaker) scenario.Call {
+	return func(ok bool) bool {
+		p, admitted := b.TryAcquire()
+		switch {
+		case admitted && ok:
+			p.Success()
+		case admitted:
+			p.Failure()
+		}
+		return admitted
+	}
 }
 
 //go:noinline

@@ -1,23 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0
 
+// Package eapache measures github.com/eapache/go-resiliency/breaker. It counts differently: errors
+// without a pause of the timeout between them. A success clears nothing, so it need not write, and
+// a sink that fails one record in a million is cut off in the end if there are enough records. It
+// therefore has the function form alone, and is not compared with breakers that count consecutive
+// failures. An open breaker keeps a goroutine, which sleeps until the timeout is over.
 package eapache
 
 import (
 	"io"
+	"time"
 
 	"github.com/eapache/go-resiliency/breaker"
 
 	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
-// github.com/eapache/go-resiliency/breaker counts differently: errors without a pause of the
-// timeout between them. A success clears nothing, so it need not write, and a sink that fails one
-// record in a million is cut off in the end if there are enough records. It therefore implements Do
-// alone, and is not compared with breakers that count consecutive failures. An open breaker keeps a
-// goroutine, which sleeps until the timeout is over.
-var Subject = scenario.Subject{Name: "eapache", Loops: scenario.Merge(doLoops, scenario.LogLoops(guard), scenario.Loops{
-	scenario.Cycle: func() scenario.Loop { return cycle(New(scenario.HalfOpenScene)) },
-})}
+//go:generate go run ../generate do
+
+var Subject = scenario.Subject{
+	Name:  "eapache",
+	Forms: []scenario.Form{doForm},
+	Rule:  scenario.Total,
+	Loops: scenario.Merge(scenario.LogLoops(guard), scenario.Loops{
+		scenario.Cycle: func() scenario.Loop { return cycle(New(scenario.HalfOpenScene)) },
+	}),
+	Fleet: scenario.FleetOf[*breaker.Breaker]{
+		Largest: 1_000_000,
+		New: func(s scenario.Scene) *breaker.Breaker {
+			// A second, not an hour, because its goroutine cannot be stopped.
+			return breaker.New(s.Threshold, s.Successes, min(s.Timeout(), time.Second))
+		},
+		Fail:    func(b *breaker.Breaker) { _ = b.Run(fail) },
+		Succeed: func(b *breaker.Breaker) bool { return b.Run(succeed) == nil },
+		Release: func(b *breaker.Breaker) {
+			for b.GetState() == breaker.Open {
+				time.Sleep(time.Millisecond)
+			}
+		},
+	},
+}
 
 type Breaker breaker.Breaker
 

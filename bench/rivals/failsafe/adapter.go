@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+// Package failsafe measures github.com/failsafe-go/failsafe-go. It counts consecutive failures in a
+// ring of as many bits as the threshold, so [scenario.FlakyScene], which must never trip, has a
+// threshold of 1,000. A breaker admits as many probes as successes close it: 255 in the herd. The
+// two steps are calls on the breaker and carry nothing from one to the other.
 package failsafe
 
 import (
@@ -12,19 +16,30 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
-// github.com/failsafe-go/failsafe-go counts consecutive failures in a ring of as many bits as the
-// threshold, so flaky, which must never trip, has a threshold of 1,000. A breaker admits as many
-// probes as successes close it: 255 in the herd. The two steps are calls on the breaker and carry
-// nothing from one to the other.
-var Subject = scenario.Subject{Name: "failsafe", Loops: scenario.Merge(permitLoops, doLoops, scenario.LogLoops(guard), scenario.Loops{
-	scenario.Herd:  func() scenario.Loop { return herd(New(scenario.HerdScene)) },
-	scenario.Cycle: func() scenario.Loop { return cycle(New(scenario.HalfOpenScene)) },
-	scenario.CycleHook: func() scenario.Loop {
-		var count atomic.Int64 // its hooks may run concurrently
-		b := builder(scenario.HalfOpenScene).OnStateChanged(func(circuitbreaker.StateChangedEvent) { count.Add(1) }).Build()
-		return cycle(&Breaker{b, failsafe.With(b)})
+//go:generate go run ../generate permit do
+
+var Subject = scenario.Subject{
+	Name:  "failsafe",
+	Forms: []scenario.Form{permitForm, doForm},
+	Rule:  scenario.Consecutive,
+	Loops: scenario.Merge(scenario.LogLoops(guard), scenario.Loops{
+		scenario.Herd:  func() scenario.Loop { return herd(New(scenario.HerdScene)) },
+		scenario.Cycle: func() scenario.Loop { return cycle(New(scenario.HalfOpenScene)) },
+		scenario.CycleHook: func() scenario.Loop {
+			var count atomic.Int64 // its hooks may run concurrently
+			b := builder(scenario.HalfOpenScene).
+				OnStateChanged(func(circuitbreaker.StateChangedEvent) { count.Add(1) }).
+				Build()
+			return cycle(&Breaker{b, failsafe.With(b)})
+		},
+	}),
+	Fleet: scenario.FleetOf[*Breaker]{
+		Largest: 1_000_000,
+		New:     New,
+		Fail:    func(b *Breaker) { _ = b.Do(fail) },
+		Succeed: func(b *Breaker) bool { return b.Do(succeed) == nil },
 	},
-})}
+}
 
 type Breaker struct {
 	cb       circuitbreaker.CircuitBreaker[any]

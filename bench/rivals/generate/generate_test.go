@@ -4,19 +4,38 @@ package main
 
 import (
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
-// The committed copies must match what go generate produces.
+// The committed copies match what go generate produces, and every subject lists its forms.
 func TestCopies(t *testing.T) {
-	files, err := generate("..")
+	adapters, err := filepath.Glob("../*/adapter.go")
 	require.NoError(t, err)
-	for name, want := range files {
-		got, err := os.ReadFile("../" + name)
+	require.NotEmpty(t, adapters)
+	for _, file := range adapters {
+		dir := filepath.Dir(file)
+		text, err := os.ReadFile(file)
 		require.NoError(t, err)
-		assert.Equal(t, want, string(got), "%s: run go generate in bench/rivals", name)
+		_, line, _ := strings.Cut(string(text), "//go:generate go run ../generate ")
+		forms, _, _ := strings.Cut(line, "\n")
+		var want []string
+		for form := range strings.FieldsSeq(forms) {
+			copied, err := copyOf("../atomic", filepath.Base(dir), form)
+			require.NoError(t, err)
+			name := filepath.Join(dir, form+"_gen.go")
+			got, err := os.ReadFile(name)
+			require.NoError(t, err)
+			assert.Equal(t, copied, string(got), "%s: run go generate ./rivals/... in bench/", name)
+			assert.Contains(t, string(text), form+"Form", "%s: the form %s is not in its subject", file, form)
+			want = append(want, name)
+		}
+		got, err := filepath.Glob(dir + "/*_gen.go")
+		require.NoError(t, err)
+		assert.ElementsMatch(t, want, got)
 	}
 }

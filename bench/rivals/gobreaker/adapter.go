@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
+// Package gobreaker measures github.com/sony/gobreaker/v2. It is configured like the others:
+// consecutive failures, no interval that clears the counts. There are two differences. Its
+// MaxRequests is both the number of probes and the number of successes that close, so in the herd
+// it has 255 probes where ours has 4. And its shortest timeout is a nanosecond, because 0 means a
+// minute.
 package gobreaker
 
 import (
@@ -10,20 +15,31 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
-// github.com/sony/gobreaker/v2 is configured like the others: consecutive failures, no interval
-// that clears the counts. There are two differences. Its MaxRequests is both the number of probes
-// and the number of successes that close, so in the herd it has 255 probes where ours has 4. And
-// its shortest timeout is a nanosecond, because 0 means a minute.
-var Subject = scenario.Subject{Name: "gobreaker", Loops: scenario.Merge(permitLoops, doLoops, scenario.LogLoops(guard), scenario.Loops{
-	scenario.Herd:  func() scenario.Loop { return herd(New(scenario.HerdScene)) },
-	scenario.Cycle: func() scenario.Loop { return cycle(New(scenario.HalfOpenScene)) },
-	scenario.CycleHook: func() scenario.Loop {
-		var count int
-		settings := Settings(scenario.HalfOpenScene)
-		settings.OnStateChange = func(string, gobreaker.State, gobreaker.State) { count++ }
-		return cycle(&Breaker{cb: gobreaker.NewCircuitBreaker[int](settings)})
+//go:generate go run ../generate permit do
+
+var Subject = scenario.Subject{
+	Name:  "gobreaker",
+	Forms: []scenario.Form{permitForm, doForm},
+	Rule:  scenario.Consecutive,
+	Loops: scenario.Merge(scenario.LogLoops(guard), scenario.Loops{
+		scenario.Herd:  func() scenario.Loop { return herd(New(scenario.HerdScene)) },
+		scenario.Cycle: func() scenario.Loop { return cycle(New(scenario.HalfOpenScene)) },
+		scenario.CycleHook: func() scenario.Loop {
+			var count int
+			s := settings(scenario.HalfOpenScene)
+			s.OnStateChange = func(string, gobreaker.State, gobreaker.State) { count++ }
+			return cycle(&Breaker{cb: gobreaker.NewCircuitBreaker[int](s)})
+		},
+	}),
+	Fleet: scenario.FleetOf[*gobreaker.CircuitBreaker[int]]{
+		Largest: 1_000_000,
+		New: func(s scenario.Scene) *gobreaker.CircuitBreaker[int] {
+			return gobreaker.NewCircuitBreaker[int](settings(s))
+		},
+		Fail:    func(b *gobreaker.CircuitBreaker[int]) { _, _ = b.Execute(fail) },
+		Succeed: func(b *gobreaker.CircuitBreaker[int]) bool { _, err := b.Execute(succeed); return err == nil },
 	},
-})}
+}
 
 // Breaker has both forms of call. They are two breakers, of which a user needs one.
 type Breaker struct {
@@ -31,7 +47,7 @@ type Breaker struct {
 	twoStep *gobreaker.TwoStepCircuitBreaker[int]
 }
 
-func Settings(s scenario.Scene) gobreaker.Settings {
+func settings(s scenario.Scene) gobreaker.Settings {
 	threshold := uint32(s.Never())
 	return gobreaker.Settings{
 		Name:        "bench",
@@ -42,8 +58,10 @@ func Settings(s scenario.Scene) gobreaker.Settings {
 }
 
 func New(s scenario.Scene) *Breaker {
-	settings := Settings(s)
-	return &Breaker{gobreaker.NewCircuitBreaker[int](settings), gobreaker.NewTwoStepCircuitBreaker[int](settings)}
+	return &Breaker{
+		gobreaker.NewCircuitBreaker[int](settings(s)),
+		gobreaker.NewTwoStepCircuitBreaker[int](settings(s)),
+	}
 }
 
 func Open() *Breaker {

@@ -1,5 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 
+// Package gozero measures github.com/zeromicro/go-zero/core/breaker. It has no states and nothing to
+// configure. It rejects calls with a probability that follows from the share of failures in the
+// last ten seconds, and admits one every second all the same. It cannot trip after five failures,
+// nor close after a success, so it is not in the cycle, the storm or the herd, and "open" means
+// here that some thousands of calls have failed. A flaky sink does not trip it, because that takes
+// more than a third of failures. For each rejected call it formats a line of a log.
+//
+// Importing it starts a goroutine that reads the processor usage four times a second and one that
+// handles signals. It also logs to standard output, among the results, unless that is disabled.
 package gozero
 
 import (
@@ -11,16 +20,20 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
-// github.com/zeromicro/go-zero/core/breaker has no states and nothing to configure. It rejects
-// calls with a probability that follows from the share of failures in the last ten seconds, and
-// admits one every second all the same. It cannot trip after five failures, nor close after a
-// success, so it is not in the cycle, the storm or the herd, and "open" means here that some
-// thousands of calls have failed. Flaky does not trip it, because that takes more than a third of
-// failures. For each rejected call it formats a line of a log.
-//
-// Importing it starts a goroutine that reads the processor usage four times a second and one that
-// handles signals. It also logs to standard output, among the results, unless that is disabled.
-var Subject = scenario.Subject{Name: "gozero", Loops: scenario.Merge(permitLoops, doLoops, scenario.LogLoops(guard))}
+//go:generate go run ../generate permit do
+
+var Subject = scenario.Subject{
+	Name:  "gozero",
+	Forms: []scenario.Form{permitForm, doForm},
+	Rule:  scenario.Share,
+	Loops: scenario.LogLoops(guard),
+	Fleet: scenario.FleetOf[breaker.Breaker]{
+		Largest: 1000,
+		New: func(scenario.Scene) breaker.Breaker {
+			return breaker.NewBreaker(breaker.WithName("bench"))
+		},
+	},
+}
 
 func init() { logx.Disable() }
 

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
+// Package handy measures github.com/streadway/handy/breaker. A goroutine owns the state and
+// communicates through channels, which is another kind of lock-free design. It trips on a share of
+// failures after ten calls, and admits one call every second; neither can be changed (its setters
+// write to a copy). Success and Failure take the duration of the call, for which a user reads the
+// clock; here they get 0.
 package handy
 
 import (
@@ -10,12 +15,14 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
-// github.com/streadway/handy/breaker has a goroutine that owns the state and communicates through
-// channels, which is another kind of lock-free design. It trips on a share of failures after ten
-// calls, and admits one call every second; neither can be changed (its setters write to a copy).
-// Success and Failure take the duration of the call, for which a user reads the clock; here they
-// get 0.
-var Subject = scenario.Subject{Name: "handy", Loops: scenario.Merge(permitLoops, scenario.LogLoops(guard))}
+//go:generate go run ../generate permit
+
+var Subject = scenario.Subject{
+	Name:  "handy",
+	Forms: []scenario.Form{permitForm},
+	Rule:  scenario.Share,
+	Loops: scenario.LogLoops(guard),
+}
 
 type Breaker struct{ breaker.Breaker }
 

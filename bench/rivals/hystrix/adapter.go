@@ -1,5 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
+// Package hystrix measures github.com/afex/hystrix-go (unchanged since 2018). It does more than
+// break: each command runs on a goroutine of its own, with a timeout and under a limit of
+// concurrency, and its outcome goes through a channel to a rolling window. None of that can be
+// turned off; the timeout is an hour and the limit exceeds the number of goroutines. It trips on
+// the share of errors in ten seconds, which a later call detects, and sleeps for at least a
+// millisecond, so it is not in the cycle.
 package hystrix
 
 import (
@@ -14,12 +20,14 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
-// github.com/afex/hystrix-go (unchanged since 2018) does more than break: each command runs on a
-// goroutine of its own, with a timeout and under a limit of concurrency, and its outcome goes
-// through a channel to a rolling window. None of that can be turned off; the timeout is an hour and
-// the limit exceeds the number of goroutines. It trips on the share of errors in ten seconds, which
-// a later call detects, and sleeps for at least a millisecond, so it is not in the cycle.
-var Subject = scenario.Subject{Name: "hystrix", Loops: scenario.Merge(doLoops, scenario.LogLoops(guard))}
+//go:generate go run ../generate do
+
+var Subject = scenario.Subject{
+	Name:  "hystrix",
+	Forms: []scenario.Form{doForm},
+	Rule:  scenario.Share,
+	Loops: scenario.LogLoops(guard),
+}
 
 // Breaker is the name of a command, under which hystrix finds the breaker in a map.
 type Breaker struct{ command string }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+// Package mutex is a control: the state machine of this library behind a sync.Mutex.
 package mutex
 
 import (
@@ -9,7 +10,20 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/locked"
 )
 
-var Subject = scenario.Subject{Name: "mutex", Loops: scenario.Merge(pairLoops, permitLoops, doLoops, scenario.LogLoops(guard))}
+//go:generate go run ../generate pair permit do
+
+var Subject = scenario.Subject{
+	Name:  "mutex",
+	Forms: []scenario.Form{pairForm, permitForm, doForm},
+	Rule:  scenario.Consecutive,
+	Loops: scenario.LogLoops(guard),
+	Fleet: scenario.FleetOf[*Breaker]{
+		Largest: 1_000_000,
+		New:     New,
+		Fail:    func(b *Breaker) { _ = b.Do(fail) },
+		Succeed: func(b *Breaker) bool { return b.Do(succeed) == nil },
+	},
+}
 
 type Breaker = locked.Mutex
 

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
+// Package rubyist measures github.com/rubyist/circuitbreaker, with its consecutive breaker and a
+// constant back-off instead of its exponential one. It admits one probe at a time, without another
+// limit, and every success closes it. Call has a timeout, which costs a goroutine for each call;
+// here it is 0, which disables it. Its events go through channels, not hooks, so it is not in the
+// cycle with a hook.
 package rubyist
 
 import (
@@ -11,13 +16,22 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
-// github.com/rubyist/circuitbreaker is used with its consecutive breaker and a constant back-off
-// instead of its exponential one. It admits one probe at a time, without another limit, and every
-// success closes it. Call has a timeout, which costs a goroutine for each call; here it is 0, which
-// disables it. Its events go through channels, not hooks, so it is not in the cycle with a hook.
-var Subject = scenario.Subject{Name: "rubyist", Loops: scenario.Merge(permitLoops, doLoops, scenario.LogLoops(guard), scenario.Loops{
-	scenario.Cycle: func() scenario.Loop { return cycle(New(scenario.HalfOpenScene)) },
-})}
+//go:generate go run ../generate permit do
+
+var Subject = scenario.Subject{
+	Name:  "rubyist",
+	Forms: []scenario.Form{permitForm, doForm},
+	Rule:  scenario.Consecutive,
+	Loops: scenario.Merge(scenario.LogLoops(guard), scenario.Loops{
+		scenario.Cycle: func() scenario.Loop { return cycle(New(scenario.HalfOpenScene)) },
+	}),
+	Fleet: scenario.FleetOf[*Breaker]{
+		Largest: 1_000_000,
+		New:     New,
+		Fail:    func(b *Breaker) { _ = b.Do(fail) },
+		Succeed: func(b *Breaker) bool { return b.Do(succeed) == nil },
+	},
+}
 
 type Breaker circuit.Breaker
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+// Package rwmutex is a control: the state machine of this library behind a sync.RWMutex.
 package rwmutex
 
 import (
@@ -7,7 +8,13 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/locked"
 )
 
-var Subject = scenario.Subject{Name: "rwmutex", Loops: scenario.Merge(pairLoops, permitLoops, doLoops)}
+//go:generate go run ../generate pair permit do
+
+var Subject = scenario.Subject{
+	Name:  "rwmutex",
+	Forms: []scenario.Form{pairForm, permitForm, doForm},
+	Rule:  scenario.Consecutive,
+}
 
 type Breaker = locked.RWMutex
 

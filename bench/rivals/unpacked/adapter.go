@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+// Package unpacked is the obvious first attempt at a breaker without locks. It is wrong.
 package unpacked
 
 import (
@@ -9,7 +10,13 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
-var Subject = scenario.Subject{Name: "unpacked", Loops: scenario.Merge(pairLoops, permitLoops, doLoops)}
+//go:generate go run ../generate pair permit do
+
+var Subject = scenario.Subject{
+	Name:  "unpacked",
+	Forms: []scenario.Form{pairForm, permitForm, doForm},
+	Rule:  scenario.Consecutive,
+}
 
 // Breaker is the obvious first attempt: state, failure count, deadline and probes in an
 // atomic each. It is fast, and wrong, because values that belong together are read and written
