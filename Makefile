@@ -139,23 +139,10 @@ else
 	@cd bench; go run ./instructions
 endif
 
-# Both sides run the benchmarks of their own commit, in rounds that take turns; record's header would tell them apart for
-# benchstat, so only the lines of benchmarks are compared.
 .PHONY: bench-compare
 bench-compare: BENCH := $(if $(filter file,$(origin BENCH)),./impl=atomic$$,$(BENCH))
 bench-compare: ## bench BASE and this tree in turn, then benchstat's verdict (BASE=HEAD~1 BENCH=regexp COUNT=10)
-	@case '$(COUNT)' in *[!0-9]* | '' | 0*) echo "$@: COUNT=$(COUNT): want a number from 1" >&2; exit 1;; esac
-	@set -e; scratch=$$(mktemp -d); base="$$scratch/base"; \
-	trap 'git worktree remove --force "$$base" 2>/dev/null || :; rm -rf "$$scratch"' EXIT; \
-	git worktree add --quiet --detach "$$base" '$(BASE)'; \
-	(cd "$$base/bench" && go test -c -o "$$scratch/old.test" .); (cd bench && go test -c -o "$$scratch/new.test" .); \
-	for i in $$(seq '$(COUNT)'); do for side in old new; do \
-		echo "round $$i of $(COUNT): $$side" >&2; \
-		"$$scratch/$$side.test" -test.run '^$$' -test.bench '$(BENCH)' -test.benchtime '$(BENCHTIME)' >>"$$scratch/$$side.txt"; \
-	done; done; \
-	[ -n "$$(comm -12 <(awk '/^Benchmark/ { print $$1 }' "$$scratch/old.txt" | sort -u) <(awk '/^Benchmark/ { print $$1 }' "$$scratch/new.txt" | sort -u))" ] || \
-		{ echo "$@: no benchmark that both have matches $(BENCH)" >&2; exit 1; }; \
-	$(BENCHSTAT) "$$scratch/old.txt" "$$scratch/new.txt"
+	@.ci/bench-compare '$(BASE)' '$(BENCH)' '$(COUNT)' '$(BENCHTIME)' $(BENCHSTAT)
 
 .PHONY: ratios
 ratios: ## measure the promised ratios side by side; fails when one is missed (a minute; RATIOS=results/ratios.txt keeps them)
