@@ -25,12 +25,16 @@ func BenchmarkHealthy(b *testing.B) {
 }
 
 func BenchmarkRejecting(b *testing.B) {
-	run(b, []int{1, 2}, scenario.Reject, scenario.RejectPermit, scenario.RejectDo, scenario.RejectHalfOpen)
+	run(b, []int{1, 2},
+		scenario.Reject, scenario.RejectPermit, scenario.RejectDo, scenario.RejectHalfOpen)
 }
 
 func BenchmarkFlaky(b *testing.B) {
 	run(b, scale, scenario.Flaky100Do)
-	run(b, []int{2}, scenario.Flaky1000, scenario.Flaky100, scenario.Flaky4, scenario.Flaky1000Permit, scenario.Flaky100Permit, scenario.Flaky4Permit, scenario.Flaky1000Do, scenario.Flaky4Do)
+	run(b, []int{2},
+		scenario.Flaky1000, scenario.Flaky100, scenario.Flaky4,
+		scenario.Flaky1000Permit, scenario.Flaky100Permit, scenario.Flaky4Permit,
+		scenario.Flaky1000Do, scenario.Flaky4Do)
 }
 
 func BenchmarkStorm(b *testing.B) { run(b, []int{1, 2, 64}, scenario.Storm) }
@@ -38,26 +42,33 @@ func BenchmarkHerd(b *testing.B)  { run(b, []int{1, 64}, scenario.Herd) }
 func BenchmarkCycle(b *testing.B) { run(b, []int{1}, scenario.Cycle, scenario.CycleHook) }
 
 func BenchmarkLog(b *testing.B) {
-	run(b, []int{1}, scenario.SlogDiscard, scenario.ZapDiscard, scenario.ZerologDiscard, scenario.SlogFile, scenario.ZapFile, scenario.ZerologFile)
+	run(b, []int{1},
+		scenario.SlogDiscard, scenario.ZapDiscard, scenario.ZerologDiscard,
+		scenario.SlogFile, scenario.ZapFile, scenario.ZerologFile)
 }
 
 // BenchmarkIsolation measures what a breaker for each goroutine would gain: goroutines that share
 // one write to the same word when they fail.
 func BenchmarkIsolation(b *testing.B) {
-	for _, s := range []scenario.Scenario{scenario.Pair, scenario.Flaky1000, scenario.Flaky100, scenario.Flaky4} {
+	scenarios := []scenario.Scenario{
+		scenario.Pair, scenario.Flaky1000, scenario.Flaky100, scenario.Flaky4,
+	}
+	for _, s := range scenarios {
 		share := "0%"
 		if _, keys, ok := strings.Cut(string(s), "fails="); ok {
 			share, _, _ = strings.Cut(keys, "/")
 		}
 		for _, impl := range []string{"atomic", "mutex"} {
 			for _, breakers := range []string{"one", "each"} {
-				b.Run(fmt.Sprintf("impl=%s/fails=%s/breakers=%s/g=2", impl, share, breakers), func(b *testing.B) {
+				name := fmt.Sprintf("impl=%s/fails=%s/breakers=%s/g=2", impl, share, breakers)
+				b.Run(name, func(b *testing.B) {
 					loops := []scenario.Loop{rivals.New(s, impl), rivals.New(s, impl)}
 					if breakers == "one" {
 						loops[1] = loops[0]
 					}
 					var next atomic.Int64
-					scenario.Spread(func(n int) { loops[next.Add(1)-1](n) }, b.N, len(loops), b.ResetTimer)
+					each := func(n int) { loops[next.Add(1)-1](n) }
+					scenario.Spread(each, b.N, len(loops), b.ResetTimer)
 				})
 			}
 		}

@@ -26,7 +26,8 @@ func Example_logrus() {
 	for i := range 4 {
 		logger.WithField("n", i).Info("record")
 	}
-	fmt.Println(b.State(), "with", strings.Count(file.String(), "\n"), "records in the file and", w.Stats().Lost, "lost")
+	records := strings.Count(file.String(), "\n")
+	fmt.Println(b.State(), "with", records, "records in the file and", w.Stats().Lost, "lost")
 	// Output:
 	// open with 4 records in the file and 0 lost
 }

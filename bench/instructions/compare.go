@@ -60,7 +60,8 @@ const row = "%-19s %8s %8s %6s  %s\n"
 func compare(w io.Writer, now, then counts) (short int) {
 	same := now.toolchain == then.toolchain
 	if !same {
-		printf(w, "The counts were recorded with %s. This is %s, so only the limits judge.\n", then.toolchain, now.toolchain)
+		printf(w, "The counts were recorded with %s. This is %s, so only the limits judge.\n",
+			then.toolchain, now.toolchain)
 	}
 	printf(w, row, "", "measured", "recorded", "limit", now.toolchain)
 	for _, c := range calls {
@@ -81,7 +82,8 @@ func compare(w io.Writer, now, then counts) (short int) {
 		printf(w, row, c.name, strconv.Itoa(n), before, strconv.Itoa(c.limit), verdict)
 	}
 	if short > 0 {
-		printf(w, "%d too high or not recorded; make instructions RECORD=1 records new counts\n", short)
+		printf(w, "%d too high or not recorded; make instructions RECORD=1 records new counts\n",
+			short)
 	}
 	return short
 }

@@ -72,12 +72,15 @@ func callgrind(s scenario.Scenario, impl string, n int) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	cmd := exec.Command("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", self, string(s), impl, strconv.Itoa(n))
-	cmd.Env = append(os.Environ(), "GODEBUG=asyncpreemptoff=1,cpu.rdtscp=off", "GOMAXPROCS=1", "GOGC=off")
+	cmd := exec.Command("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null",
+		self, string(s), impl, strconv.Itoa(n))
+	cmd.Env = append(os.Environ(),
+		"GODEBUG=asyncpreemptoff=1,cpu.rdtscp=off", "GOMAXPROCS=1", "GOGC=off")
 	out, err := cmd.CombinedOutput()
 	m := collected.FindSubmatch(out)
 	if err != nil || m == nil {
-		return 0, fmt.Errorf("%s by %s: %w\n%s", s, impl, errors.Join(err, errors.New("nothing collected")), out)
+		err = errors.Join(err, errors.New("nothing collected"))
+		return 0, fmt.Errorf("%s by %s: %w\n%s", s, impl, err, out)
 	}
 	return strconv.Atoi(string(m[1]))
 }

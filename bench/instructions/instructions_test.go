@@ -56,12 +56,14 @@ func TestCompare(t *testing.T) {
 			}
 			var text bytes.Buffer
 			require.Equal(t, tt.short, compare(&text, now, then))
-			require.Contains(t, text.String(), fmt.Sprintf(row, judged, fmt.Sprint(tt.measured), before, "108", tt.verdict))
+			line := fmt.Sprintf(row, judged, fmt.Sprint(tt.measured), before, "108", tt.verdict)
+			require.Contains(t, text.String(), line)
 			for _, kind := range calls { // the others are as recorded
 				require.Contains(t, text.String(), "\n"+kind.name+" ")
 			}
-			said := "The counts were recorded with go1.26.8. This is go1.25.0, so only the limits judge.\n"
-			require.Equal(t, tt.toolchain != "go1.26.8", strings.HasPrefix(text.String(), said))
+			other := strings.HasPrefix(text.String(), "The counts were recorded with go1.26.8. "+
+				"This is go1.25.0, so only the limits judge.\n")
+			require.Equal(t, tt.toolchain != "go1.26.8", other)
 			require.Equal(t, tt.short > 0, strings.Contains(text.String(), "RECORD=1"))
 		})
 	}

@@ -29,8 +29,9 @@ import (
 )
 
 const (
-	usage = "usage: go run ./instructions [-record]\n\nCompares the instructions of a call with those in " + recordedFile +
-		".\n-record counts all implementations and prints the results, for that file."
+	usage = "usage: go run ./instructions [-record]\n\n" +
+		"Compares the instructions of a call with those in " + recordedFile + ".\n" +
+		"-record counts all implementations and prints the results, for that file."
 
 	recordedFile = "results/instructions.txt"
 
@@ -47,7 +48,7 @@ type call struct {
 	keys     string // of its benchmark
 	limit    int    // the most instructions that a call of ours may take
 	impl     string // ours
-	without  string // the implementation whose instructions do not count, or "": of an adapter, its sink's
+	without  string // the implementation whose instructions do not count: an adapter's sink, or ""
 }
 
 // benchmark returns the name of the results of impl in the file.
@@ -145,7 +146,9 @@ func recordAll(w io.Writer) error {
 			if err != nil {
 				return err
 			}
-			if _, err := fmt.Fprintf(w, "Benchmark%s %d %d instructions/op\n", c.benchmark(subject.Name), as.calls, n); err != nil {
+			_, err = fmt.Fprintf(w, "Benchmark%s %d %d instructions/op\n",
+				c.benchmark(subject.Name), as.calls, n)
+			if err != nil {
 				return err
 			}
 		}

@@ -70,7 +70,8 @@ func (p plan) run(ctx context.Context, progress io.Writer) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
 	binary := filepath.Join(scratch, "bench.test")
-	if out, err := p.command(ctx, "go", "test", "-c", "-o", binary, ".").CombinedOutput(); err != nil {
+	build := p.command(ctx, "go", "test", "-c", "-o", binary, ".")
+	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("build: %w\n%s", err, out)
 	}
 	if err := os.MkdirAll(filepath.Dir(p.results), 0o755); err != nil {
@@ -89,7 +90,8 @@ func (p plan) run(ctx context.Context, progress io.Writer) (err error) {
 			err = errors.Join(err, os.Remove(partial))
 		}
 	}()
-	if err := scenario.Header(f, p.directory, fmt.Sprintf("make bench COUNT=%d BENCH=%s BENCHTIME=%s", p.count, p.bench, p.time)); err != nil {
+	command := fmt.Sprintf("make bench COUNT=%d BENCH=%s BENCHTIME=%s", p.count, p.bench, p.time)
+	if err := scenario.Header(f, p.directory, command); err != nil {
 		return err
 	}
 	start := time.Now()
@@ -97,7 +99,8 @@ func (p plan) run(ctx context.Context, progress io.Writer) (err error) {
 	for round := range p.count {
 		report := func(n int) {
 			elapsed := time.Since(start)
-			_, _ = fmt.Fprintf(progress, "\rround %d of %d, benchmark %d%s: %s, %s left   ", round+1, p.count, n, of(lines),
+			_, _ = fmt.Fprintf(progress, "\rround %d of %d, benchmark %d%s: %s, %s left   ",
+				round+1, p.count, n, of(lines),
 				elapsed.Round(time.Second), left(elapsed, round, p.count, n, lines))
 		}
 		if lines, err = p.round(ctx, binary, f, round == 0, report); err != nil {
@@ -116,8 +119,11 @@ func (p plan) command(ctx context.Context, name string, args ...string) *exec.Cm
 
 // round runs all benchmarks once and copies their lines, those about the machine only in the first
 // round.
-func (p plan) round(ctx context.Context, binary string, w io.Writer, first bool, report func(n int)) (n int, err error) {
-	cmd := p.command(ctx, binary, "-test.run=^$", "-test.bench="+p.bench, "-test.benchtime="+p.time, "-test.timeout=30m")
+func (p plan) round(
+	ctx context.Context, binary string, w io.Writer, first bool, report func(n int),
+) (n int, err error) {
+	cmd := p.command(ctx, binary,
+		"-test.run=^$", "-test.bench="+p.bench, "-test.benchtime="+p.time, "-test.timeout=30m")
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -165,5 +171,6 @@ func left(elapsed time.Duration, round, rounds, n, lines int) string {
 		return "unknown"
 	}
 	done := float64(round) + float64(n)/float64(lines)
-	return time.Duration(float64(elapsed) * (float64(rounds) - done) / done).Round(time.Second).String()
+	remaining := time.Duration(float64(elapsed) * (float64(rounds) - done) / done)
+	return remaining.Round(time.Second).String()
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -17,8 +18,12 @@ import (
 func inModule(t *testing.T, source string) string {
 	t.Helper()
 	dir := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "go.mod"), []byte("module example\n\ngo 1.25\n"), 0o600))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "x_test.go"), []byte("package example\n\nimport \"testing\"\n\n"+source), 0o600))
+	for name, text := range map[string]string{
+		"go.mod":    "module example\n\ngo 1.25\n",
+		"x_test.go": "package example\n\nimport \"testing\"\n\n" + source,
+	} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
+	}
 	return dir
 }
 
@@ -48,15 +53,20 @@ func TestRun_Fails(t *testing.T) {
 		dir := inModule(t, source)
 		results := filepath.Join(dir, "x.txt")
 		require.NoError(t, os.WriteFile(results, []byte("old"), 0o600))
-		require.ErrorContains(t, plan{1, ".", "1x", results, dir}.run(t.Context(), &strings.Builder{}), want)
+		err := plan{1, ".", "1x", results, dir}.run(t.Context(), io.Discard)
+		require.ErrorContains(t, err, want)
 		text, err := os.ReadFile(results)
 		require.NoError(t, err)
 		assert.Equal(t, "old", string(text))
 		require.NoFileExists(t, results+".partial")
 	}
-	require.ErrorContains(t, plan{count: 0}.run(t.Context(), &strings.Builder{}), "-count 0: want at least 1")
-	require.ErrorContains(t, plan{1, "(", "1x", "", ""}.run(t.Context(), &strings.Builder{}), "-bench: ")
-	require.ErrorContains(t, plan{1, ".", "foo", "", ""}.run(t.Context(), &strings.Builder{}), `-benchtime "foo": want`)
+	for want, p := range map[string]plan{
+		"-count 0: want at least 1": {count: 0},
+		"-bench: ":                  {1, "(", "1x", "", ""},
+		`-benchtime "foo": want`:    {1, ".", "foo", "", ""},
+	} {
+		require.ErrorContains(t, p.run(t.Context(), io.Discard), want)
+	}
 }
 
 func TestLeft(t *testing.T) {

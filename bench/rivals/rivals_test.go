@@ -12,7 +12,9 @@ import (
 )
 
 // breakers calls f for every form of call of every breaker that trips by one of the rules.
-func breakers(t *testing.T, f func(t *testing.T, subject scenario.Subject, form scenario.Form), rules ...scenario.Rule) {
+func breakers(
+	t *testing.T, f func(*testing.T, scenario.Subject, scenario.Form), rules ...scenario.Rule,
+) {
 	t.Helper()
 	tested := 0
 	for _, subject := range All {

@@ -20,7 +20,8 @@ func Header(w io.Writer, directory, command string) error {
 	if out, err := git.Output(); err == nil {
 		commit = strings.TrimSpace(string(out))
 	}
+	date := time.Now().UTC().Format(time.DateOnly)
 	_, err := fmt.Fprintf(w, "commit: %s\ntoolchain: %s\ncores: %d\ndate: %s\ncommand: %s\n",
-		commit, runtime.Version(), runtime.GOMAXPROCS(0), time.Now().UTC().Format(time.DateOnly), command)
+		commit, runtime.Version(), runtime.GOMAXPROCS(0), date, command)
 	return err
 }

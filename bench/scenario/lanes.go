@@ -10,7 +10,7 @@ import (
 
 // These are the scenarios of a Lane.
 const (
-	LaneRecord Scenario = "Lane/width=1/sink=nowhere" // one record, handed to another goroutine, and its result
+	LaneRecord Scenario = "Lane/width=1/sink=nowhere" // one record, written by another goroutine
 	LaneBurst  Scenario = "Lane/width=64/sink=5ms"    // 64 goroutines write one record each
 )
 

@@ -64,7 +64,8 @@ func zapLoop(w io.Writer) Loop {
 	logger := zap.New(zapcore.NewCore(encoder, zapcore.AddSync(w), zapcore.InfoLevel))
 	return func(n int) {
 		for i := range n {
-			logger.Info(Message, zap.Int("shard", i&7), zap.Duration("took", time.Millisecond), zap.String("path", "/v1/push"))
+			logger.Info(Message, zap.Int("shard", i&7),
+				zap.Duration("took", time.Millisecond), zap.String("path", "/v1/push"))
 		}
 	}
 }
@@ -74,7 +75,8 @@ func zerologLoop(w io.Writer) Loop {
 	logger := zerolog.New(w).With().Timestamp().Logger()
 	return func(n int) {
 		for i := range n {
-			logger.Info().Int("shard", i&7).Dur("took", time.Millisecond).Str("path", "/v1/push").Msg(Message)
+			logger.Info().
+				Int("shard", i&7).Dur("took", time.Millisecond).Str("path", "/v1/push").Msg(Message)
 		}
 	}
 }

@@ -106,11 +106,12 @@ func serveProcess(stdin io.Reader, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	server := &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	handler := func(w http.ResponseWriter, r *http.Request) {
 		if _, err := io.Copy(io.Discard, r.Body); err == nil {
 			w.WriteHeader(http.StatusNoContent)
 		}
-	})}
+	}
+	server := &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: http.HandlerFunc(handler)}
 	go func() {
 		_, _ = io.Copy(io.Discard, stdin)
 		_ = server.Close()

@@ -22,12 +22,15 @@ const (
 	Permit Scenario = "Healthy/call=permit"
 	Do     Scenario = "Healthy/call=do"
 
-	Reject         Scenario = "Rejecting/state=open/call=pair" // while the recovery timeout runs
+	// An open breaker rejects while the recovery timeout runs, a half-open one while its only probe
+	// is in flight.
+	Reject         Scenario = "Rejecting/state=open/call=pair"
 	RejectPermit   Scenario = "Rejecting/state=open/call=permit"
 	RejectDo       Scenario = "Rejecting/state=open/call=do"
-	RejectHalfOpen Scenario = "Rejecting/state=half_open/call=pair" // while the one probe is in flight
+	RejectHalfOpen Scenario = "Rejecting/state=half_open/call=pair"
 
-	Flaky1000       Scenario = "Flaky/fails=0.1%/call=pair" // no failure trips
+	// No failure trips.
+	Flaky1000       Scenario = "Flaky/fails=0.1%/call=pair"
 	Flaky100        Scenario = "Flaky/fails=1%/call=pair"
 	Flaky4          Scenario = "Flaky/fails=25%/call=pair"
 	Flaky1000Permit Scenario = "Flaky/fails=0.1%/call=permit"
@@ -37,10 +40,15 @@ const (
 	Flaky100Do      Scenario = "Flaky/fails=1%/call=do"
 	Flaky4Do        Scenario = "Flaky/fails=25%/call=do"
 
-	Storm     Scenario = "Storm/threshold=100/call=pair" // RecordFailure; after every 100 of a goroutine's, Reset
-	Herd      Scenario = "Herd/probes=4/call=permit"     // at the half-open edge: asks and, if admitted, lets others run and reports
-	Cycle     Scenario = "Cycle/hook=none/call=do"       // five failures that trip, and a success that closes
-	CycleHook Scenario = "Cycle/hook=counting/call=do"   // the same with a hook that counts the transitions
+	// RecordFailure, and Reset after every 100 of a goroutine's.
+	Storm Scenario = "Storm/threshold=100/call=pair"
+
+	// A half-open breaker. An admitted call lets others run before it reports.
+	Herd Scenario = "Herd/probes=4/call=permit"
+
+	// Five failures that trip, and a success that closes; with a hook that counts the transitions.
+	Cycle     Scenario = "Cycle/hook=none/call=do"
+	CycleHook Scenario = "Cycle/hook=counting/call=do"
 )
 
 // Subject is an implementation, or a limit: the least that any implementation could cost.

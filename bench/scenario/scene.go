@@ -29,8 +29,8 @@ var (
 
 	StormScene = Scene{Threshold: StormLength, Probes: 1, Successes: 1, DueAtOnce: true}
 
-	// HerdScene stays half-open: the probes never close it, because one in HerdLength fails, and it is
-	// due again at once.
+	// HerdScene stays half-open: the probes never close it, because one in HerdLength fails, and it
+	// is due again at once.
 	HerdScene = Scene{Threshold: 1, Probes: 4, Successes: word.MaxSuccesses, DueAtOnce: true}
 )
 

@@ -40,7 +40,8 @@ func WriteLoop(w io.Writer) Loop {
 func HandleLoop(h slog.Handler) Loop {
 	ctx := context.Background()
 	r := slog.NewRecord(time.Unix(0, 0), slog.LevelInfo, "a record", 0)
-	r.AddAttrs(slog.Int("n", 1), slog.String("sink", "collector"), slog.Duration("took", time.Second))
+	r.AddAttrs(
+		slog.Int("n", 1), slog.String("sink", "collector"), slog.Duration("took", time.Second))
 	return func(n int) {
 		for range n {
 			if h.Handle(ctx, r) != nil {

@@ -8,9 +8,11 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
-// Breakerslog has the slog adapter around its handler.
+// Breakerslog is a breakerslog.Handler around a JSON handler.
 var Breakerslog = scenario.Subject{Name: "breakerslog", Loops: scenario.Loops{
 	scenario.LogRecord: func() scenario.Loop {
-		return scenario.HandleLoop(breakerslog.NewHandler(atomic.New(scenario.UsualScene), scenario.NewJSON(), scenario.NewJSON()))
+		b := atomic.New(scenario.UsualScene)
+		return scenario.HandleLoop(
+			breakerslog.NewHandler(b, scenario.NewJSON(), scenario.NewJSON()))
 	},
 }}

@@ -32,13 +32,14 @@ var Subject = scenario.Subject{
 	},
 }
 
-// Timer is the cycle with a recovery timeout that is not 0. It starts a runtime timer at
-// every trip and another at every closing, and waits until the runtime has run the first. Its
-// rivals compare a deadline instead, which has already passed, except for eapache, which waits for
-// a goroutine that sleeps.
+// Timer is the cycle with a recovery timeout that is not 0. It starts a runtime timer at every trip
+// and another at every closing, and waits until the runtime has run the first. Its rivals compare a
+// deadline instead, which has already passed, except for eapache, which waits for a goroutine that
+// sleeps.
 var Timer = scenario.Subject{Name: "atomic_timer", Loops: scenario.Loops{
 	scenario.Cycle: func() scenario.Loop {
-		return cycle(New(scenario.HalfOpenScene, atomicbreaker.WithRecoveryTimeout(time.Nanosecond)))
+		timeout := atomicbreaker.WithRecoveryTimeout(time.Nanosecond)
+		return cycle(New(scenario.HalfOpenScene, timeout))
 	},
 }}
 

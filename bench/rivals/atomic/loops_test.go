@@ -15,11 +15,13 @@ import (
 func TestScenes(t *testing.T) {
 	b := New(scenario.FlakyScene)
 	flaky(b, 4)(404)
-	assert.Equal(t, atomicbreaker.Snapshot{Failures: 1}, b.Snapshot(), "the last of every four fails")
+	want := atomicbreaker.Snapshot{Failures: 1}
+	assert.Equal(t, want, b.Snapshot(), "the last of every four fails")
 
 	b = New(scenario.StormScene)
 	storm(b)(5 * scenario.StormLength)
-	assert.Equal(t, atomicbreaker.Snapshot{Generation: 10}, b.Snapshot(), "five trips, five resets")
+	want = atomicbreaker.Snapshot{Generation: 10}
+	assert.Equal(t, want, b.Snapshot(), "five trips, five resets")
 	storm(b)(scenario.StormLength - 1)
 	assert.Equal(t, scenario.StormLength-1, b.Snapshot().Failures)
 	b.RecordFailure()
@@ -28,7 +30,7 @@ func TestScenes(t *testing.T) {
 	b = New(scenario.HerdScene)
 	b.Trip()
 	herd(b)(3 * scenario.HerdLength)
-	assert.EqualValues(t, 1+3*2, b.Snapshot().Generation, "after the trip, three times half-open and back")
+	assert.EqualValues(t, 1+3*2, b.Snapshot().Generation, "a trip, three times half-open and back")
 	herd(b)(scenario.HerdLength - 1)
 	assert.Equal(t, atomicbreaker.HalfOpen, b.State())
 	assert.Equal(t, scenario.HerdLength-1, b.Snapshot().HalfOpenSuccesses)
@@ -36,7 +38,8 @@ func TestScenes(t *testing.T) {
 	b = New(scenario.HerdScene)
 	b.Trip()
 	scenario.Spread(herd(b), 64*100*scenario.HerdLength, 64, func() {})
-	assert.Less(t, b.Snapshot().Generation, uint32(64*100), "two for each herdLength admissions: most are rejected")
+	generations := b.Snapshot().Generation // two for each HerdLength admissions
+	assert.Less(t, generations, uint32(64*100), "most calls are admitted")
 
 	b = New(scenario.HalfOpenScene)
 	cycle(b)(10)

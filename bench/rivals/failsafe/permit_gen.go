@@ -13,11 +13,17 @@ import (
 var permitForm = scenario.Form{
 	Name: "permit",
 	Loops: scenario.Loops{
-		scenario.Permit:          func() scenario.Loop { return twoStep(New(scenario.UsualScene)) },
-		scenario.RejectPermit:    func() scenario.Loop { return rejectPermit(Open()) },
-		scenario.Flaky1000Permit: func() scenario.Loop { return flakyPermit(New(scenario.FlakyScene), 1000) },
-		scenario.Flaky100Permit:  func() scenario.Loop { return flakyPermit(New(scenario.FlakyScene), 100) },
-		scenario.Flaky4Permit:    func() scenario.Loop { return flakyPermit(New(scenario.FlakyScene), 4) },
+		scenario.Permit:       func() scenario.Loop { return twoStep(New(scenario.UsualScene)) },
+		scenario.RejectPermit: func() scenario.Loop { return rejectPermit(Open()) },
+		scenario.Flaky1000Permit: func() scenario.Loop {
+			return flakyPermit(New(scenario.FlakyScene), 1000)
+		},
+		scenario.Flaky100Permit: func() scenario.Loop {
+			return flakyPermit(New(scenario.FlakyScene), 100)
+		},
+		scenario.Flaky4Permit: func() scenario.Loop {
+			return flakyPermit(New(scenario.FlakyScene), 4)
+		},
 	},
 	New:  func(s scenario.Scene) scenario.Call { return permitCall(New(s)) },
 	Open: func() scenario.Call { return permitCall(Open()) },

@@ -31,7 +31,7 @@ func TestCopies(t *testing.T) {
 			got, err := os.ReadFile(name)
 			require.NoError(t, err)
 			assert.Equal(t, copied, string(got), "%s: run go generate ./rivals/... in bench/", name)
-			assert.Contains(t, string(text), form+"Form", "%s: the form %s is not in its subject", file, form)
+			assert.Contains(t, string(text), form+"Form", "%s: its subject has no such form", file)
 			want = append(want, name)
 		}
 		got, err := filepath.Glob(dir + "/*_gen.go")

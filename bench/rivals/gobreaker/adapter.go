@@ -36,8 +36,11 @@ var Subject = scenario.Subject{
 		New: func(s scenario.Scene) *gobreaker.CircuitBreaker[int] {
 			return gobreaker.NewCircuitBreaker[int](settings(s))
 		},
-		Fail:    func(b *gobreaker.CircuitBreaker[int]) { _, _ = b.Execute(fail) },
-		Succeed: func(b *gobreaker.CircuitBreaker[int]) bool { _, err := b.Execute(succeed); return err == nil },
+		Fail: func(b *gobreaker.CircuitBreaker[int]) { _, _ = b.Execute(fail) },
+		Succeed: func(b *gobreaker.CircuitBreaker[int]) bool {
+			_, err := b.Execute(succeed)
+			return err == nil
+		},
 	},
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package gozero measures github.com/zeromicro/go-zero/core/breaker. It has no states and nothing to
-// configure. It rejects calls with a probability that follows from the share of failures in the
+// Package gozero measures github.com/zeromicro/go-zero/core/breaker. It has no states and nothing
+// to configure. It rejects calls with a probability that follows from the share of failures in the
 // last ten seconds, and admits one every second all the same. It cannot trip after five failures,
 // nor close after a success, so it is not in the cycle, the storm or the herd, and "open" means
 // here that some thousands of calls have failed. A flaky sink does not trip it, because that takes

@@ -11,17 +11,18 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
-// Bufio is the usual alternative to a Batcher: a bufio.Writer of the same size under a mutex, which
-// loses what the sink rejects, and waits for the sink. Pace takes the time that a record may take.
-var (
-	Bufio = scenario.Subject{Name: "bufio", Loops: scenario.BatchLoops(func() io.Writer {
-		return &lockedWriter{w: bufio.NewWriterSize(scenario.Nowhere{}, batchSize)}
-	})}
-	Pace = scenario.Subject{Name: "pace", Loops: scenario.Loops{
-		scenario.BatchRecord:   func() scenario.Loop { return paceLoop(100 * time.Nanosecond) },      // 10^7 records a second
-		scenario.BatchRecord64: func() scenario.Loop { return paceLoop(64 * 200 * time.Nanosecond) }, // 5 × 10^6 a second, a 64th of them by each goroutine
-	}}
-)
+// Bufio is the usual alternative to a Batcher: a bufio.Writer of the same size under a mutex. It
+// loses what the sink rejects, and waits for the sink.
+var Bufio = scenario.Subject{Name: "bufio", Loops: scenario.BatchLoops(func() io.Writer {
+	return &lockedWriter{w: bufio.NewWriterSize(scenario.Nowhere{}, batchSize)}
+})}
+
+// Pace takes the time that a record may take: at 10^7 records a second, and at 5 × 10^6 records a
+// second, of which each goroutine writes a 64th.
+var Pace = scenario.Subject{Name: "pace", Loops: scenario.Loops{
+	scenario.BatchRecord:   func() scenario.Loop { return paceLoop(100 * time.Nanosecond) },
+	scenario.BatchRecord64: func() scenario.Loop { return paceLoop(64 * 200 * time.Nanosecond) },
+}}
 
 type lockedWriter struct {
 	mu sync.Mutex
@@ -42,10 +43,12 @@ func paceLoop(each time.Duration) scenario.Loop {
 }
 
 // Plain is a batcher without a breaker, with the same batch size.
-var Plain = scenario.Subject{Name: "plain", Loops: scenario.Loops{scenario.SlogProcess: func() scenario.Loop {
-	b := newPlainBatcher(scenario.StartProcess())
-	return scenario.ProcessLoop(b, b.flush)
-}}}
+var Plain = scenario.Subject{Name: "plain", Loops: scenario.Loops{
+	scenario.SlogProcess: func() scenario.Loop {
+		b := newPlainBatcher(scenario.StartProcess())
+		return scenario.ProcessLoop(b, b.flush)
+	},
+}}
 
 // plainBatcher fills one buffer while it writes the other, and blocks when both are full.
 type plainBatcher struct {

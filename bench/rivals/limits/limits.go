@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+// Package limits has the least that an implementation or an adapter could cost.
 package limits
 
 import (
@@ -15,8 +16,12 @@ import (
 // nothing, and would measure the number of load units of the processor; two of them take a
 // twentieth less than two of these.
 var Load = scenario.Subject{Name: "load", Loops: scenario.Loops{
-	scenario.Pair: loadPair, scenario.Permit: loadPair, scenario.Do: loadPair,
-	scenario.Reject: loadReject, scenario.RejectPermit: loadReject, scenario.RejectHalfOpen: loadReject,
+	scenario.Pair:           loadPair,
+	scenario.Permit:         loadPair,
+	scenario.Do:             loadPair,
+	scenario.Reject:         loadReject,
+	scenario.RejectPermit:   loadReject,
+	scenario.RejectHalfOpen: loadReject,
 }}
 
 // Hand is Load as a user would write it by hand, without the library: where load
@@ -27,7 +32,13 @@ var Hand = scenario.Subject{Name: "hand", Loops: scenario.Loops{scenario.Pair: h
 
 // Clock reads the clock once, which a breaker that compares deadlines must do.
 var Clock = scenario.Subject{Name: "clock", Loops: scenario.Loops{
-	scenario.Pair: clock, scenario.Permit: clock, scenario.Do: clock, scenario.Reject: clock, scenario.RejectPermit: clock, scenario.RejectDo: clock, scenario.RejectHalfOpen: clock,
+	scenario.Pair:           clock,
+	scenario.Permit:         clock,
+	scenario.Do:             clock,
+	scenario.Reject:         clock,
+	scenario.RejectPermit:   clock,
+	scenario.RejectDo:       clock,
+	scenario.RejectHalfOpen: clock,
 }}
 
 func loadPair() scenario.Loop {

@@ -9,26 +9,41 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
-// Bare logs without a breaker.
-var Bare = scenario.Subject{Name: "bare", Loops: scenario.Merge(scenario.LogLoops(func(w io.Writer) io.Writer { return w }), scenario.Loops{
-	scenario.LogRecord:   func() scenario.Loop { return scenario.HandleLoop(scenario.NewJSON()) },
-	scenario.WriteRecord: func() scenario.Loop { return scenario.WriteLoop(scenario.Nowhere{}) },
-	scenario.LaneBurst:   func() scenario.Loop { return scenario.BurstLoop(scenario.Sleeper{}) },
-})}
+// Bare has no breaker.
+var Bare = scenario.Subject{
+	Name: "bare",
+	Loops: scenario.Merge(
+		scenario.LogLoops(func(w io.Writer) io.Writer { return w }),
+		scenario.Loops{
+			scenario.LogRecord: func() scenario.Loop {
+				return scenario.HandleLoop(scenario.NewJSON())
+			},
+			scenario.WriteRecord: func() scenario.Loop {
+				return scenario.WriteLoop(scenario.Nowhere{})
+			},
+			scenario.LaneBurst: func() scenario.Loop {
+				return scenario.BurstLoop(scenario.Sleeper{})
+			},
+		},
+	),
+}
 
 // Unsafe is an io.Writer that takes a permit, writes and reports. It is unsafe because it loses a
-// record whose sink panics. Permit is the same without a method around it. The difference between
-// the two is the cost of being an io.Writer.
-var (
-	Unsafe = scenario.Subject{Name: "unsafe", Loops: scenario.Loops{
-		scenario.WriteRecord: func() scenario.Loop {
-			return scenario.WriteLoop(&unsafeWriter{atomic.New(scenario.UsualScene), scenario.Nowhere{}, scenario.Nowhere{}})
-		},
-	}}
-	Permit = scenario.Subject{Name: "permit", Loops: scenario.Loops{
-		scenario.WriteRecord: func() scenario.Loop { return permitLoop(atomic.New(scenario.UsualScene), scenario.Nowhere{}) },
-	}}
-)
+// record whose sink panics.
+var Unsafe = scenario.Subject{Name: "unsafe", Loops: scenario.Loops{
+	scenario.WriteRecord: func() scenario.Loop {
+		b := atomic.New(scenario.UsualScene)
+		return scenario.WriteLoop(&unsafeWriter{b, scenario.Nowhere{}, scenario.Nowhere{}})
+	},
+}}
+
+// Permit is Unsafe without a method around it. The difference between the two is the cost of being
+// an io.Writer.
+var Permit = scenario.Subject{Name: "permit", Loops: scenario.Loops{
+	scenario.WriteRecord: func() scenario.Loop {
+		return permitLoop(atomic.New(scenario.UsualScene), scenario.Nowhere{})
+	},
+}}
 
 // unsafeWriter is a guarded writer that ignores panics.
 type unsafeWriter struct {

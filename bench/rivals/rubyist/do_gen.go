@@ -14,11 +14,17 @@ import (
 var doForm = scenario.Form{
 	Name: "do",
 	Loops: scenario.Loops{
-		scenario.Do:          func() scenario.Loop { return do(New(scenario.UsualScene)) },
-		scenario.RejectDo:    func() scenario.Loop { return rejectDo(Open()) },
-		scenario.Flaky1000Do: func() scenario.Loop { return flakyDo(New(scenario.FlakyScene), 1000) },
-		scenario.Flaky100Do:  func() scenario.Loop { return flakyDo(New(scenario.FlakyScene), 100) },
-		scenario.Flaky4Do:    func() scenario.Loop { return flakyDo(New(scenario.FlakyScene), 4) },
+		scenario.Do:       func() scenario.Loop { return do(New(scenario.UsualScene)) },
+		scenario.RejectDo: func() scenario.Loop { return rejectDo(Open()) },
+		scenario.Flaky1000Do: func() scenario.Loop {
+			return flakyDo(New(scenario.FlakyScene), 1000)
+		},
+		scenario.Flaky100Do: func() scenario.Loop {
+			return flakyDo(New(scenario.FlakyScene), 100)
+		},
+		scenario.Flaky4Do: func() scenario.Loop {
+			return flakyDo(New(scenario.FlakyScene), 4)
+		},
 	},
 	New:  func(s scenario.Scene) scenario.Call { return doCall(New(s)) },
 	Open: func() scenario.Call { return doCall(Open()) },

@@ -18,13 +18,13 @@ var Subject = scenario.Subject{
 	Rule:  scenario.Consecutive,
 }
 
-// Breaker is the obvious first attempt: state, failure count, deadline and probes in an
-// atomic each. It is fast, and wrong, because values that belong together are read and written
-// separately:
+// Breaker has the state, the failure count, the deadline and the probes in an atomic each. It is
+// fast, and wrong, because values that belong together are read and written separately:
 //
-//   - Open is stored before its deadline. A reader between the two stores finds an open breaker with
-//     the deadline of the previous outage, and sends a probe into the dead sink at once. The other
-//     order shows a closed breaker a deadline, and two goroutines that trip at once still mix theirs.
+//   - Open is stored before its deadline. A reader between the two stores finds an open breaker
+//     with the deadline of the previous outage, and sends a probe into the dead sink at once. The
+//     other order shows a closed breaker a deadline, and two goroutines that trip at once still mix
+//     theirs.
 //   - A success clears a count that it has not read: failures that others counted in between are
 //     lost, and count toward no trip.
 //   - Adding the last failure and storing the state are two steps. A success in between clears the
@@ -70,7 +70,8 @@ func (b *Breaker) Allow() bool { return b.state.Load() == closed || b.allowSlow(
 
 func (b *Breaker) allowSlow() bool {
 	if b.state.Load() == opened {
-		if int64(time.Since(epoch)) < b.deadline.Load() || !b.state.CompareAndSwap(opened, halfOpen) {
+		early := int64(time.Since(epoch)) < b.deadline.Load()
+		if early || !b.state.CompareAndSwap(opened, halfOpen) {
 			return false
 		}
 		b.probes.Store(0)
