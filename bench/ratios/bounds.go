@@ -19,7 +19,7 @@ type bound struct {
 }
 
 var bounds = []bound{
-	{name: "breakerio.Lane, one record", of: side{scenario.LaneRecord, "breakerio"}, nanoseconds: 2500},
+	{"breakerio.Lane, one record", side{scenario.LaneRecord, "breakerio"}, 2500},
 }
 
 // measureBounds returns nanoseconds per call.
@@ -53,7 +53,8 @@ func reportBounds(w io.Writer, bounds []bound, times []float64) (missed int) {
 			verdict = "missed"
 			missed++
 		}
-		printf(w, row, b.name, fmt.Sprintf("%.0f ns", b.nanoseconds), fmt.Sprintf("%.0f ns", times[i]), verdict, "")
+		limit, measured := fmt.Sprintf("%.0f ns", b.nanoseconds), fmt.Sprintf("%.0f ns", times[i])
+		printf(w, row, b.name, limit, measured, verdict, "")
 	}
 	return missed
 }

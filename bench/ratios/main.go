@@ -15,7 +15,9 @@ import (
 )
 
 const (
-	usage = "usage: go run ./ratios [-rounds n] [-o file]\n\nn is the number of rounds to take medians of: 7 to 999, default 11.\nfile gets what is printed, for make report."
+	usage = "usage: go run ./ratios [-rounds n] [-o file]\n\n" +
+		"n is the number of rounds to take medians of: 7 to 999, default 11.\n" +
+		"file gets what is printed, for make report."
 
 	defaultRounds, minRounds, maxRounds = 11, 7, 999
 

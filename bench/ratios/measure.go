@@ -14,13 +14,13 @@ import (
 
 // A ratio is measured so that it is stable on a machine that also does other work:
 //
-//   - A round times all sides in alternating slices, so a longer slowdown of the machine affects all
-//     of them.
-//   - A slice is shorter than the scheduler's, so most slices are not interrupted at all. The fastest
-//     of a side's slices in a round counts, because an interruption only adds time.
-//   - The result is the median of the rounds' ratios, not the ratio of medians: the two times of one
-//     round have the same clock frequency and the same neighbors, and the medians of two sides may
-//     come from different rounds.
+//   - A round times all sides in alternating slices, so a longer slowdown of the machine affects
+//     all of them.
+//   - A slice is shorter than the scheduler's, so most slices are not interrupted at all. The
+//     fastest of a side's slices in a round counts, because an interruption only adds time.
+//   - The result is the median of the rounds' ratios, not the ratio of medians: the two times of
+//     one round have the same clock frequency and the same neighbors, and the medians of two sides
+//     may come from different rounds.
 //   - The side that begins changes from round to round.
 const (
 	slice          = 5 * time.Millisecond

@@ -53,7 +53,11 @@ func TestSummarize(t *testing.T) {
 
 // The fastest reference is the fastest over all rounds, not that of one lucky round.
 func TestSummarize_ComparesWithTheFastest(t *testing.T) {
-	got, fastest := summarize([]lap{{1, []float64{5, 4, 1}}, {1, []float64{5, 2, 9}}, {1, []float64{5, 4, 9}}})
+	got, fastest := summarize([]lap{
+		{1, []float64{5, 4, 1}},
+		{1, []float64{5, 2, 9}},
+		{1, []float64{5, 4, 9}},
+	})
 	assert.Equal(t, 1, fastest)
 	assert.InDelta(t, 0.25, got.ratio, 1e-9)
 	assert.InDelta(t, 4, got.reference, 1e-9)
@@ -76,7 +80,10 @@ func TestCalibrate(t *testing.T) {
 func TestTimeRound_SwapsOnlyTheOrder(t *testing.T) {
 	var order []string
 	side := func(name string, d time.Duration) *timer {
-		return &timer{goroutines: 1, n: 1, loop: func(int) { order = append(order, name); time.Sleep(d) }}
+		return &timer{goroutines: 1, n: 1, loop: func(int) {
+			order = append(order, name)
+			time.Sleep(d)
+		}}
 	}
 	ours := side("ours", time.Millisecond)
 	references := []*timer{side("first", 20*time.Microsecond), side("second", 5*time.Millisecond)}
@@ -94,7 +101,11 @@ func TestTimeRound_SwapsOnlyTheOrder(t *testing.T) {
 }
 
 func TestReportBounds(t *testing.T) {
-	bounds := []bound{{name: "met", nanoseconds: 2500}, {name: "missed", nanoseconds: 2500}, {name: "undefined", nanoseconds: 9}}
+	bounds := []bound{
+		{name: "met", nanoseconds: 2500},
+		{name: "missed", nanoseconds: 2500},
+		{name: "undefined", nanoseconds: 9},
+	}
 	var out strings.Builder
 	assert.Equal(t, 2, reportBounds(&out, bounds, []float64{2500, 2501, math.NaN()}))
 	lines := strings.Split(out.String(), "\n")
@@ -145,7 +156,12 @@ func TestMallocs_SeesOneInAThousand(t *testing.T) {
 }
 
 func TestReport(t *testing.T) {
-	goals := []goal{{name: "met", limit: 1.25}, {name: "missed", limit: 1.25}, {name: "told"}, {name: "undefined", limit: 9}}
+	goals := []goal{
+		{name: "met", limit: 1.25},
+		{name: "missed", limit: 1.25},
+		{name: "not promised"},
+		{name: "undefined", limit: 9},
+	}
 	results := []result{{ratio: 1.25}, {ratio: 1.2501}, {ratio: 99}, {ratio: math.NaN()}}
 	var out strings.Builder
 	assert.Equal(t, 2, report(&out, goals, results))
@@ -176,7 +192,9 @@ func TestParse(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, 7, rounds)
 	assert.Equal(t, "x", file)
-	for _, bad := range [][]string{{"-rounds", "6"}, {"-rounds", "1000"}, {"-rounds", "x"}, {"-fast"}, {"all"}} {
+	for _, bad := range [][]string{
+		{"-rounds", "6"}, {"-rounds", "1000"}, {"-rounds", "x"}, {"-fast"}, {"all"},
+	} {
 		_, _, err := parse(bad)
 		require.Error(t, err, "%q", bad)
 		assert.NotContains(t, err.Error(), "\n", "one line")

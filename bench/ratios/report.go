@@ -16,8 +16,8 @@ const row = "%-55s %8s %9s  %-13s %s\n"
 func printf(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }
 
 func header(w io.Writer, rounds int) {
-	printf(w, "%s %s/%s, %s, GOMAXPROCS %d; medians of %d rounds\n\n", runtime.Version(), runtime.GOOS, runtime.GOARCH,
-		cpu(), runtime.GOMAXPROCS(0), rounds)
+	printf(w, "%s %s/%s, %s, GOMAXPROCS %d; medians of %d rounds\n\n",
+		runtime.Version(), runtime.GOOS, runtime.GOARCH, cpu(), runtime.GOMAXPROCS(0), rounds)
 	printf(w, row, "ratio", "at most", "measured", "", "ns a call")
 }
 
@@ -49,22 +49,24 @@ func holds(ratio, limit float64) bool { return ratio <= limit }
 // number of the latter.
 func reportAllocations(w io.Writer, paths []side, counts []uint64, calls int) (missed int) {
 	var total uint64
-	var guilty []string
+	var allocating []string
 	for i, n := range counts {
 		total += n
 		if n > 0 {
-			guilty = append(guilty, fmt.Sprintf("  %s: %d in %d calls\n", paths[i].scenario, n, calls))
+			line := fmt.Sprintf("  %s: %d in %d calls\n", paths[i].scenario, n, calls)
+			allocating = append(allocating, line)
 		}
 	}
 	verdict := "ok"
-	if len(guilty) > 0 {
+	if len(allocating) > 0 {
 		verdict = "missed"
 	}
-	printf(w, row, fmt.Sprintf("allocations, %d paths, %d calls each", len(paths), calls), "0", fmt.Sprint(total), verdict, "")
-	for _, line := range guilty {
+	name := fmt.Sprintf("allocations, %d paths, %d calls each", len(paths), calls)
+	printf(w, row, name, "0", fmt.Sprint(total), verdict, "")
+	for _, line := range allocating {
 		printf(w, "%s", line)
 	}
-	return len(guilty)
+	return len(allocating)
 }
 
 // cpu returns the processor's name on systems with Linux's /proc/cpuinfo.

@@ -81,8 +81,10 @@ var hangGuards = map[string]func(opened func()) io.Writer{
 	"gobreaker": func(opened func()) io.Writer {
 		b := gobreaker.NewCircuitBreaker[int](gobreaker.Settings{
 			Timeout:       hangRecovery,
-			ReadyToTrip:   func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= hangThreshold },
 			OnStateChange: func(string, gobreaker.State, gobreaker.State) { opened() },
+			ReadyToTrip: func(c gobreaker.Counts) bool {
+				return c.ConsecutiveFailures >= hangThreshold
+			},
 		})
 		return writerFunc(func(p []byte) (int, error) {
 			n, err := b.Execute(func() (int, error) { return hungClient{}.Write(p) })
