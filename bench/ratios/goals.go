@@ -99,8 +99,8 @@ var goals = []goal{
 	{"breakerslog.Handler / the bare JSON handler", side{scenario.LogRecord, "breakerslog"}, sides(scenario.LogRecord, "bare"), 1.05, 1},
 
 	{"slog through a Batcher / into bufio under a mutex", side{scenario.SlogBatch, "batcher"}, sides(scenario.SlogBatch, "bufio"), 1.1, 1},
-	// The aim is 1.05. Logger, HTTP client and sink process share the processors here, and a slice of
-	// 5 ms ends with a Sync: seven runs on two cores measured 0.92 to 1.15, with a median of 1.08.
+	// The aim is 1.05. Logger, HTTP client and sink process share the processors here, and a slice
+	// of 5 ms ends with a Sync: seven runs on two cores measured 0.92 to 1.15, with a median of 1.08.
 	{"slog to a process through a Batcher / no breaker", side{scenario.SlogProcess, "batcher"}, sides(scenario.SlogProcess, "plain"), 1.2, 1},
 	{"Batcher, 200 bytes / a pace of 10^7 a second", side{scenario.BatchRecord, "batcher"}, sides(scenario.BatchRecord, "pace"), 1, 1},
 	{"  the same / into bufio under a mutex", side{scenario.BatchRecord, "batcher"}, sides(scenario.BatchRecord, "bufio"), 0, 1},

@@ -64,7 +64,8 @@ func read(r io.Reader, name string) (*data, error) {
 			}
 			for _, c := range record.Config {
 				if was, ok := d.config[c.Key]; ok && was != string(c.Value) {
-					return nil, fmt.Errorf("two runs in one: %s is %q, then %q", c.Key, was, c.Value)
+					return nil, fmt.Errorf("two runs in one: %s is %q, then %q",
+						c.Key, was, c.Value)
 				}
 				d.config[c.Key] = string(c.Value)
 			}
@@ -91,7 +92,8 @@ func (d *data) check() error {
 			d.runs = len(samples)
 		}
 		if d.runs != len(samples) {
-			return fmt.Errorf("cut off: benchmarks with %d samples and with %d (%s)", d.runs, len(samples), k.name)
+			return fmt.Errorf("cut off: benchmarks with %d samples and with %d (%s)",
+				d.runs, len(samples), k.name)
 		}
 	}
 	return nil

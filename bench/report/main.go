@@ -40,7 +40,10 @@ func generate(root string) (map[string]string, error) {
 		return nil, err
 	}
 	files := map[string]string{}
-	for name, block := range map[string]string{"README.md": readme(d), "BENCHMARKS.md": benchmarks(d)} {
+	for name, block := range map[string]string{
+		"README.md":     readme(d),
+		"BENCHMARKS.md": benchmarks(d),
+	} {
 		page, err := os.ReadFile(filepath.Join(root, name))
 		if err != nil {
 			return nil, err

@@ -71,7 +71,8 @@ func (n names) Plot(c draw.Canvas, p *plot.Plot) {
 		}
 	}
 	for i, e := range ends {
-		c.FillText(textStyle(colors[base(e.impl)]), vg.Point{X: trX(p.X.Max) + vg.Points(8), Y: y[i]}, e.name)
+		right := vg.Point{X: trX(p.X.Max) + vg.Points(8), Y: y[i]}
+		c.FillText(textStyle(colors[base(e.impl)]), right, e.name)
 	}
 }
 
@@ -79,7 +80,8 @@ func (n names) Plot(c draw.Canvas, p *plot.Plot) {
 func (n names) GlyphBoxes(*plot.Plot) (boxes []plot.GlyphBox) {
 	for _, e := range n.ends {
 		width := 1.15 * textStyle(ink).Width(e.name) // other fonts are wider
-		boxes = append(boxes, plot.GlyphBox{X: 1, Y: 0.5, Rectangle: vg.Rectangle{Max: vg.Point{X: width + vg.Points(10)}}})
+		room := vg.Rectangle{Max: vg.Point{X: width + vg.Points(10)}}
+		boxes = append(boxes, plot.GlyphBox{X: 1, Y: 0.5, Rectangle: room})
 	}
 	return boxes
 }

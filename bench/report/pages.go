@@ -20,7 +20,8 @@ func readAll(root string) (*data, error) {
 	}
 	for _, c := range headline.columns {
 		if d.get(c.name("atomic"), c.unit).no {
-			return nil, fmt.Errorf("%s: no %s: want all benchmarks, make bench without BENCH", latest, c.name("atomic"))
+			return nil, fmt.Errorf("%s: no %s: want all benchmarks, make bench without BENCH",
+				latest, c.name("atomic"))
 		}
 	}
 	counts, err := readFile(root, instructions)
@@ -68,8 +69,10 @@ func between(page, block string) (string, error) {
 
 // readme returns the generated text of README.md.
 func readme(d *data) string {
-	return fmt.Sprintf("Nanoseconds a call, beside what a Go user might pick instead: medians of %d runs with %s,\non %s. An empty cell: it has no such call.\n\n%s\n%s",
-		d.runs, spread(d), machine(d), headline.markdown(d, headlineImpls), plots[0].link("bench/results/"))
+	const text = "Nanoseconds a call, beside what a Go user might pick instead: medians of " +
+		"%d runs with %s,\non %s. An empty cell: it has no such call.\n\n%s\n%s"
+	return fmt.Sprintf(text, d.runs, spread(d), machine(d),
+		headline.markdown(d, headlineImpls), plots[0].link("bench/results/"))
 }
 
 // benchmarks returns the generated text of BENCHMARKS.md.
@@ -78,14 +81,15 @@ func benchmarks(d *data) string {
 	fmt.Fprintf(&b, "Measured at commit %s on %s: `%s`. A cell is the median of %d runs with %s.\n",
 		d.config["commit"], machine(d), d.config["command"], d.runs, spread(d))
 	if d.counted != nil {
-		fmt.Fprintf(&b, "Instructions were counted at commit %s with %s: `%s`.\n", d.counted["commit"], d.counted["toolchain"], d.counted["command"])
+		fmt.Fprintf(&b, "Instructions were counted at commit %s with %s: `%s`.\n",
+			d.counted["commit"], d.counted["toolchain"], d.counted["command"])
 	}
 	fmt.Fprintf(&b, "\n### The promised ratios\n\n```text\n%s```\n", d.ratios)
 	for _, p := range plots {
 		b.WriteString("\n" + p.link("bench/results/"))
 	}
 	for _, t := range tables() {
-		if text := t.markdown(d, impls); text != "" {
+		if text := t.markdown(d, impls()); text != "" {
 			fmt.Fprintf(&b, "\n### %s\n\n%s", t.title, text)
 		}
 	}
@@ -101,5 +105,7 @@ func spread(d *data) string {
 }
 
 func machine(d *data) string {
-	return fmt.Sprintf("%s cores of %s, %s %s/%s", d.config["cores"], d.config["cpu"], d.config["toolchain"], d.config["goos"], d.config["goarch"])
+	c := d.config
+	return fmt.Sprintf("%s cores of %s, %s %s/%s",
+		c["cores"], c["cpu"], c["toolchain"], c["goos"], c["goarch"])
 }

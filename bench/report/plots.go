@@ -3,7 +3,6 @@
 package main
 
 import (
-	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -16,11 +15,31 @@ import (
 
 // plots lists all plots; the first two are the README's.
 var plots = []picture{
-	{"calls.svg", "What a healthy call and one that is turned away cost, by implementation, on a logarithmic scale", 640, 430, calls},
-	{"failures.svg", "What a call costs by the share of calls that fail, two goroutines, on a logarithmic scale", 640, 380, failures},
-	{"goroutines.svg", "What a healthy call costs by the number of goroutines that share a breaker", 640, 380, goroutines},
-	{"fleet.svg", "What one breaker keeps in memory, by how many there are", 640, 380, memory},
-	{"log.svg", "What a log call costs without a breaker and with each of them", 640, 400, logs},
+	{
+		"calls.svg",
+		"What a healthy call and a rejected call cost, by implementation, on a logarithmic scale",
+		640, 430, calls,
+	},
+	{
+		"failures.svg",
+		"What a call costs by the share of calls that fail, two goroutines, on a logarithmic scale",
+		640, 380, failures,
+	},
+	{
+		"goroutines.svg",
+		"What a healthy call costs by the number of goroutines that share a breaker",
+		640, 380, goroutines,
+	},
+	{
+		"fleet.svg",
+		"What one breaker keeps in memory, by how many there are",
+		640, 380, memory,
+	},
+	{
+		"log.svg",
+		"What a log call costs without a breaker and with each of them",
+		640, 400, logs,
+	},
 }
 
 // dot is a row of a dot plot: its label, and the benchmarks of the series.
@@ -55,27 +74,39 @@ func dots(p *plot.Plot, d *data, rows []dot, series []string) error {
 			if err != nil {
 				return err
 			}
-			point.GlyphStyle = draw.GlyphStyle{Color: colors[row.impl], Radius: vg.Points(4), Shape: shapes[s]}
+			point.GlyphStyle = draw.GlyphStyle{
+				Color: colors[row.impl], Radius: vg.Points(4), Shape: shapes[s],
+			}
 			p.Add(line, point)
 		}
 	}
-	p.X.Min, p.X.Max = math.Pow(10, math.Floor(math.Log10(low))), math.Pow(10, math.Ceil(math.Log10(high)))
+	p.X.Min, p.X.Max = wholePowers(low, high)
 	p.Y.Min, p.Y.Max = -0.6, float64(len(rows))-0.4
 	p.X.Label.Text = "time a call"
 	p.Y.Tick.Marker = named(names)
 	p.Y.Width, p.Y.Tick.Width = 0, 0
 	grid(p, true, false)
 	for s, name := range series {
-		p.Legend.Add(name, &glyph{draw.GlyphStyle{Color: ink, Radius: vg.Points(4), Shape: shapes[s]}})
+		style := draw.GlyphStyle{Color: ink, Radius: vg.Points(4), Shape: shapes[s]}
+		p.Legend.Add(name, &glyph{style})
 	}
 	legend(p)
 	return nil
 }
 
+// wholePowers returns the powers of ten around low and high.
+func wholePowers(low, high float64) (below, above float64) {
+	return math.Pow(10, math.Floor(math.Log10(low))), math.Pow(10, math.Ceil(math.Log10(high)))
+}
+
 func calls(p *plot.Plot, d *data) error {
 	p.Title.Text = "One call, one goroutine, logarithmic"
-	const pair, permit, do = "Healthy/impl=%s/call=pair/g=1", "Healthy/impl=%s/call=permit/g=1", "Healthy/impl=%s/call=do/g=1"
-	const open = "Rejecting/impl=%s/state=open/call="
+	const (
+		pair   = "Healthy/impl=%s/call=pair/g=1"
+		permit = "Healthy/impl=%s/call=permit/g=1"
+		do     = "Healthy/impl=%s/call=do/g=1"
+		open   = "Rejecting/impl=%s/state=open/call="
+	)
 	rows := []dot{
 		{"atomicbreaker, Allow", "atomic", []string{pair, open + "pair/g=1"}},
 		{"atomicbreaker, TryAcquire", "atomic", []string{permit, open + "permit/g=1"}},
@@ -92,16 +123,23 @@ func calls(p *plot.Plot, d *data) error {
 		dot{"hystrix, Do", "hystrix", []string{do, open + "do/g=1"}},
 		dot{"limit: atomic loads", "load", []string{pair, open + "pair/g=1"}},
 		dot{"limit: reading the clock", "clock", []string{pair}})
-	return dots(p, d, rows, []string{"healthy", "turned away"})
+	return dots(p, d, rows, []string{"healthy", "rejected"})
 }
 
 func logs(p *plot.Plot, d *data) error {
 	p.Title.Text = "One log call to a sink that does nothing, logarithmic"
 	var rows []dot
-	for _, impl := range []string{"bare", "atomic", "breakerio", "mutex", "eapache", "gobreaker", "rubyist", "gozero", "failsafe", "handy", "hystrix"} {
-		row := dot{impl: impl, name: map[string]string{
-			"bare": "no breaker", "atomic": "atomicbreaker, by hand", "breakerio": "atomicbreaker/breakerio", "mutex": "the same behind a Mutex",
-		}[impl]}
+	names := map[string]string{
+		"bare":      "no breaker",
+		"atomic":    "atomicbreaker, by hand",
+		"breakerio": "atomicbreaker/breakerio",
+		"mutex":     "the same behind a Mutex",
+	}
+	for _, impl := range []string{
+		"bare", "atomic", "breakerio", "mutex",
+		"eapache", "gobreaker", "rubyist", "gozero", "failsafe", "handy", "hystrix",
+	} {
+		row := dot{impl: impl, name: names[impl]}
 		if row.name == "" {
 			row.name = impl
 		}
@@ -115,11 +153,14 @@ func logs(p *plot.Plot, d *data) error {
 
 // lines draws one line for each implementation over x, with its name at the right end and its
 // intervals as bars.
-func lines(p *plot.Plot, xs []float64, of map[string][]value, names map[string]string, x0, x1 float64) error {
+func lines(
+	p *plot.Plot, xs []float64, of map[string][]value, names map[string]string, x0, x1 float64,
+) error {
 	low, high := math.Inf(1), math.Inf(-1)
 	var ends []lineEnd
-	aside := (x1 - x0) * 0.006 * float64(len(of)-1) / 2 // bars of the same x stand beside each other
-	for _, impl := range append([]string{"atomic_open", "atomic_do", "eapache_open"}, impls...) {
+	// Bars of the same x stand beside each other.
+	aside := (x1 - x0) * 0.006 * float64(len(of)-1) / 2
+	for _, impl := range append([]string{"atomic_open", "atomic_do", "eapache_open"}, impls()...) {
 		var points plotter.XYs
 		color := colors[base(impl)]
 		if of[impl] != nil {
@@ -153,7 +194,9 @@ func lines(p *plot.Plot, xs []float64, of map[string][]value, names map[string]s
 		if impl != base(impl) {
 			line.Dashes = []vg.Length{vg.Points(6), vg.Points(3)}
 		}
-		dots.GlyphStyle = draw.GlyphStyle{Color: color, Radius: vg.Points(2.5), Shape: draw.CircleGlyph{}}
+		dots.GlyphStyle = draw.GlyphStyle{
+			Color: color, Radius: vg.Points(2.5), Shape: draw.CircleGlyph{},
+		}
 		p.Add(line, dots)
 		name := names[impl]
 		if name == "" {
@@ -163,7 +206,7 @@ func lines(p *plot.Plot, xs []float64, of map[string][]value, names map[string]s
 	}
 	p.X.Min, p.X.Max = x0, x1
 	p.Y.Scale = plot.LogScale{}
-	p.Y.Min, p.Y.Max = math.Pow(10, math.Floor(math.Log10(low))), math.Pow(10, math.Ceil(math.Log10(high)))
+	p.Y.Min, p.Y.Max = wholePowers(low, high)
 	grid(p, false, true)
 	return nameLines(p, ends)
 }
@@ -174,58 +217,83 @@ func base(impl string) string {
 	return impl
 }
 
+// withFunction are the lines of the plots of calls with a function.
+var withFunction = []string{
+	"atomic_do", "mutex", "gobreaker", "failsafe", "eapache", "rubyist", "gozero", "hystrix",
+}
+
+// callNames are the names of the lines of ours.
+var callNames = map[string]string{
+	"atomic":    "atomicbreaker, Allow",
+	"atomic_do": "atomicbreaker, Do",
+}
+
 func failures(p *plot.Plot, d *data) error {
 	p.Title.Text = "One call by the share that fails, two goroutines, logarithmic"
-	shares := []string{"0.1%", "1%", "25%"}
-	of := map[string][]value{"atomic": {d.get("Healthy/impl=atomic/call=pair/g=2", "ns/op")}}
-	for _, share := range shares {
-		of["atomic"] = append(of["atomic"], d.get("Flaky/impl=atomic/fails="+share+"/call=pair/g=2", "ns/op"))
-	}
-	for _, impl := range []string{"atomic_do", "mutex", "gobreaker", "failsafe", "eapache", "rubyist", "gozero", "hystrix"} {
-		of[impl] = []value{d.get("Healthy/impl="+base(impl)+"/call=do/g=2", "ns/op")}
-		for _, share := range shares {
-			of[impl] = append(of[impl], d.get("Flaky/impl="+base(impl)+"/fails="+share+"/call=do/g=2", "ns/op"))
+	of := map[string][]value{}
+	add := func(line, call string) {
+		impl := "impl=" + base(line)
+		values := []value{d.get("Healthy/"+impl+"/call="+call+"/g=2", "ns/op")}
+		for _, share := range []string{"0.1%", "1%", "25%"} {
+			name := "Flaky/" + impl + "/fails=" + share + "/call=" + call + "/g=2"
+			values = append(values, d.get(name, "ns/op"))
 		}
+		of[line] = values
+	}
+	add("atomic", "pair")
+	for _, line := range withFunction {
+		add(line, "do")
 	}
 	p.X.Tick.Marker = named([]string{"none", "0.1 %", "1 %", "25 %"})
 	p.X.Label.Text, p.Y.Label.Text = "share of the calls that fails", "time a call"
 	p.Y.Tick.Marker = powers{nanoseconds}
-	return lines(p, []float64{0, 1, 2, 3}, of, map[string]string{"atomic": "atomicbreaker, Allow", "atomic_do": "atomicbreaker, Do"}, -0.2, 3.1)
+	return lines(p, []float64{0, 1, 2, 3}, of, callNames, -0.2, 3.1)
 }
 
 func goroutines(p *plot.Plot, d *data) error {
 	p.Title.Text = "One healthy call by the goroutines on two cores, logarithmic"
-	counts := []int{1, 2, 4, 16, 256, 4096}
 	var xs []float64
-	var names []string
+	var counts []string
 	of := map[string][]value{}
-	for i, n := range counts {
-		xs, names = append(xs, float64(i)), append(names, fmt.Sprint(n))
-		of["atomic"] = append(of["atomic"], d.get(fmt.Sprintf("Healthy/impl=atomic/call=pair/g=%d", n), "ns/op"))
-		for _, impl := range []string{"atomic_do", "mutex", "gobreaker", "failsafe", "eapache", "rubyist", "gozero", "hystrix"} {
-			of[impl] = append(of[impl], d.get(fmt.Sprintf("Healthy/impl=%s/call=do/g=%d", base(impl), n), "ns/op"))
+	add := func(line, call, n string) {
+		name := "Healthy/impl=" + base(line) + "/call=" + call + "/g=" + n
+		of[line] = append(of[line], d.get(name, "ns/op"))
+	}
+	for i, n := range []string{"1", "2", "4", "16", "256", "4096"} {
+		xs, counts = append(xs, float64(i)), append(counts, n)
+		add("atomic", "pair", n)
+		for _, line := range withFunction {
+			add(line, "do", n)
 		}
 	}
-	p.X.Tick.Marker, p.Y.Tick.Marker = named(names), powers{nanoseconds}
+	p.X.Tick.Marker, p.Y.Tick.Marker = named(counts), powers{nanoseconds}
 	p.X.Label.Text, p.Y.Label.Text = "goroutines", "time a call"
-	return lines(p, xs, of, map[string]string{"atomic": "atomicbreaker, Allow", "atomic_do": "atomicbreaker, Do"}, -0.2, 5.15)
+	return lines(p, xs, of, callNames, -0.2, 5.15)
 }
 
 func memory(p *plot.Plot, d *data) error {
 	p.Title.Text = "Bytes of a breaker by how many there are, logarithmic"
-	counts := []int{1, 1000, 1_000_000}
 	of := map[string][]value{}
-	add := func(line, impl, unit string) {
-		for _, n := range counts {
-			of[line] = append(of[line], d.get(fmt.Sprintf("Fleet/impl=%s/breakers=%d", impl, n), unit))
+	add := func(line, unit string) {
+		for _, n := range []string{"1", "1000", "1000000"} {
+			name := "Fleet/impl=" + base(line) + "/breakers=" + n
+			of[line] = append(of[line], d.get(name, unit))
 		}
 	}
-	for _, impl := range []string{"atomic", "mutex", "gobreaker", "failsafe", "eapache", "rubyist", "gozero"} {
-		add(impl, impl, "closed-B/breaker")
+	for _, line := range []string{
+		"atomic", "mutex", "gobreaker", "failsafe", "eapache", "rubyist", "gozero",
+	} {
+		add(line, "closed-B/breaker")
 	}
-	add("atomic_open", "atomic", "open-B/breaker")
-	add("eapache_open", "eapache", "open-B/breaker")
-	p.X.Tick.Marker, p.Y.Tick.Marker = named([]string{"1", "1,000", "1,000,000"}), powers{byteCount}
+	add("atomic_open", "open-B/breaker")
+	add("eapache_open", "open-B/breaker")
+	names := map[string]string{
+		"atomic":       "atomicbreaker",
+		"atomic_open":  "atomicbreaker, open",
+		"eapache_open": "eapache, open",
+	}
+	p.X.Tick.Marker = named([]string{"1", "1,000", "1,000,000"})
+	p.Y.Tick.Marker = powers{byteCount}
 	p.X.Label.Text, p.Y.Label.Text = "breakers", "memory of one"
-	return lines(p, []float64{0, 1, 2}, of, map[string]string{"atomic": "atomicbreaker", "atomic_open": "atomicbreaker, open", "eapache_open": "eapache, open"}, -0.1, 2.07)
+	return lines(p, []float64{0, 1, 2}, of, names, -0.1, 2.07)
 }

@@ -22,7 +22,7 @@ func TestPagesMatchTheRawData(t *testing.T) {
 	require.Len(t, files, 2+len(plots))
 	for name, want := range files {
 		if strings.HasSuffix(name, ".svg") && runtime.GOARCH != "amd64" {
-			continue // others fuse multiplications, and round the last digit of a coordinate otherwise
+			continue // others fuse multiplications, and round coordinates otherwise
 		}
 		got, err := os.ReadFile(filepath.Join(root, name))
 		require.NoError(t, err)
@@ -57,7 +57,8 @@ func TestRead(t *testing.T) {
 	d := readSample(t)
 	assert.Equal(t, 2, d.runs)
 	v := d.get("Healthy/impl=atomic/call=pair/g=1", "ns/op")
-	assert.Equal(t, value{center: 0.55, low: 0.5, high: 0.6}, v, "two samples make no interval: the extremes")
+	want := value{center: 0.55, low: 0.5, high: 0.6}
+	assert.Equal(t, want, v, "two samples make no interval: the extremes")
 	assert.Equal(t, "0.55 ±9%", v.String())
 	assert.Equal(t, "1,234", d.get("Flaky/impl=mutex/fails=0.1%/call=do/g=2", "ns/op").String())
 	assert.Equal(t, "344", d.get("Fleet/impl=atomic/breakers=1000", "closed-B/breaker").String())
@@ -88,27 +89,36 @@ func TestRead_Refuses(t *testing.T) {
 
 func TestGet_Interval(t *testing.T) {
 	lines := "commit: 0123456\ncores: 2\ntoolchain: go1.26\ncommand: make bench\n"
-	for _, ns := range []string{"90", "100", "100", "100", "100", "101", "101", "101", "102", "900"} {
+	for ns := range strings.FieldsSeq("90 100 100 100 100 101 101 101 102 900") {
 		lines += "BenchmarkX/impl=a 1 " + ns + " ns/op\n"
 	}
 	d, err := read(strings.NewReader(lines), "sample")
 	require.NoError(t, err)
 	v := d.get("X/impl=a", "ns/op")
 	assert.InDelta(t, 100.5, v.center, 1e-9)
-	assert.InDelta(t, 100, v.low, 1e-9, "the one that was interrupted, and the lucky one, are outside")
+	assert.InDelta(t, 100, v.low, 1e-9, "the lowest and the highest sample are outside")
 	assert.InDelta(t, 102, v.high, 1e-9)
 }
 
 func TestDigits(t *testing.T) {
-	for x, want := range map[float64]string{0: "0", 0.00012: "0.0001", 0.5512: "0.551", 12.34: "12.3", 123.4: "123", 1234567: "1,234,567"} {
+	for x, want := range map[float64]string{
+		0: "0", 0.00012: "0.0001", 0.5512: "0.551",
+		12.34: "12.3", 123.4: "123", 1234567: "1,234,567",
+	} {
 		assert.Equal(t, want, digits(x))
 	}
 }
 
 func TestMarkdown(t *testing.T) {
-	columns := []column{{"pair", "Healthy/impl=%s/call=pair/g=1", "ns/op"}, {"flaky", "Flaky/impl=%s/fails=0.1%/call=do/g=2", "ns/op"}}
-	assert.Equal(t, "| | pair | flaky |\n|---|--:|--:|\n| **atomicbreaker** | 0.55 ±9% |  |\n| the same behind a Mutex |  | 1,234 |\n",
-		table{columns: columns}.markdown(readSample(t), impls))
+	columns := []column{
+		{"pair", "Healthy/impl=%s/call=pair/g=1", "ns/op"},
+		{"flaky", "Flaky/impl=%s/fails=0.1%/call=do/g=2", "ns/op"},
+	}
+	want := "| | pair | flaky |\n" +
+		"|---|--:|--:|\n" +
+		"| **atomicbreaker** | 0.55 ±9% |  |\n" +
+		"| the same behind a Mutex |  | 1,234 |\n"
+	assert.Equal(t, want, table{columns: columns}.markdown(readSample(t), impls()))
 	assert.Empty(t, table{columns: columns}.markdown(readSample(t), []string{"handy"}))
 }
 
@@ -133,7 +143,7 @@ func TestTables_KnowEveryBenchmark(t *testing.T) {
 	known := map[string]bool{}
 	for _, table := range tables() {
 		for _, c := range table.columns {
-			for _, impl := range impls {
+			for _, impl := range impls() {
 				known[c.name(impl)] = true
 			}
 		}

@@ -27,28 +27,39 @@ var (
 
 // colors are by implementation, the same in every plot.
 var colors = map[string]color.NRGBA{
-	"atomic": {0x1f, 0x83, 0xf5, 0xff}, "breakerio": {0x1f, 0x83, 0xf5, 0xff}, "bare": ink,
-	"mutex": {0xe3, 0x6d, 0x0c, 0xff}, "gobreaker": {0x2d, 0xa0, 0x4e, 0xff}, "failsafe": {0xb0, 0x5c, 0xe6, 0xff},
-	"eapache": {0xd8, 0x3d, 0x4f, 0xff}, "rubyist": {0x12, 0x9b, 0xa5, 0xff}, "gozero": {0xb8, 0x86, 0x0b, 0xff},
-	"hystrix": {0xd4, 0x4c, 0x9c, 0xff}, "handy": {0x8a, 0x7a, 0x55, 0xff}, "load": ink, "clock": ink,
+	"atomic":    {0x1f, 0x83, 0xf5, 0xff},
+	"breakerio": {0x1f, 0x83, 0xf5, 0xff},
+	"mutex":     {0xe3, 0x6d, 0x0c, 0xff},
+	"gobreaker": {0x2d, 0xa0, 0x4e, 0xff},
+	"failsafe":  {0xb0, 0x5c, 0xe6, 0xff},
+	"eapache":   {0xd8, 0x3d, 0x4f, 0xff},
+	"rubyist":   {0x12, 0x9b, 0xa5, 0xff},
+	"gozero":    {0xb8, 0x86, 0x0b, 0xff},
+	"hystrix":   {0xd4, 0x4c, 0x9c, 0xff},
+	"handy":     {0x8a, 0x7a, 0x55, 0xff},
+	"bare":      ink,
+	"load":      ink,
+	"clock":     ink,
 }
 
 // picture is one plot: its file, its text for screen readers, and the function that draws it.
 type picture struct {
-	file, says    string
+	file, alt     string
 	width, height vg.Length
 	draw          func(*plot.Plot, *data) error
 }
 
 func (p picture) link(directory string) string {
-	return fmt.Sprintf("![%s](%s%s)\n", p.says, directory, p.file)
+	return fmt.Sprintf("![%s](%s%s)\n", p.alt, directory, p.file)
 }
 
 func (p picture) svg(d *data) (string, error) {
 	sheet := plot.New()
 	sheet.BackgroundColor = nil
 	for _, style := range []*text.Style{
-		&sheet.Title.TextStyle, &sheet.X.Label.TextStyle, &sheet.Y.Label.TextStyle, &sheet.X.Tick.Label, &sheet.Y.Tick.Label,
+		&sheet.Title.TextStyle,
+		&sheet.X.Label.TextStyle, &sheet.Y.Label.TextStyle,
+		&sheet.X.Tick.Label, &sheet.Y.Tick.Label,
 	} {
 		style.Font = sans(11)
 		style.Color = ink
@@ -65,14 +76,16 @@ func (p picture) svg(d *data) (string, error) {
 		return "", err
 	}
 	canvas := vgsvg.New(p.width, p.height)
-	sheet.Draw(draw.Crop(draw.New(canvas), vg.Points(6), -vg.Points(6), vg.Points(6), -vg.Points(6)))
+	margin := vg.Points(6)
+	sheet.Draw(draw.Crop(draw.New(canvas), margin, -margin, margin, -margin))
 	var out bytes.Buffer
 	if _, err := canvas.WriteTo(&out); err != nil {
 		return "", err
 	}
 	// The widths are those of Liberation Sans, which equal Arial's. Systems with neither font use a
 	// fallback.
-	return strings.ReplaceAll(out.String(), "font-family:Liberation Sans", "font-family:Liberation Sans,Arial,Helvetica,sans-serif"), nil
+	const family = "font-family:Liberation Sans"
+	return strings.ReplaceAll(out.String(), family, family+",Arial,Helvetica,sans-serif"), nil
 }
 
 func sans(points float64) font.Font {
@@ -80,7 +93,9 @@ func sans(points float64) font.Font {
 }
 
 func textStyle(c color.Color) text.Style {
-	return text.Style{Color: c, Font: sans(11), YAlign: draw.YCenter, Handler: plot.DefaultTextHandler}
+	return text.Style{
+		Color: c, Font: sans(11), YAlign: draw.YCenter, Handler: plot.DefaultTextHandler,
+	}
 }
 
 // powers are the ticks of a logarithmic axis: one at each power of ten, labeled in a unit that

@@ -5,13 +5,20 @@ package main
 import (
 	"fmt"
 	"strings"
+
+	"github.com/sinkguard/go-atomicbreaker/bench/rivals"
 )
 
-// impls lists all implementations in the order of every table and plot: ours, the controls, the
-// rivals, the limits.
-var impls = []string{
-	"bare", "atomic", "atomic_timer", "breakerio", "breakerslog", "mutex", "rwmutex", "unpacked",
-	"gobreaker", "failsafe", "eapache", "rubyist", "gozero", "hystrix", "handy", "load", "hand", "clock",
+// impls returns all implementations in the order of every table and plot: no breaker, then the
+// order of their list.
+func impls() []string {
+	names := []string{"bare"}
+	for _, subject := range rivals.All {
+		if subject.Name != "bare" {
+			names = append(names, subject.Name)
+		}
+	}
+	return names
 }
 
 // table has a row for each implementation that was measured in any of its columns.
@@ -28,39 +35,57 @@ func tables() []table {
 	add := func(title string, columns ...column) { all = append(all, table{title, columns}) }
 	over := func(keys []string, title, pattern, unit string) (columns []column) {
 		for _, k := range keys {
-			columns = append(columns, column{fmt.Sprintf(title, k), strings.ReplaceAll(pattern, "KEY", k), unit})
+			name := strings.ReplaceAll(pattern, "KEY", k)
+			columns = append(columns, column{fmt.Sprintf(title, k), name, unit})
 		}
 		return columns
 	}
-	forms := map[string]string{"pair": "Allow and RecordSuccess", "permit": "two steps with a permit", "do": "a function handed over"}
+	forms := []struct{ call, title string }{
+		{"pair", "Allow and RecordSuccess"},
+		{"permit", "two steps with a permit"},
+		{"do", "a call with a function"},
+	}
 	few, many := []string{"1", "2"}, []string{"1", "2", "4", "16", "256", "4096"}
 	const goroutines = "%s together"
-	add("Healthy, Allow and RecordSuccess, ns", over(many, goroutines, "Healthy/impl=%s/call=pair/g=KEY", "ns/op")...)
-	add("Healthy, two steps with a permit, ns", over(few, goroutines, "Healthy/impl=%s/call=permit/g=KEY", "ns/op")...)
-	add("Healthy, a function handed over, ns", over(many, goroutines, "Healthy/impl=%s/call=do/g=KEY", "ns/op")...)
-	for _, call := range []string{"pair", "permit", "do"} {
-		add("Turned away while open, "+forms[call]+", ns",
-			over(few, goroutines, "Rejecting/impl=%s/state=open/call="+call+"/g=KEY", "ns/op")...)
+	for _, form := range forms {
+		counts := many
+		if form.call == "permit" {
+			counts = few
+		}
+		add("Healthy, "+form.title+", ns",
+			over(counts, goroutines, "Healthy/impl=%s/call="+form.call+"/g=KEY", "ns/op")...)
 	}
-	add("Turned away while half-open, ns", over(few, goroutines, "Rejecting/impl=%s/state=half_open/call=pair/g=KEY", "ns/op")...)
-	for _, call := range []string{"pair", "permit", "do"} {
-		add("Some calls fail, none trips, 2 goroutines, "+forms[call]+", ns",
-			over([]string{"0.1%", "1%", "25%"}, "%s fail", "Flaky/impl=%s/fails=KEY/call="+call+"/g=2", "ns/op")...)
+	for _, form := range forms {
+		pattern := "Rejecting/impl=%s/state=open/call=" + form.call + "/g=KEY"
+		add("Rejected while open, "+form.title+", ns", over(few, goroutines, pattern, "ns/op")...)
 	}
-	add("One call in a hundred fails, a function handed over, ns",
+	add("Rejected while half-open, ns",
+		over(few, goroutines, "Rejecting/impl=%s/state=half_open/call=pair/g=KEY", "ns/op")...)
+	for _, form := range forms {
+		pattern := "Flaky/impl=%s/fails=KEY/call=" + form.call + "/g=2"
+		add("Some calls fail, none trips, 2 goroutines, "+form.title+", ns",
+			over([]string{"0.1%", "1%", "25%"}, "%s fail", pattern, "ns/op")...)
+	}
+	add("One call in a hundred fails, a call with a function, ns",
 		over(many, goroutines, "Flaky/impl=%s/fails=1%/call=do/g=KEY", "ns/op")...)
+	storm := "Storm/impl=%s/threshold=100/call=pair/g=KEY"
 	add("A storm of failures up to the trip, ns a failure",
-		over([]string{"1", "2", "64"}, goroutines, "Storm/impl=%s/threshold=100/call=pair/g=KEY", "ns/op")...)
+		over([]string{"1", "2", "64"}, goroutines, storm, "ns/op")...)
+	herd := "Herd/impl=%s/probes=4/call=permit/g=KEY"
 	add("A herd at the half-open edge, ns a call",
-		over([]string{"1", "64"}, goroutines, "Herd/impl=%s/probes=4/call=permit/g=KEY", "ns/op")...)
+		over([]string{"1", "64"}, goroutines, herd, "ns/op")...)
 	add("Trip and recover: five failures, a probe that succeeds",
 		column{"ns a cycle", "Cycle/impl=%s/hook=none/call=do/g=1", "ns/op"},
 		column{"allocations", "Cycle/impl=%s/hook=none/call=do/g=1", "allocs/op"},
 		column{"with a hook, ns", "Cycle/impl=%s/hook=counting/call=do/g=1", "ns/op"},
 		column{"allocations", "Cycle/impl=%s/hook=counting/call=do/g=1", "allocs/op"})
-	for _, breakers := range []string{"one", "each"} {
-		add("Two goroutines, "+map[string]string{"one": "one breaker for both", "each": "a breaker for each"}[breakers]+", Allow and an outcome, ns", over([]string{"0%", "0.1%", "1%", "25%"},
-			"%s fail", "Isolation/impl=%s/fails=KEY/breakers="+breakers+"/g=2", "ns/op")...)
+	for _, breakers := range []struct{ key, title string }{
+		{"one", "one breaker for both"},
+		{"each", "a breaker for each"},
+	} {
+		pattern := "Isolation/impl=%s/fails=KEY/breakers=" + breakers.key + "/g=2"
+		add("Two goroutines, "+breakers.title+", Allow and an outcome, ns",
+			over([]string{"0%", "0.1%", "1%", "25%"}, "%s fail", pattern, "ns/op")...)
 	}
 	for _, unit := range []struct{ title, unit string }{
 		{"Bytes of a closed breaker", "closed-B/breaker"},
@@ -68,26 +93,40 @@ func tables() []table {
 		{"Time until all have tripped, ns a breaker", "trip-ns/breaker"},
 		{"Time until all have recovered, ns a breaker", "recover-ns/breaker"},
 	} {
-		add(unit.title, column{"one", "Fleet/impl=%s/breakers=1", unit.unit}, column{"1,000", "Fleet/impl=%s/breakers=1000", unit.unit},
+		add(unit.title,
+			column{"one", "Fleet/impl=%s/breakers=1", unit.unit},
+			column{"1,000", "Fleet/impl=%s/breakers=1000", unit.unit},
 			column{"1,000,000", "Fleet/impl=%s/breakers=1000000", unit.unit})
 	}
-	for _, sink := range []string{"discard", "file"} {
-		add("A log call to a "+map[string]string{"discard": "sink that does nothing", "file": "file"}[sink]+", ns",
-			over([]string{"slog", "zap", "zerolog"}, "%s", "Log/impl=%s/logger=KEY/sink="+sink+"/g=1", "ns/op")...)
+	for _, sink := range []struct{ key, title string }{
+		{"discard", "sink that does nothing"},
+		{"file", "file"},
+	} {
+		pattern := "Log/impl=%s/logger=KEY/sink=" + sink.key + "/g=1"
+		add("A log call to a "+sink.title+", ns",
+			over([]string{"slog", "zap", "zerolog"}, "%s", pattern, "ns/op")...)
 	}
-	add("Allocated in a call", column{"healthy do, bytes", "Healthy/impl=%s/call=do/g=1", "B/op"},
+	add("Allocated in a call",
+		column{"healthy do, bytes", "Healthy/impl=%s/call=do/g=1", "B/op"},
 		column{"objects", "Healthy/impl=%s/call=do/g=1", "allocs/op"},
 		column{"healthy permit, bytes", "Healthy/impl=%s/call=permit/g=1", "B/op"},
 		column{"objects", "Healthy/impl=%s/call=permit/g=1", "allocs/op"},
-		column{"turned away do, bytes", "Rejecting/impl=%s/state=open/call=do/g=1", "B/op"},
+		column{"rejected do, bytes", "Rejecting/impl=%s/state=open/call=do/g=1", "B/op"},
 		column{"objects", "Rejecting/impl=%s/state=open/call=do/g=1", "allocs/op"})
 	for _, g := range []string{"2", "64"} {
+		shares, pattern := []string{"0.1%", "1%", "25%", "50%"}, "Retries/impl=%s/fails=KEY/g="+g
 		add("Compare-and-swaps that failed, per call, "+g+" goroutines",
-			over([]string{"0.1%", "1%", "25%", "50%"}, "%s fail", "Retries/impl=%s/fails=KEY/g="+g, "retries/op")...)
+			over(shares, "%s fail", pattern, "retries/op")...)
 	}
-	add("Instructions of a call", over([]string{"pair", "permit", "do"}, "healthy %s", "Instructions/impl=%s/state=healthy/call=KEY", "instructions/op")...)
-	add("Instructions of a call that is turned away", over([]string{"pair", "permit", "do"}, "%s", "Instructions/impl=%s/state=open/call=KEY", "instructions/op")...)
-	add("Instructions of a record, with and without an adapter", over([]string{"write", "handle"}, "%s", "Instructions/impl=%s/state=healthy/call=KEY", "instructions/op")...)
+	counts := func(keys []string, title, state string) []column {
+		pattern := "Instructions/impl=%s/state=" + state + "/call=KEY"
+		return over(keys, title, pattern, "instructions/op")
+	}
+	calls := []string{"pair", "permit", "do"}
+	add("Instructions of a call", counts(calls, "healthy %s", "healthy")...)
+	add("Instructions of a rejected call", counts(calls, "%s", "open")...)
+	add("Instructions of a record, with and without an adapter",
+		counts([]string{"write", "handle"}, "%s", "healthy")...)
 	return all
 }
 
@@ -96,7 +135,7 @@ func tables() []table {
 var headline = table{"", []column{
 	{"healthy, in two steps", "Healthy/impl=%s/call=permit/g=1", "ns/op"},
 	{"healthy, a function", "Healthy/impl=%s/call=do/g=1", "ns/op"},
-	{"turned away, a function", "Rejecting/impl=%s/state=open/call=do/g=1", "ns/op"},
+	{"rejected, a function", "Rejecting/impl=%s/state=open/call=do/g=1", "ns/op"},
 	{"1 % fail, 2 goroutines", "Flaky/impl=%s/fails=1%/call=do/g=2", "ns/op"},
 	{"allocations", "Healthy/impl=%s/call=do/g=1", "allocs/op"},
 	{"a slog call to nowhere", "Log/impl=%s/logger=slog/sink=discard/g=1", "ns/op"},
@@ -104,7 +143,8 @@ var headline = table{"", []column{
 }}
 
 var headlineImpls = []string{
-	"bare", "atomic", "mutex", "gobreaker", "failsafe", "eapache", "rubyist", "gozero", "hystrix", "handy",
+	"bare", "atomic", "mutex",
+	"gobreaker", "failsafe", "eapache", "rubyist", "gozero", "hystrix", "handy",
 }
 
 // markdown returns the table, or an empty string if nothing was measured.
@@ -144,8 +184,10 @@ func label(impl string) string {
 		return "**atomicbreaker**, timeout 1 ns"
 	case "breakerio", "breakerslog":
 		return "**" + impl + "**"
-	case "mutex", "rwmutex":
-		return "the same behind a " + map[string]string{"mutex": "Mutex", "rwmutex": "RWMutex"}[impl]
+	case "mutex":
+		return "the same behind a Mutex"
+	case "rwmutex":
+		return "the same behind a RWMutex"
 	case "unpacked":
 		return "unpacked (wrong)"
 	case "load":
