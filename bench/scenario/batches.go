@@ -14,6 +14,7 @@ const (
 	SlogBatch     Scenario = "Batch/logger=slog/goroutines=1" // a log call, as in SlogDiscard
 )
 
+// BatchLoops returns the loops of a batcher. open returns a new one.
 func BatchLoops(open func() io.Writer) Loops {
 	return Loops{
 		BatchRecord:   func() Loop { return batchLoop(open()) },

@@ -14,10 +14,10 @@ const (
 	LaneBurst  Scenario = "Lane/width=64/sink=5ms"    // 64 goroutines write one record each
 )
 
-const (
-	BurstWidth = 64
-	burstTime  = 5 * time.Millisecond
-)
+// BurstWidth is the number of goroutines in LaneBurst.
+const BurstWidth = 64
+
+const burstTime = 5 * time.Millisecond
 
 // Sleeper is a sink that takes 5 ms for each record, and any number of records at once.
 type Sleeper struct{}

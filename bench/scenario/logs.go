@@ -46,8 +46,11 @@ func file() io.Writer {
 	return f
 }
 
+// Message is the text of every record that a logger writes.
 const Message = "record written"
 
+// SlogLoop logs to w through slog.
+//
 //go:noinline
 func SlogLoop(w io.Writer) Loop {
 	logger := slog.New(slog.NewJSONHandler(w, nil))

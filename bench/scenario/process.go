@@ -22,6 +22,8 @@ import (
 // over HTTP. Each run of the loop ends when the sink has acknowledged everything.
 const SlogProcess Scenario = "Batch/logger=slog/sink=process"
 
+// ProcessLoop logs to w through slog, and calls flush at the end of each run.
+//
 //go:noinline
 func ProcessLoop(w io.Writer, flush func()) Loop {
 	logger := slog.New(slog.NewJSONHandler(w, nil))

@@ -10,16 +10,19 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/word"
 )
 
-// Scene is a configuration for all implementations that can be configured so; their files describe
-// the exceptions. Nothing in it depends on time: the recovery timeout is an hour, or the shortest
-// possible one where a scenario opens the breaker over and over, and probes never time out. Here
-// the shortest timeout is 0, with which no timer is armed, as in the locked variants, which have no
-// timers.
+// Scene is the configuration of a breaker. The packages of the implementations name what they
+// cannot configure so. Nothing in a scene depends on time: the recovery timeout is an hour, or the
+// shortest possible one where a scenario opens the breaker over and over, and probes never time
+// out.
 type Scene struct {
 	Threshold, Probes, Successes int
-	DueAtOnce                    bool
+
+	// DueAtOnce selects the shortest recovery timeout. This library's is 0, with which it starts no
+	// timer, as the controls do.
+	DueAtOnce bool
 }
 
+// The scenes of the scenarios.
 var (
 	UsualScene    = Scene{Threshold: CycleLength, Probes: 1, Successes: 1}
 	HalfOpenScene = Scene{Threshold: CycleLength, Probes: 1, Successes: 1, DueAtOnce: true}
@@ -34,14 +37,16 @@ var (
 	HerdScene = Scene{Threshold: 1, Probes: 4, Successes: word.MaxSuccesses, DueAtOnce: true}
 )
 
+// The numbers of calls after which a scenario repeats itself.
 const (
 	StormLength = 100
 	HerdLength  = 50
 	CycleLength = 5
 )
 
-// Never is the threshold of FlakyScene for implementations that accept any number.
-func (s Scene) Never() int {
+// LargeThreshold is Threshold for implementations that accept any number. In FlakyScene it is
+// larger.
+func (s Scene) LargeThreshold() int {
 	if s.Threshold == word.MaxFailures {
 		return math.MaxInt32
 	}
@@ -56,7 +61,7 @@ func (s Scene) Timeout() time.Duration {
 	return time.Hour
 }
 
-// Params is the scene for the transition function of the library.
+// Params is the scene as the state machine of this library takes it.
 func (s Scene) Params() word.Params {
 	return word.Params{
 		FailureLimit: uint32(s.Threshold), FailureWeight: 1, SuccessWeight: word.MaxFailures,
@@ -64,6 +69,7 @@ func (s Scene) Params() word.Params {
 	}
 }
 
+// ErrSink is the error of a sink, ErrRejected that of a guarded writer that rejects.
 var (
 	ErrSink     = errors.New("the sink failed")
 	ErrRejected = errors.New("rejected")

@@ -22,8 +22,11 @@ type Nowhere struct{}
 //go:noinline
 func (Nowhere) Write(p []byte) (int, error) { return len(p), nil }
 
+// NewJSON returns a JSON handler over Nowhere.
 func NewJSON() slog.Handler { return slog.NewJSONHandler(Nowhere{}, nil) }
 
+// WriteLoop writes one record to w after another.
+//
 //go:noinline
 func WriteLoop(w io.Writer) Loop {
 	record := []byte("a record\n")
@@ -36,6 +39,8 @@ func WriteLoop(w io.Writer) Loop {
 	}
 }
 
+// HandleLoop passes one record to h after another.
+//
 //go:noinline
 func HandleLoop(h slog.Handler) Loop {
 	ctx := context.Background()

@@ -23,12 +23,12 @@ var Subject = scenario.Subject{
 			return cycle(New(scenario.HalfOpenScene, hook))
 		},
 	}),
-	Fleet: scenario.FleetOf[*Breaker]{
+	Fleet: scenario.FleetOf[*breaker]{
 		Largest: 1_000_000,
-		New:     func(s scenario.Scene) *Breaker { return New(s) },
-		Fail:    func(b *Breaker) { _ = b.Do(fail) },
-		Succeed: func(b *Breaker) bool { return b.Do(succeed) == nil },
-		Release: (*Breaker).Reset,
+		New:     newBreaker,
+		Fail:    func(b *breaker) { _ = b.Do(fail) },
+		Succeed: func(b *breaker) bool { return b.Do(succeed) == nil },
+		Release: (*breaker).Reset,
 	},
 }
 
@@ -43,9 +43,10 @@ var Timer = scenario.Subject{Name: "atomic_timer", Loops: scenario.Loops{
 	},
 }}
 
-type Breaker = atomicbreaker.Breaker
+type breaker = atomicbreaker.Breaker
 
-func New(s scenario.Scene, more ...atomicbreaker.Option) *Breaker {
+// New returns a breaker configured by s and more.
+func New(s scenario.Scene, more ...atomicbreaker.Option) *atomicbreaker.Breaker {
 	recovery := time.Hour
 	if s.DueAtOnce {
 		recovery = 0
@@ -59,8 +60,10 @@ func New(s scenario.Scene, more ...atomicbreaker.Option) *Breaker {
 	}, more...)...)
 }
 
-func Open() *Breaker {
-	b := New(scenario.UsualScene)
+func newBreaker(s scenario.Scene) *breaker { return New(s) }
+
+func openBreaker() *breaker {
+	b := newBreaker(scenario.UsualScene)
 	b.Trip()
 	return b
 }
@@ -72,11 +75,11 @@ func admitted()           { panic(scenario.UnexpectedAdmit) }
 
 // writer guards a writer by hand, as shown in the README.
 type writer struct {
-	b *Breaker
+	b *breaker
 	w io.Writer
 }
 
-func guard(w io.Writer) io.Writer { return writer{New(scenario.UsualScene), w} }
+func guard(w io.Writer) io.Writer { return writer{newBreaker(scenario.UsualScene), w} }
 
 func (g writer) Write(p []byte) (int, error) {
 	permit, ok := g.b.TryAcquire()

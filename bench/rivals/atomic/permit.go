@@ -11,23 +11,25 @@ import (
 var permitForm = scenario.Form{
 	Name: "permit",
 	Loops: scenario.Loops{
-		scenario.Permit:       func() scenario.Loop { return twoStep(New(scenario.UsualScene)) },
-		scenario.RejectPermit: func() scenario.Loop { return rejectPermit(Open()) },
+		scenario.Permit: func() scenario.Loop {
+			return twoStep(newBreaker(scenario.UsualScene))
+		},
+		scenario.RejectPermit: func() scenario.Loop { return rejectPermit(openBreaker()) },
 		scenario.Flaky1000Permit: func() scenario.Loop {
-			return flakyPermit(New(scenario.FlakyScene), 1000)
+			return flakyPermit(newBreaker(scenario.FlakyScene), 1000)
 		},
 		scenario.Flaky100Permit: func() scenario.Loop {
-			return flakyPermit(New(scenario.FlakyScene), 100)
+			return flakyPermit(newBreaker(scenario.FlakyScene), 100)
 		},
 		scenario.Flaky4Permit: func() scenario.Loop {
-			return flakyPermit(New(scenario.FlakyScene), 4)
+			return flakyPermit(newBreaker(scenario.FlakyScene), 4)
 		},
 	},
-	New:  func(s scenario.Scene) scenario.Call { return permitCall(New(s)) },
-	Open: func() scenario.Call { return permitCall(Open()) },
+	New:  func(s scenario.Scene) scenario.Call { return permitCall(newBreaker(s)) },
+	Open: func() scenario.Call { return permitCall(openBreaker()) },
 }
 
-func permitCall(b *Breaker) scenario.Call {
+func permitCall(b *breaker) scenario.Call {
 	return func(ok bool) bool {
 		p, admitted := b.TryAcquire()
 		switch {
@@ -41,7 +43,7 @@ func permitCall(b *Breaker) scenario.Call {
 }
 
 //go:noinline
-func twoStep(b *Breaker) scenario.Loop {
+func twoStep(b *breaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			p, ok := b.TryAcquire()
@@ -54,7 +56,7 @@ func twoStep(b *Breaker) scenario.Loop {
 }
 
 //go:noinline
-func rejectPermit(b *Breaker) scenario.Loop {
+func rejectPermit(b *breaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			if p, ok := b.TryAcquire(); ok {
@@ -66,7 +68,7 @@ func rejectPermit(b *Breaker) scenario.Loop {
 }
 
 //go:noinline
-func flakyPermit(b *Breaker, every int) scenario.Loop {
+func flakyPermit(b *breaker, every int) scenario.Loop {
 	return func(n int) {
 		left := every
 		for range n {
@@ -87,7 +89,7 @@ func flakyPermit(b *Breaker, every int) scenario.Loop {
 }
 
 //go:noinline
-func herd(b *Breaker) scenario.Loop {
+func herd(b *breaker) scenario.Loop {
 	return func(n int) {
 		left := scenario.HerdLength
 		for range n {

@@ -11,58 +11,59 @@ import (
 	"io"
 	"time"
 
-	"github.com/eapache/go-resiliency/breaker"
+	resiliency "github.com/eapache/go-resiliency/breaker"
 
 	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
 //go:generate go run ../generate do
 
+// Subject is eapache.
 var Subject = scenario.Subject{
 	Name:  "eapache",
 	Forms: []scenario.Form{doForm},
 	Rule:  scenario.Total,
 	Loops: scenario.Merge(scenario.LogLoops(guard), scenario.Loops{
-		scenario.Cycle: func() scenario.Loop { return cycle(New(scenario.HalfOpenScene)) },
+		scenario.Cycle: func() scenario.Loop { return cycle(newBreaker(scenario.HalfOpenScene)) },
 	}),
-	Fleet: scenario.FleetOf[*breaker.Breaker]{
+	Fleet: scenario.FleetOf[*resiliency.Breaker]{
 		Largest: 1_000_000,
-		New: func(s scenario.Scene) *breaker.Breaker {
+		New: func(s scenario.Scene) *resiliency.Breaker {
 			// A second, not an hour, because its goroutine cannot be stopped.
-			return breaker.New(s.Threshold, s.Successes, min(s.Timeout(), time.Second))
+			return resiliency.New(s.Threshold, s.Successes, min(s.Timeout(), time.Second))
 		},
-		Fail:    func(b *breaker.Breaker) { _ = b.Run(fail) },
-		Succeed: func(b *breaker.Breaker) bool { return b.Run(succeed) == nil },
-		Release: func(b *breaker.Breaker) {
-			for b.GetState() == breaker.Open {
+		Fail:    func(b *resiliency.Breaker) { _ = b.Run(fail) },
+		Succeed: func(b *resiliency.Breaker) bool { return b.Run(succeed) == nil },
+		Release: func(b *resiliency.Breaker) {
+			for b.GetState() == resiliency.Open {
 				time.Sleep(time.Millisecond)
 			}
 		},
 	},
 }
 
-type Breaker breaker.Breaker
+type breaker resiliency.Breaker
 
-func New(s scenario.Scene) *Breaker {
-	return (*Breaker)(breaker.New(s.Never(), s.Successes, s.Timeout()))
+func newBreaker(s scenario.Scene) *breaker {
+	return (*breaker)(resiliency.New(s.LargeThreshold(), s.Successes, s.Timeout()))
 }
 
-func Open() *Breaker {
-	b := New(scenario.UsualScene)
+func openBreaker() *breaker {
+	b := newBreaker(scenario.UsualScene)
 	for range scenario.CycleLength {
 		_ = b.Do(fail)
 	}
 	return b
 }
 
-func (b *Breaker) Do(fn func() error) error { return (*breaker.Breaker)(b).Run(fn) }
+func (b *breaker) Do(fn func() error) error { return (*resiliency.Breaker)(b).Run(fn) }
 
 func succeed() error      { return nil }
 func fail() error         { return scenario.ErrSink }
 func failAdmitted() error { panic(scenario.UnexpectedAdmit) }
 
 type writer struct {
-	b *breaker.Breaker
+	b *resiliency.Breaker
 	w io.Writer
 }
 
@@ -75,5 +76,5 @@ func (g writer) Write(p []byte) (n int, err error) {
 }
 
 func guard(w io.Writer) io.Writer {
-	return writer{(*breaker.Breaker)(New(scenario.UsualScene)), w}
+	return writer{(*resiliency.Breaker)(newBreaker(scenario.UsualScene)), w}
 }

@@ -18,30 +18,31 @@ import (
 
 //go:generate go run ../generate permit do
 
+// Subject is failsafe.
 var Subject = scenario.Subject{
 	Name:  "failsafe",
 	Forms: []scenario.Form{permitForm, doForm},
 	Rule:  scenario.Consecutive,
 	Loops: scenario.Merge(scenario.LogLoops(guard), scenario.Loops{
-		scenario.Herd:  func() scenario.Loop { return herd(New(scenario.HerdScene)) },
-		scenario.Cycle: func() scenario.Loop { return cycle(New(scenario.HalfOpenScene)) },
+		scenario.Herd:  func() scenario.Loop { return herd(newBreaker(scenario.HerdScene)) },
+		scenario.Cycle: func() scenario.Loop { return cycle(newBreaker(scenario.HalfOpenScene)) },
 		scenario.CycleHook: func() scenario.Loop {
 			var count atomic.Int64 // its hooks may run concurrently
 			b := builder(scenario.HalfOpenScene).
 				OnStateChanged(func(circuitbreaker.StateChangedEvent) { count.Add(1) }).
 				Build()
-			return cycle(&Breaker{b, failsafe.With(b)})
+			return cycle(&breaker{b, failsafe.With(b)})
 		},
 	}),
-	Fleet: scenario.FleetOf[*Breaker]{
+	Fleet: scenario.FleetOf[*breaker]{
 		Largest: 1_000_000,
-		New:     New,
-		Fail:    func(b *Breaker) { _ = b.Do(fail) },
-		Succeed: func(b *Breaker) bool { return b.Do(succeed) == nil },
+		New:     newBreaker,
+		Fail:    func(b *breaker) { _ = b.Do(fail) },
+		Succeed: func(b *breaker) bool { return b.Do(succeed) == nil },
 	},
 }
 
-type Breaker struct {
+type breaker struct {
 	cb       circuitbreaker.CircuitBreaker[any]
 	executor failsafe.Executor[any]
 }
@@ -57,31 +58,31 @@ func builder(s scenario.Scene) circuitbreaker.Builder[any] {
 		WithDelay(delay)
 }
 
-func New(s scenario.Scene) *Breaker {
+func newBreaker(s scenario.Scene) *breaker {
 	b := builder(s).Build()
-	return &Breaker{b, failsafe.With(b)}
+	return &breaker{b, failsafe.With(b)}
 }
 
-func Open() *Breaker {
-	b := New(scenario.UsualScene)
+func openBreaker() *breaker {
+	b := newBreaker(scenario.UsualScene)
 	for range scenario.CycleLength {
 		_ = b.Do(fail)
 	}
 	return b
 }
 
-func (b *Breaker) Do(fn func() error) error { return b.executor.Run(fn) }
+func (b *breaker) Do(fn func() error) error { return b.executor.Run(fn) }
 
-type Permit struct {
+type permit struct {
 	cb circuitbreaker.CircuitBreaker[any]
 }
 
-func (b *Breaker) TryAcquire() (Permit, bool) {
-	return Permit{b.cb}, b.cb.TryAcquirePermit()
+func (b *breaker) TryAcquire() (permit, bool) {
+	return permit{b.cb}, b.cb.TryAcquirePermit()
 }
 
-func (p Permit) Success() { p.cb.RecordSuccess() }
-func (p Permit) Failure() { p.cb.RecordFailure() }
+func (p permit) Success() { p.cb.RecordSuccess() }
+func (p permit) Failure() { p.cb.RecordFailure() }
 
 func succeed() error      { return nil }
 func fail() error         { return scenario.ErrSink }
@@ -102,5 +103,5 @@ func (g writer) Write(p []byte) (n int, err error) {
 }
 
 func guard(w io.Writer) io.Writer {
-	return writer{New(scenario.UsualScene).executor, w}
+	return writer{newBreaker(scenario.UsualScene).executor, w}
 }

@@ -17,18 +17,19 @@ import (
 
 //go:generate go run ../generate permit do
 
+// Subject is gobreaker.
 var Subject = scenario.Subject{
 	Name:  "gobreaker",
 	Forms: []scenario.Form{permitForm, doForm},
 	Rule:  scenario.Consecutive,
 	Loops: scenario.Merge(scenario.LogLoops(guard), scenario.Loops{
-		scenario.Herd:  func() scenario.Loop { return herd(New(scenario.HerdScene)) },
-		scenario.Cycle: func() scenario.Loop { return cycle(New(scenario.HalfOpenScene)) },
+		scenario.Herd:  func() scenario.Loop { return herd(newBreaker(scenario.HerdScene)) },
+		scenario.Cycle: func() scenario.Loop { return cycle(newBreaker(scenario.HalfOpenScene)) },
 		scenario.CycleHook: func() scenario.Loop {
 			var count int
 			s := settings(scenario.HalfOpenScene)
 			s.OnStateChange = func(string, gobreaker.State, gobreaker.State) { count++ }
-			return cycle(&Breaker{cb: gobreaker.NewCircuitBreaker[int](s)})
+			return cycle(&breaker{cb: gobreaker.NewCircuitBreaker[int](s)})
 		},
 	}),
 	Fleet: scenario.FleetOf[*gobreaker.CircuitBreaker[int]]{
@@ -44,14 +45,14 @@ var Subject = scenario.Subject{
 	},
 }
 
-// Breaker has both forms of call. They are two breakers, of which a user needs one.
-type Breaker struct {
+// breaker has both forms of call. They are two breakers, of which a user needs one.
+type breaker struct {
 	cb      *gobreaker.CircuitBreaker[int]
 	twoStep *gobreaker.TwoStepCircuitBreaker[int]
 }
 
 func settings(s scenario.Scene) gobreaker.Settings {
-	threshold := uint32(s.Never())
+	threshold := uint32(s.LargeThreshold())
 	return gobreaker.Settings{
 		Name:        "bench",
 		MaxRequests: uint32(s.Successes),
@@ -60,15 +61,15 @@ func settings(s scenario.Scene) gobreaker.Settings {
 	}
 }
 
-func New(s scenario.Scene) *Breaker {
-	return &Breaker{
+func newBreaker(s scenario.Scene) *breaker {
+	return &breaker{
 		gobreaker.NewCircuitBreaker[int](settings(s)),
 		gobreaker.NewTwoStepCircuitBreaker[int](settings(s)),
 	}
 }
 
-func Open() *Breaker {
-	b := New(scenario.UsualScene)
+func openBreaker() *breaker {
+	b := newBreaker(scenario.UsualScene)
 	for range scenario.CycleLength {
 		_ = b.Do(fail)
 		if p, ok := b.TryAcquire(); ok {
@@ -78,20 +79,20 @@ func Open() *Breaker {
 	return b
 }
 
-func (b *Breaker) Do(fn func() (int, error)) error {
+func (b *breaker) Do(fn func() (int, error)) error {
 	_, err := b.cb.Execute(fn)
 	return err
 }
 
-type Permit struct{ done func(error) }
+type permit struct{ done func(error) }
 
-func (b *Breaker) TryAcquire() (Permit, bool) {
+func (b *breaker) TryAcquire() (permit, bool) {
 	done, err := b.twoStep.Allow()
-	return Permit{done}, err == nil
+	return permit{done}, err == nil
 }
 
-func (p Permit) Success() { p.done(nil) }
-func (p Permit) Failure() { p.done(scenario.ErrSink) }
+func (p permit) Success() { p.done(nil) }
+func (p permit) Failure() { p.done(scenario.ErrSink) }
 
 func succeed() (int, error)      { return 0, nil }
 func fail() (int, error)         { return 0, scenario.ErrSink }
@@ -108,5 +109,5 @@ func (g writer) Write(p []byte) (int, error) {
 }
 
 func guard(w io.Writer) io.Writer {
-	return writer{New(scenario.UsualScene).cb, w}
+	return writer{newBreaker(scenario.UsualScene).cb, w}
 }

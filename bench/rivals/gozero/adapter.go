@@ -14,7 +14,7 @@ package gozero
 import (
 	"io"
 
-	"github.com/zeromicro/go-zero/core/breaker"
+	gozero "github.com/zeromicro/go-zero/core/breaker"
 	"github.com/zeromicro/go-zero/core/logx"
 
 	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
@@ -22,44 +22,45 @@ import (
 
 //go:generate go run ../generate permit do
 
+// Subject is gozero.
 var Subject = scenario.Subject{
 	Name:  "gozero",
 	Forms: []scenario.Form{permitForm, doForm},
 	Rule:  scenario.Share,
 	Loops: scenario.LogLoops(guard),
-	Fleet: scenario.FleetOf[breaker.Breaker]{
+	Fleet: scenario.FleetOf[gozero.Breaker]{
 		Largest: 1000,
-		New: func(scenario.Scene) breaker.Breaker {
-			return breaker.NewBreaker(breaker.WithName("bench"))
+		New: func(scenario.Scene) gozero.Breaker {
+			return gozero.NewBreaker(gozero.WithName("bench"))
 		},
 	},
 }
 
 func init() { logx.Disable() }
 
-type Breaker struct{ breaker.Breaker }
+type breaker struct{ gozero.Breaker }
 
-func New(scenario.Scene) *Breaker {
-	return &Breaker{breaker.NewBreaker(breaker.WithName("bench"))}
+func newBreaker(scenario.Scene) *breaker {
+	return &breaker{gozero.NewBreaker(gozero.WithName("bench"))}
 }
 
-func Open() *Breaker {
-	b := New(scenario.UsualScene)
+func openBreaker() *breaker {
+	b := newBreaker(scenario.UsualScene)
 	for range 10_000 {
 		_ = b.Do(fail)
 	}
 	return b
 }
 
-type Permit struct{ breaker.Promise }
+type permit struct{ gozero.Promise }
 
-func (b *Breaker) TryAcquire() (Permit, bool) {
+func (b *breaker) TryAcquire() (permit, bool) {
 	promise, err := b.Allow()
-	return Permit{promise}, err == nil
+	return permit{promise}, err == nil
 }
 
-func (p Permit) Success() { p.Accept() }
-func (p Permit) Failure() { p.Reject("failed") }
+func (p permit) Success() { p.Accept() }
+func (p permit) Failure() { p.Reject("failed") }
 
 func succeed() error      { return nil }
 func fail() error         { return scenario.ErrSink }
@@ -67,7 +68,7 @@ func failAdmitted() error { return scenario.ErrSink } // now and then it admits 
 func admitted()           {}
 
 type writer struct {
-	b breaker.Breaker
+	b gozero.Breaker
 	w io.Writer
 }
 
@@ -79,4 +80,4 @@ func (g writer) Write(p []byte) (n int, err error) {
 	return n, err
 }
 
-func guard(w io.Writer) io.Writer { return writer{New(scenario.UsualScene), w} }
+func guard(w io.Writer) io.Writer { return writer{newBreaker(scenario.UsualScene), w} }

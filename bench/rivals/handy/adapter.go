@@ -10,13 +10,14 @@ package handy
 import (
 	"io"
 
-	"github.com/streadway/handy/breaker"
+	handy "github.com/streadway/handy/breaker"
 
 	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
 //go:generate go run ../generate permit
 
+// Subject is handy.
 var Subject = scenario.Subject{
 	Name:  "handy",
 	Forms: []scenario.Form{permitForm},
@@ -24,34 +25,34 @@ var Subject = scenario.Subject{
 	Loops: scenario.LogLoops(guard),
 }
 
-type Breaker struct{ breaker.Breaker }
+type breaker struct{ handy.Breaker }
 
-func New(s scenario.Scene) *Breaker {
+func newBreaker(s scenario.Scene) *breaker {
 	ratio := 0.5
 	if s == scenario.FlakyScene {
 		ratio = 1 // never exceeded
 	}
-	return &Breaker{breaker.NewBreaker(ratio)}
+	return &breaker{handy.NewBreaker(ratio)}
 }
 
-func Open() *Breaker {
-	b := New(scenario.UsualScene)
+func openBreaker() *breaker {
+	b := newBreaker(scenario.UsualScene)
 	for b.Allow() {
 		b.Failure(0)
 	}
 	return b
 }
 
-type Permit struct{ breaker.Breaker }
+type permit struct{ handy.Breaker }
 
-func (b *Breaker) TryAcquire() (Permit, bool) { return Permit{b.Breaker}, b.Allow() }
-func (p Permit) Success()                     { p.Breaker.Success(0) }
-func (p Permit) Failure()                     { p.Breaker.Failure(0) }
+func (b *breaker) TryAcquire() (permit, bool) { return permit{b.Breaker}, b.Allow() }
+func (p permit) Success()                     { p.Breaker.Success(0) }
+func (p permit) Failure()                     { p.Breaker.Failure(0) }
 
 func admitted() {} // it admits a call every second
 
 type writer struct {
-	b breaker.Breaker
+	b handy.Breaker
 	w io.Writer
 }
 
@@ -68,4 +69,4 @@ func (g writer) Write(p []byte) (int, error) {
 	return n, err
 }
 
-func guard(w io.Writer) io.Writer { return writer{New(scenario.UsualScene), w} }
+func guard(w io.Writer) io.Writer { return writer{newBreaker(scenario.UsualScene), w} }

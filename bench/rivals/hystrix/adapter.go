@@ -22,6 +22,7 @@ import (
 
 //go:generate go run ../generate do
 
+// Subject is hystrix.
 var Subject = scenario.Subject{
 	Name:  "hystrix",
 	Forms: []scenario.Form{doForm},
@@ -29,12 +30,12 @@ var Subject = scenario.Subject{
 	Loops: scenario.LogLoops(guard),
 }
 
-// Breaker is the name of a command, under which hystrix finds the breaker in a map.
-type Breaker struct{ command string }
+// breaker is the name of a command, under which hystrix finds the breaker in a map.
+type breaker struct{ command string }
 
 var commands atomic.Int64
 
-func New(s scenario.Scene) *Breaker {
+func newBreaker(s scenario.Scene) *breaker {
 	name := fmt.Sprint("bench", commands.Add(1))
 	percent := 100
 	if s == scenario.FlakyScene {
@@ -44,20 +45,20 @@ func New(s scenario.Scene) *Breaker {
 		Timeout: 3_600_000, MaxConcurrentRequests: 10_000, RequestVolumeThreshold: s.Threshold,
 		SleepWindow: 3_600_000, ErrorPercentThreshold: percent,
 	})
-	return &Breaker{name}
+	return &breaker{name}
 }
 
 // Open fails until a call is rejected: outcomes arrive late, and some that come too fast are
 // dropped.
-func Open() *Breaker {
-	b := New(scenario.UsualScene)
+func openBreaker() *breaker {
+	b := newBreaker(scenario.UsualScene)
 	for !errors.Is(b.Do(fail), hystrix.ErrCircuitOpen) {
 		runtime.Gosched()
 	}
 	return b
 }
 
-func (b *Breaker) Do(fn func() error) error { return hystrix.Do(b.command, fn, nil) }
+func (b *breaker) Do(fn func() error) error { return hystrix.Do(b.command, fn, nil) }
 
 func succeed() error      { return nil }
 func fail() error         { return scenario.ErrSink }
@@ -77,5 +78,5 @@ func (g writer) Write(p []byte) (n int, err error) {
 }
 
 func guard(w io.Writer) io.Writer {
-	return writer{New(scenario.UsualScene).command, w}
+	return writer{newBreaker(scenario.UsualScene).command, w}
 }

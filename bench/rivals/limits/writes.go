@@ -5,6 +5,7 @@ package limits
 import (
 	"io"
 
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 	"github.com/sinkguard/go-atomicbreaker/bench/rivals/atomic"
 	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
@@ -47,7 +48,7 @@ var Permit = scenario.Subject{Name: "permit", Loops: scenario.Loops{
 
 // unsafeWriter is a guarded writer that ignores panics.
 type unsafeWriter struct {
-	breaker           *atomic.Breaker
+	breaker           *atomicbreaker.Breaker
 	primary, fallback io.Writer
 }
 
@@ -66,7 +67,7 @@ func (w *unsafeWriter) Write(p []byte) (int, error) {
 }
 
 //go:noinline
-func permitLoop(b *atomic.Breaker, w io.Writer) scenario.Loop {
+func permitLoop(b *atomicbreaker.Breaker, w io.Writer) scenario.Loop {
 	record := []byte("a record\n")
 	return func(n int) {
 		for range n {

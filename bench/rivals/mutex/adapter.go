@@ -12,25 +12,26 @@ import (
 
 //go:generate go run ../generate pair permit do
 
+// Subject is mutex.
 var Subject = scenario.Subject{
 	Name:  "mutex",
 	Forms: []scenario.Form{pairForm, permitForm, doForm},
 	Rule:  scenario.Consecutive,
 	Loops: scenario.LogLoops(guard),
-	Fleet: scenario.FleetOf[*Breaker]{
+	Fleet: scenario.FleetOf[*breaker]{
 		Largest: 1_000_000,
-		New:     New,
-		Fail:    func(b *Breaker) { _ = b.Do(fail) },
-		Succeed: func(b *Breaker) bool { return b.Do(succeed) == nil },
+		New:     newBreaker,
+		Fail:    func(b *breaker) { _ = b.Do(fail) },
+		Succeed: func(b *breaker) bool { return b.Do(succeed) == nil },
 	},
 }
 
-type Breaker = locked.Mutex
+type breaker = locked.Mutex
 
-func New(s scenario.Scene) *Breaker { return locked.NewMutex(s.Params()) }
+func newBreaker(s scenario.Scene) *breaker { return locked.NewMutex(s.Params()) }
 
-func Open() *Breaker {
-	b := New(scenario.UsualScene)
+func openBreaker() *breaker {
+	b := newBreaker(scenario.UsualScene)
 	b.Trip()
 	return b
 }
@@ -41,11 +42,11 @@ func failAdmitted() error { panic(scenario.UnexpectedAdmit) }
 func admitted()           { panic(scenario.UnexpectedAdmit) }
 
 type writer struct {
-	b *Breaker
+	b *breaker
 	w io.Writer
 }
 
-func guard(w io.Writer) io.Writer { return writer{New(scenario.UsualScene), w} }
+func guard(w io.Writer) io.Writer { return writer{newBreaker(scenario.UsualScene), w} }
 
 func (g writer) Write(p []byte) (n int, err error) {
 	err = g.b.Do(func() (err error) {

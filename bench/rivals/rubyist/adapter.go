@@ -18,48 +18,49 @@ import (
 
 //go:generate go run ../generate permit do
 
+// Subject is rubyist.
 var Subject = scenario.Subject{
 	Name:  "rubyist",
 	Forms: []scenario.Form{permitForm, doForm},
 	Rule:  scenario.Consecutive,
 	Loops: scenario.Merge(scenario.LogLoops(guard), scenario.Loops{
-		scenario.Cycle: func() scenario.Loop { return cycle(New(scenario.HalfOpenScene)) },
+		scenario.Cycle: func() scenario.Loop { return cycle(newBreaker(scenario.HalfOpenScene)) },
 	}),
-	Fleet: scenario.FleetOf[*Breaker]{
+	Fleet: scenario.FleetOf[*breaker]{
 		Largest: 1_000_000,
-		New:     New,
-		Fail:    func(b *Breaker) { _ = b.Do(fail) },
-		Succeed: func(b *Breaker) bool { return b.Do(succeed) == nil },
+		New:     newBreaker,
+		Fail:    func(b *breaker) { _ = b.Do(fail) },
+		Succeed: func(b *breaker) bool { return b.Do(succeed) == nil },
 	},
 }
 
-type Breaker circuit.Breaker
+type breaker circuit.Breaker
 
-func New(s scenario.Scene) *Breaker {
-	return (*Breaker)(circuit.NewBreakerWithOptions(&circuit.Options{
+func newBreaker(s scenario.Scene) *breaker {
+	return (*breaker)(circuit.NewBreakerWithOptions(&circuit.Options{
 		BackOff:    backoff.NewConstantBackOff(s.Timeout()),
-		ShouldTrip: circuit.ConsecutiveTripFunc(int64(s.Never())),
+		ShouldTrip: circuit.ConsecutiveTripFunc(int64(s.LargeThreshold())),
 	}))
 }
 
-func Open() *Breaker {
-	b := New(scenario.UsualScene)
+func openBreaker() *breaker {
+	b := newBreaker(scenario.UsualScene)
 	for range scenario.CycleLength {
 		_ = b.Do(fail)
 	}
 	return b
 }
 
-func (b *Breaker) Do(fn func() error) error { return (*circuit.Breaker)(b).Call(fn, 0) }
+func (b *breaker) Do(fn func() error) error { return (*circuit.Breaker)(b).Call(fn, 0) }
 
-type Permit struct{ cb *circuit.Breaker }
+type permit struct{ cb *circuit.Breaker }
 
-func (b *Breaker) TryAcquire() (Permit, bool) {
-	return Permit{(*circuit.Breaker)(b)}, (*circuit.Breaker)(b).Ready()
+func (b *breaker) TryAcquire() (permit, bool) {
+	return permit{(*circuit.Breaker)(b)}, (*circuit.Breaker)(b).Ready()
 }
 
-func (p Permit) Success() { p.cb.Success() }
-func (p Permit) Failure() { p.cb.Fail() }
+func (p permit) Success() { p.cb.Success() }
+func (p permit) Failure() { p.cb.Fail() }
 
 func succeed() error      { return nil }
 func fail() error         { return scenario.ErrSink }
@@ -80,5 +81,5 @@ func (g writer) Write(p []byte) (n int, err error) {
 }
 
 func guard(w io.Writer) io.Writer {
-	return writer{(*circuit.Breaker)(New(scenario.UsualScene)), w}
+	return writer{(*circuit.Breaker)(newBreaker(scenario.UsualScene)), w}
 }

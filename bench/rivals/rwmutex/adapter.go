@@ -10,18 +10,19 @@ import (
 
 //go:generate go run ../generate pair permit do
 
+// Subject is rwmutex.
 var Subject = scenario.Subject{
 	Name:  "rwmutex",
 	Forms: []scenario.Form{pairForm, permitForm, doForm},
 	Rule:  scenario.Consecutive,
 }
 
-type Breaker = locked.RWMutex
+type breaker = locked.RWMutex
 
-func New(s scenario.Scene) *Breaker { return locked.NewRWMutex(s.Params()) }
+func newBreaker(s scenario.Scene) *breaker { return locked.NewRWMutex(s.Params()) }
 
-func Open() *Breaker {
-	b := New(scenario.UsualScene)
+func openBreaker() *breaker {
+	b := newBreaker(scenario.UsualScene)
 	b.Trip()
 	return b
 }

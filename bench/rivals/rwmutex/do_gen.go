@@ -14,23 +14,23 @@ import (
 var doForm = scenario.Form{
 	Name: "do",
 	Loops: scenario.Loops{
-		scenario.Do:       func() scenario.Loop { return do(New(scenario.UsualScene)) },
-		scenario.RejectDo: func() scenario.Loop { return rejectDo(Open()) },
+		scenario.Do:       func() scenario.Loop { return do(newBreaker(scenario.UsualScene)) },
+		scenario.RejectDo: func() scenario.Loop { return rejectDo(openBreaker()) },
 		scenario.Flaky1000Do: func() scenario.Loop {
-			return flakyDo(New(scenario.FlakyScene), 1000)
+			return flakyDo(newBreaker(scenario.FlakyScene), 1000)
 		},
 		scenario.Flaky100Do: func() scenario.Loop {
-			return flakyDo(New(scenario.FlakyScene), 100)
+			return flakyDo(newBreaker(scenario.FlakyScene), 100)
 		},
 		scenario.Flaky4Do: func() scenario.Loop {
-			return flakyDo(New(scenario.FlakyScene), 4)
+			return flakyDo(newBreaker(scenario.FlakyScene), 4)
 		},
 	},
-	New:  func(s scenario.Scene) scenario.Call { return doCall(New(s)) },
-	Open: func() scenario.Call { return doCall(Open()) },
+	New:  func(s scenario.Scene) scenario.Call { return doCall(newBreaker(s)) },
+	Open: func() scenario.Call { return doCall(openBreaker()) },
 }
 
-func doCall(b *Breaker) scenario.Call {
+func doCall(b *breaker) scenario.Call {
 	return func(ok bool) bool {
 		if ok {
 			return b.Do(succeed) == nil
@@ -40,7 +40,7 @@ func doCall(b *Breaker) scenario.Call {
 }
 
 //go:noinline
-func do(b *Breaker) scenario.Loop {
+func do(b *breaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			if b.Do(succeed) != nil {
@@ -51,7 +51,7 @@ func do(b *Breaker) scenario.Loop {
 }
 
 //go:noinline
-func rejectDo(b *Breaker) scenario.Loop {
+func rejectDo(b *breaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			if b.Do(failAdmitted) == nil {
@@ -62,7 +62,7 @@ func rejectDo(b *Breaker) scenario.Loop {
 }
 
 //go:noinline
-func flakyDo(b *Breaker, every int) scenario.Loop {
+func flakyDo(b *breaker, every int) scenario.Loop {
 	return func(n int) {
 		left := every
 		for range n {
@@ -84,7 +84,7 @@ func flakyDo(b *Breaker, every int) scenario.Loop {
 // The first probe may come before the breaker knows that it is due, so the loop retries.
 //
 //go:noinline
-func cycle(b *Breaker) scenario.Loop {
+func cycle(b *breaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			for range scenario.CycleLength {

@@ -9,30 +9,36 @@ import "github.com/sinkguard/go-atomicbreaker/bench/scenario"
 var pairForm = scenario.Form{
 	Name: "pair",
 	Loops: scenario.Loops{
-		scenario.Pair:   func() scenario.Loop { return pair(New(scenario.UsualScene)) },
-		scenario.Reject: func() scenario.Loop { return reject(Open()) },
+		scenario.Pair:   func() scenario.Loop { return pair(newBreaker(scenario.UsualScene)) },
+		scenario.Reject: func() scenario.Loop { return reject(openBreaker()) },
 		scenario.RejectHalfOpen: func() scenario.Loop {
-			b := New(scenario.HalfOpenScene)
+			b := newBreaker(scenario.HalfOpenScene)
 			b.Trip()
 			b.Allow() // the only probe, which never reports
 			return reject(b)
 		},
-		scenario.Flaky1000: func() scenario.Loop { return flaky(New(scenario.FlakyScene), 1000) },
-		scenario.Flaky100:  func() scenario.Loop { return flaky(New(scenario.FlakyScene), 100) },
-		scenario.Flaky4:    func() scenario.Loop { return flaky(New(scenario.FlakyScene), 4) },
-		scenario.Storm:     func() scenario.Loop { return storm(New(scenario.StormScene)) },
+		scenario.Flaky1000: func() scenario.Loop {
+			return flaky(newBreaker(scenario.FlakyScene), 1000)
+		},
+		scenario.Flaky100: func() scenario.Loop {
+			return flaky(newBreaker(scenario.FlakyScene), 100)
+		},
+		scenario.Flaky4: func() scenario.Loop {
+			return flaky(newBreaker(scenario.FlakyScene), 4)
+		},
+		scenario.Storm: func() scenario.Loop { return storm(newBreaker(scenario.StormScene)) },
 		scenario.Herd: func() scenario.Loop {
-			b := New(scenario.HerdScene)
+			b := newBreaker(scenario.HerdScene)
 			b.Trip()
 			return herd(b)
 		},
-		scenario.Cycle: func() scenario.Loop { return cycle(New(scenario.HalfOpenScene)) },
+		scenario.Cycle: func() scenario.Loop { return cycle(newBreaker(scenario.HalfOpenScene)) },
 	},
-	New:  func(s scenario.Scene) scenario.Call { return pairCall(New(s)) },
-	Open: func() scenario.Call { return pairCall(Open()) },
+	New:  func(s scenario.Scene) scenario.Call { return pairCall(newBreaker(s)) },
+	Open: func() scenario.Call { return pairCall(openBreaker()) },
 }
 
-func pairCall(b *Breaker) scenario.Call {
+func pairCall(b *breaker) scenario.Call {
 	return func(ok bool) bool {
 		admitted := b.Allow()
 		switch {
@@ -46,7 +52,7 @@ func pairCall(b *Breaker) scenario.Call {
 }
 
 //go:noinline
-func pair(b *Breaker) scenario.Loop {
+func pair(b *breaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			if !b.Allow() {
@@ -58,7 +64,7 @@ func pair(b *Breaker) scenario.Loop {
 }
 
 //go:noinline
-func reject(b *Breaker) scenario.Loop {
+func reject(b *breaker) scenario.Loop {
 	return func(n int) {
 		for range n {
 			if b.Allow() {
@@ -69,7 +75,7 @@ func reject(b *Breaker) scenario.Loop {
 }
 
 //go:noinline
-func flaky(b *Breaker, every int) scenario.Loop {
+func flaky(b *breaker, every int) scenario.Loop {
 	return func(n int) {
 		left := every
 		for range n {
@@ -88,7 +94,7 @@ func flaky(b *Breaker, every int) scenario.Loop {
 }
 
 //go:noinline
-func storm(b *Breaker) scenario.Loop {
+func storm(b *breaker) scenario.Loop {
 	return func(n int) {
 		left := scenario.StormLength
 		for range n {

@@ -12,13 +12,14 @@ import (
 
 //go:generate go run ../generate pair permit do
 
+// Subject is unpacked.
 var Subject = scenario.Subject{
 	Name:  "unpacked",
 	Forms: []scenario.Form{pairForm, permitForm, doForm},
 	Rule:  scenario.Consecutive,
 }
 
-// Breaker has the state, the failure count, the deadline and the probes in an atomic each. It is
+// breaker has the state, the failure count, the deadline and the probes in an atomic each. It is
 // fast, and wrong, because values that belong together are read and written separately:
 //
 //   - Open is stored before its deadline. A reader between the two stores finds an open breaker
@@ -33,7 +34,7 @@ var Subject = scenario.Subject{
 //     half-open breaker whose probe has not answered. A test shows this.
 //
 // Trial runs do not find these bugs: each needs another goroutine between two instructions.
-type Breaker struct {
+type breaker struct {
 	state    atomic.Uint32 // 0 closed, 1 open, 2 half-open
 	failures atomic.Uint32
 	probes   atomic.Int32
@@ -52,23 +53,23 @@ const (
 
 var epoch = time.Now()
 
-func New(s scenario.Scene) *Breaker {
-	b := &Breaker{threshold: uint32(s.Threshold), maxProbes: int32(s.Probes), timeout: time.Hour}
+func newBreaker(s scenario.Scene) *breaker {
+	b := &breaker{threshold: uint32(s.Threshold), maxProbes: int32(s.Probes), timeout: time.Hour}
 	if s.DueAtOnce {
 		b.timeout = 0
 	}
 	return b
 }
 
-func Open() *Breaker {
-	b := New(scenario.UsualScene)
+func openBreaker() *breaker {
+	b := newBreaker(scenario.UsualScene)
 	b.Trip()
 	return b
 }
 
-func (b *Breaker) Allow() bool { return b.state.Load() == closed || b.allowSlow() }
+func (b *breaker) Allow() bool { return b.state.Load() == closed || b.allowSlow() }
 
-func (b *Breaker) allowSlow() bool {
+func (b *breaker) allowSlow() bool {
 	if b.state.Load() == opened {
 		early := int64(time.Since(epoch)) < b.deadline.Load()
 		if early || !b.state.CompareAndSwap(opened, halfOpen) {
@@ -79,36 +80,36 @@ func (b *Breaker) allowSlow() bool {
 	return b.probes.Add(1) <= b.maxProbes
 }
 
-func (b *Breaker) RecordSuccess() {
+func (b *breaker) RecordSuccess() {
 	if b.state.Load() != closed || b.failures.Load() != 0 {
 		b.recordSuccessSlow()
 	}
 }
 
-func (b *Breaker) recordSuccessSlow() {
+func (b *breaker) recordSuccessSlow() {
 	b.failures.Store(0)
 	if b.state.Load() == halfOpen {
 		b.state.Store(closed)
 	}
 }
 
-func (b *Breaker) RecordFailure() {
+func (b *breaker) RecordFailure() {
 	if b.state.Load() == halfOpen || b.failures.Add(1) >= b.threshold {
 		b.Trip()
 	}
 }
 
-func (b *Breaker) Trip() {
+func (b *breaker) Trip() {
 	b.state.Store(opened)
 	b.deadline.Store(int64(time.Since(epoch) + b.timeout))
 }
 
-func (b *Breaker) Reset() {
+func (b *breaker) Reset() {
 	b.failures.Store(0)
 	b.state.Store(closed)
 }
 
-func (b *Breaker) Do(fn func() error) error {
+func (b *breaker) Do(fn func() error) error {
 	if !b.Allow() {
 		return scenario.ErrRejected
 	}
@@ -129,11 +130,11 @@ func (b *Breaker) Do(fn func() error) error {
 }
 
 // Permit carries only the breaker.
-type Permit struct{ breaker *Breaker }
+type permit struct{ breaker *breaker }
 
-func (b *Breaker) TryAcquire() (Permit, bool) { return Permit{b}, b.Allow() }
-func (p Permit) Success()                     { p.breaker.RecordSuccess() }
-func (p Permit) Failure()                     { p.breaker.RecordFailure() }
+func (b *breaker) TryAcquire() (permit, bool) { return permit{b}, b.Allow() }
+func (p permit) Success()                     { p.breaker.RecordSuccess() }
+func (p permit) Failure()                     { p.breaker.RecordFailure() }
 
 func succeed() error      { return nil }
 func fail() error         { return scenario.ErrSink }

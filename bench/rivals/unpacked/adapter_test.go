@@ -15,7 +15,7 @@ import (
 // The permits of the unpacked variant belong to no period: an outcome from before the outage closes
 // the breaker while its probe is still in flight. That does not happen to ours.
 func TestLateSuccessCloses(t *testing.T) {
-	b := New(scenario.HalfOpenScene)
+	b := newBreaker(scenario.HalfOpenScene)
 	late, _ := b.TryAcquire()
 	b.Trip()
 	_, probe := b.TryAcquire()
