@@ -35,6 +35,6 @@ func TestReadme_ProgramsRun(t *testing.T) {
 		run.Stdout, run.Stderr = &stdout, &stderr
 		require.NoError(t, run.Run(), "%s\n%s", program, stderr.String())
 		assert.Contains(t, stdout.String(), `"item":"anvil"`)
-		assert.Empty(t, stderr.String(), "the fallback got records")
+		assert.NotContains(t, stderr.String(), "anvil", "the fallback got the record")
 	}
 }
