@@ -178,3 +178,24 @@ func TestCompareOurs_WithoutValgrind(t *testing.T) {
 	require.True(t, ok)
 	require.Regexp(t, `^instructions: skipped: .+\n$`, text.String())
 }
+
+func TestAtMost(t *testing.T) {
+	for _, c := range []struct {
+		counts []int
+		want   int
+	}{
+		{[]int{100}, 100},
+		{[]int{99}, 99},
+		{[]int{101, 100}, 100},
+		{[]int{103, 101, 102, 103, 101}, 101}, // it really grew
+	} {
+		next := 0
+		n, err := atMost(100, func() (int, error) {
+			next++
+			return c.counts[next-1], nil
+		})
+		require.NoError(t, err)
+		require.Equal(t, c.want, n)
+		require.Equal(t, len(c.counts), next)
+	}
+}
