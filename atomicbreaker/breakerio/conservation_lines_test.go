@@ -47,28 +47,28 @@ func TestWriter_ConservationOfLines(t *testing.T) {
 	dialed := func(p parts) *breakerio.Lane {
 		return breakerio.NewLane(reopener(p), conservation.LaneTimeout, breakerio.WithCloseOnHang())
 	}
-	type rig = conservation.LineFixture
-	laned := func(r rig) rig { r.Lane = true; return r }
-	probed := func(r rig) rig { r.Lane, r.Async = true, true; return r }
-	reopened := func(r rig) rig { r.Reopener = true; return r }
-	widened := func(r rig) rig { r.Lane, r.Wide = true, true; return r }
+	type fixture = conservation.LineFixture
+	laned := func(r fixture) fixture { r.Lane = true; return r }
+	probed := func(r fixture) fixture { r.Lane, r.Async = true, true; return r }
+	reopened := func(r fixture) fixture { r.Reopener = true; return r }
+	widened := func(r fixture) fixture { r.Lane, r.Wide = true, true; return r }
 	wide := breakerio.WithWidth(8)
 	for name, adapter := range map[string]conservation.LineAdapter{
-		"plain":              func(p parts) rig { return guardedLines(p, p.Primary) },
-		"reopener":           func(p parts) rig { return reopened(guardedLines(p, reopener(p))) },
-		"lane":               func(p parts) rig { return laned(guardedLines(p, lane(p))) },
-		"wide lane":          func(p parts) rig { return widened(guardedLines(p, lane(p, wide))) },
-		"lane to a reopener": func(p parts) rig { return laned(reopened(guardedLines(p, dialed(p)))) },
-		"probes":             func(p parts) rig { return probed(guardedLines(p, lane(p), breakerio.AsyncProbesWithoutRepanic)) },
-		"probes of a wide lane": func(p parts) rig {
+		"plain":              func(p parts) fixture { return guardedLines(p, p.Primary) },
+		"reopener":           func(p parts) fixture { return reopened(guardedLines(p, reopener(p))) },
+		"lane":               func(p parts) fixture { return laned(guardedLines(p, lane(p))) },
+		"wide lane":          func(p parts) fixture { return widened(guardedLines(p, lane(p, wide))) },
+		"lane to a reopener": func(p parts) fixture { return laned(reopened(guardedLines(p, dialed(p)))) },
+		"probes":             func(p parts) fixture { return probed(guardedLines(p, lane(p), breakerio.AsyncProbesWithoutRepanic)) },
+		"probes of a wide lane": func(p parts) fixture {
 			return widened(probed(guardedLines(p, lane(p, wide), breakerio.AsyncProbesWithoutRepanic)))
 		},
-		"probes of a reopener": func(p parts) rig {
+		"probes of a reopener": func(p parts) fixture {
 			return probed(reopened(guardedLines(p, dialed(p), breakerio.AsyncProbesWithoutRepanic)))
 		},
-		"batcher":             func(p parts) rig { return batched(p, p.Primary) },
-		"batcher over a lane": func(p parts) rig { return laned(batched(p, lane(p))) },
-		"batcher over probes of a reopener": func(p parts) rig {
+		"batcher":             func(p parts) fixture { return batched(p, p.Primary) },
+		"batcher over a lane": func(p parts) fixture { return laned(batched(p, lane(p))) },
+		"batcher over probes of a reopener": func(p parts) fixture {
 			return probed(reopened(batched(p, dialed(p), breakerio.AsyncProbesWithoutRepanic)))
 		},
 	} {
