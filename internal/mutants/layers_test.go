@@ -22,10 +22,15 @@ import (
 
 // variant is a way to build the tests of a package.
 type variant struct {
-	name, pkg string
-	flags     []string
-	env       []string
+	name   string
+	module string // its directory; empty: the root
+	pkg    string // its directory in the module
+	flags  []string
+	env    []string
 }
+
+// dir returns the directory of the package.
+func (v *variant) dir() string { return filepath.Join(root, v.module, v.pkg) }
 
 var (
 	machine  = &variant{name: "machine", pkg: "internal/word"}
@@ -35,6 +40,8 @@ var (
 	recorded = &variant{name: "recorded", pkg: "internal/history"}
 	sinks    = &variant{name: "sinks", pkg: "atomicbreaker/breakerio"}
 	handlers = &variant{name: "handlers", pkg: "atomicbreaker/breakerslog"}
+	frames   = &variant{name: "frames", module: "atomicbreaker/breakerspool", pkg: "internal/segment"}
+	spool    = &variant{name: "spool", module: "atomicbreaker/breakerspool", pkg: "."}
 	narrow   = &variant{name: "narrow", pkg: "atomicbreaker", env: []string{"GOOS=linux", "GOARCH=386", "CGO_ENABLED=0"}}
 )
 
@@ -141,7 +148,7 @@ func (b *bench) build(v *variant) (string, error) {
 	binary := filepath.Join(b.dir, v.name+".test")
 	args := append([]string{"test", "-c", "-vet=off", "-ldflags=-s -w", "-overlay=" + b.overlay, "-o", binary}, v.flags...)
 	build := exec.Command("go", append(args, "./"+v.pkg)...)
-	build.Dir = root
+	build.Dir = filepath.Join(root, v.module)
 	build.Env = append(os.Environ(), v.env...)
 	turns.RLock()
 	defer turns.RUnlock()
@@ -186,14 +193,14 @@ func (b *bench) run(l *layer) (verdict, error) {
 		limit = "-test.timeout=5m"
 	}
 	args := []string{limit, "-test.failfast", "-test.run=" + l.run, "-test.skip=" + l.skip}
-	if l.variant.pkg == breaker.pkg || l.checks > 0 {
+	if l.variant.dir() == breaker.dir() || l.checks > 0 {
 		args = append(args, "-rapid.nofailfile", "-rapid.seed=1", "-rapid.shrinktime=1ms")
 	}
 	tests := exec.Command(binary, args...)
 	// Programs that the tests build must have the mutant as well.
 	tests.Env = append(os.Environ(), fmt.Sprintf("RAPID_CHECKS=%d", max(1, l.checks)), "EXPLORE_DRAWN=300000",
 		"GOFLAGS="+strings.TrimSpace(os.Getenv("GOFLAGS")+" -overlay="+b.overlay))
-	tests.Dir = filepath.Join(root, l.variant.pkg)
+	tests.Dir = l.variant.dir()
 	if !l.inTree {
 		tests.Dir = filepath.Join(b.dir, "run", l.name)
 		if err := os.MkdirAll(tests.Dir, 0o700); err != nil {
