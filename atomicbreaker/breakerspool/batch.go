@@ -301,6 +301,9 @@ func (s *Spool) settle(w *write, taken int) {
 // nothing else; the caller unlinks them without the lock.
 func (s *Spool) acknowledge(to place) (gone []*part) {
 	st := &s.queue
+	if st.closed {
+		return nil // another process may have the directory by now
+	}
 	for len(st.segments) > 0 && st.segments[0].number < to.g.number {
 		gone = append(gone, s.finish())
 	}
@@ -312,6 +315,7 @@ func (s *Spool) acknowledge(to place) (gone []*part) {
 		return append(gone, s.finish())
 	}
 	st.acknowledge(to.g, to.pos, s.config.maxBytes-s.total())
+	s.syncLater()
 	return gone
 }
 

@@ -13,11 +13,12 @@ import (
 
 // disk is the file system below a spool. A test replaces it with one that loses power.
 type disk interface {
-	MkdirAll(dir string) error
+	MkdirAll(dir string) error // durably
 	ReadDir(dir string) ([]entry, error)
 	Create(name string) (file, error) // fails if the file exists
 	Open(name string) (file, error)   // for reading
 	Edit(name string) (file, error)   // for reading and writing; creates the file if it is not there
+	Exists(name string) bool
 	Rename(from, to string) error
 	Remove(name string) error
 	Sync(name string) error // no error if the file is gone
@@ -33,24 +34,40 @@ type file interface {
 	Sync() error
 }
 
-// entry is a regular file in a directory.
+// entry is a name in a directory.
 type entry struct {
-	name string
-	size int64
+	name   string
+	size   int64
+	isFile bool // a regular one
 }
 
 // osDisk is the operating system's disk. Logs may hold secrets, so that only the owner of the
 // process may read the files.
 type osDisk struct{}
 
-func (osDisk) MkdirAll(dir string) error { return os.MkdirAll(dir, 0o700) }
+// MkdirAll also syncs the directories above the new ones, and that of dir itself, which a process
+// that died may have created. It syncs what it can: a directory that cannot be opened was not
+// created by this user.
+func (d osDisk) MkdirAll(dir string) error {
+	above := []string{filepath.Dir(dir)}
+	for !d.Exists(above[len(above)-1]) {
+		above = append(above, filepath.Dir(above[len(above)-1]))
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	for _, name := range above {
+		_ = d.SyncDir(name)
+	}
+	return nil
+}
 
 func (osDisk) ReadDir(dir string) ([]entry, error) {
 	found, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err
 	}
-	var files []entry
+	var entries []entry
 	for _, f := range found {
 		info, err := f.Info()
 		if errors.Is(err, fs.ErrNotExist) {
@@ -59,11 +76,9 @@ func (osDisk) ReadDir(dir string) ([]entry, error) {
 		if err != nil {
 			return nil, err
 		}
-		if info.Mode().IsRegular() {
-			files = append(files, entry{f.Name(), info.Size()})
-		}
+		entries = append(entries, entry{f.Name(), info.Size(), info.Mode().IsRegular()})
 	}
-	return files, nil
+	return entries, nil
 }
 
 func (osDisk) Create(name string) (file, error) {
@@ -73,6 +88,11 @@ func (osDisk) Create(name string) (file, error) {
 func (osDisk) Open(name string) (file, error) { return open(name, os.O_RDONLY) }
 
 func (osDisk) Edit(name string) (file, error) { return open(name, os.O_RDWR|os.O_CREATE) }
+
+func (osDisk) Exists(name string) bool {
+	_, err := os.Lstat(name)
+	return !errors.Is(err, fs.ErrNotExist)
+}
 
 // open returns a nil interface with an error.
 func open(name string, flags int) (file, error) {

@@ -61,7 +61,7 @@ func WithMaxBytes(n int64) Option { return func(c *config) { c.maxBytes = n } }
 func WithMaxAge(d time.Duration) Option { return func(c *config) { c.maxAge = d } }
 
 // WithMinFree sets how many bytes to leave free on the disk. The default is 256 MiB, and 0 turns
-// the check off. The spool checks in Open, before each segment and after each MiB. While less is
+// the check off. Write checks before each segment, after each MiB, and once a second. While less is
 // free, Write returns an error that matches [ErrDiskFull]; nothing is dropped.
 //
 // On systems where the Go standard library cannot tell how much is free (OpenBSD, NetBSD, Solaris,
@@ -103,6 +103,8 @@ var (
 	SyncNever = Sync{mode: syncNever}
 
 	// SyncAlways makes Write wait until the record is on the disk. Records survive a loss of power.
+	// What Replay took from a segment may be replayed again then, unless [Spool.Sync] was called or
+	// the whole segment was taken.
 	SyncAlways = Sync{mode: syncAlways}
 )
 

@@ -41,14 +41,19 @@ type Spool struct {
 	rejected store
 	stats    Stats
 	drops    []Drop // not yet reported
-	unproven int64  // bytes written since the disk's free space was looked at
-	low      bool   // there was too little of it
+	unproven int64  // bytes written since the disk was looked at
+	proven   time.Time
+	low      bool // there was too little free space
 	syncing  *time.Timer
 	syncErr  error // of a sync in the background, until somebody is told
 }
 
-// proveEvery is how many bytes are written between two looks at the disk's free space.
-const proveEvery = 1 << 20
+// The spool looks at the free space of the disk, and whether its files are still there, before each
+// segment, and by the first write after so many bytes or so much time.
+const (
+	proveEvery = 1 << 20
+	proveAfter = time.Second
+)
 
 // Open opens the spool in a directory, and creates the directory if it is not there. It reads all
 // segments, cuts off what a crash left unfinished, and counts damage; bad data is never a reason to
@@ -86,8 +91,9 @@ func load(dir string, c config, d disk) (*Spool, error) {
 		unproven: proveEvery,
 	}
 	durable := c.sync.mode != syncNever
-	s.queue = store{disk: d, dir: dir, durable: durable}
-	s.rejected = store{disk: d, dir: filepath.Join(dir, "rejected"), durable: durable}
+	s.queue = store{disk: d, dir: dir, durable: durable, syncs: c.sync.mode == syncAlways}
+	// A record that is set aside leaves the queue, where it is durable.
+	s.rejected = store{disk: d, dir: filepath.Join(dir, "rejected"), durable: durable, syncs: durable}
 	if err := d.MkdirAll(s.rejected.dir); err != nil {
 		return nil, fmt.Errorf("breakerspool: %w", err)
 	}
@@ -104,9 +110,11 @@ func load(dir string, c config, d disk) (*Spool, error) {
 	for _, g := range s.queue.segments {
 		s.backlog.Add(g.records)
 	}
-	now := time.Now()
-	s.dropOld(now)
+	s.dropOld(time.Now())
 	_ = s.makeRoom(0) // the limit may be lower than before
+	if len(s.queue.segments) > 0 {
+		s.syncLater()
+	}
 	s.report()
 	return s, nil
 }
@@ -152,34 +160,50 @@ func (s *Spool) append(p []byte) error {
 		return fmt.Errorf("breakerspool: %s: %w", s.dir, fs.ErrClosed)
 	}
 	frame := segment.FrameHeaderSize + int64(len(p))
-	if len(p) > segment.MaxData || segment.HeaderSize+frame > s.config.maxBytes {
-		return fmt.Errorf("breakerspool: %s: %w: %d bytes, the limit is %d",
-			s.dir, ErrTooLarge, len(p), min(s.config.maxBytes-segment.HeaderSize-segment.FrameHeaderSize, segment.MaxData))
+	const overhead = segment.HeaderSize + segment.FrameHeaderSize + ackReserve
+	if most := min(s.config.maxBytes-overhead, segment.MaxData); int64(len(p)) > most {
+		return fmt.Errorf("breakerspool: %s: %w: %d bytes, the limit is %d", s.dir, ErrTooLarge, len(p), most)
 	}
-	now := time.Now().Round(0) // records have no monotonic clock
+	now := time.Now()
 	s.dropOld(now)
-	if err := s.prepare(&s.queue, frame); err != nil {
+	if err := s.prepare(&s.queue, frame, now); err != nil {
 		return err
 	}
-	if err := s.queue.append(p, now, s.config.sync.mode == syncAlways); err != nil {
+	if err := s.queue.append(p, now.Round(0)); err != nil { // records have no monotonic clock
 		return fmt.Errorf("breakerspool: %w", err)
 	}
+	s.syncLater()
+	return nil
+}
+
+// syncLater starts the interval of SyncInterval.
+func (s *Spool) syncLater() {
 	if s.config.sync.mode == syncInterval && s.syncing == nil {
 		s.syncing = time.AfterFunc(s.config.sync.interval, s.syncInBackground)
 	}
-	return nil
 }
 
 // prepare makes a store ready for a frame of n bytes: within the limits, and with a segment that
 // has room.
-func (s *Spool) prepare(st *store, n int64) error {
+func (s *Spool) prepare(st *store, n int64, now time.Time) error {
+	if st.closed {
+		return fmt.Errorf("breakerspool: %s: %w", s.dir, fs.ErrClosed)
+	}
 	begins := !st.fits(n, s.config.segmentBytes)
+	if s.unproven += n; begins || s.low || s.unproven >= proveEvery || now.Sub(s.proven) >= proveAfter {
+		s.proven = now
+		s.dropMissing()
+		begins = !st.fits(n, s.config.segmentBytes)
+		if err := s.proveFree(n); err != nil {
+			return err
+		}
+	}
 	for {
 		needed := n
 		if begins {
 			needed += segment.HeaderSize
 		}
-		if s.total()+needed <= s.config.maxBytes {
+		if s.fits(needed) {
 			break
 		}
 		if err := s.makeRoom(needed); err != nil {
@@ -189,26 +213,48 @@ func (s *Spool) prepare(st *store, n int64) error {
 			begins = true // the active segment was the oldest one
 		}
 	}
-	if s.unproven += n; begins || s.low || s.unproven >= proveEvery {
-		if err := s.proveFree(n); err != nil {
-			return err
-		}
-	}
 	if begins {
-		if err := st.begin(s.config.sync.mode == syncAlways); err != nil {
+		if err := st.begin(); err != nil {
 			return fmt.Errorf("breakerspool: %w", err)
 		}
 	}
 	return nil
 }
 
+// dropMissing gives up the segments whose files were removed from outside. Otherwise records would
+// go to a file that nobody can read.
+func (s *Spool) dropMissing() {
+	for _, st := range []*store{&s.queue, &s.rejected} {
+		if st.active == nil || st.disk.Exists(st.name(st.last().number, segmentSuffix)) {
+			continue
+		}
+		st.seal()
+		for _, g := range st.takeMissing() {
+			s.stats.Corrupt++
+			if st == &s.queue {
+				s.giveUp(g, DropCorrupt, fmt.Errorf("breakerspool: %s: %w", st.name(g.number, segmentSuffix), fs.ErrNotExist))
+			}
+			st.remove(g)
+		}
+	}
+}
+
 // total returns the bytes of all files.
 func (s *Spool) total() int64 { return s.queue.bytes + s.rejected.bytes }
 
-// makeRoom drops the oldest files until n more bytes fit. What replays no more goes first.
+// fits reports whether the files may grow by n bytes.
+func (s *Spool) fits(n int64) bool { return s.total()+n <= s.config.maxBytes-ackReserve }
+
+// makeRoom drops the oldest files until n more bytes fit. What replays no more goes first. One file
+// that cannot be deleted may be one that is being read. With two, nothing else is given up for them.
 func (s *Spool) makeRoom(n int64) error {
-	for s.total()+n > s.config.maxBytes {
+	s.queue.clean()
+	s.rejected.clean()
+	for !s.fits(n) {
 		switch {
+		case len(s.queue.garbage)+len(s.rejected.garbage) > 1:
+			return fmt.Errorf("breakerspool: %s: %w: %d bytes of files, and some cannot be deleted",
+				s.dir, ErrDiskFull, s.total())
 		case s.forgetUnreadable(&s.queue), s.forgetUnreadable(&s.rejected):
 		case len(s.rejected.segments) > 0:
 			s.rejected.remove(s.rejected.take())
@@ -232,17 +278,24 @@ func (s *Spool) forgetUnreadable(st *store) bool {
 	return true
 }
 
-// dropOldest gives up the oldest segment of the queue. A record that Replay is writing counts when
-// its write has ended.
+// dropOldest gives up the oldest segment of the queue.
 func (s *Spool) dropOldest(reason DropReason) {
 	g := s.queue.take()
+	s.giveUp(g, reason, nil)
+	s.queue.remove(g)
+}
+
+// giveUp counts the records of a segment that is no longer in the queue. A record that Replay is
+// writing counts when its write has ended.
+func (s *Spool) giveUp(g *part, reason DropReason, err error) {
 	records := g.records - g.inFlight
 	g.records = g.inFlight
 	s.backlog.Add(-records)
 	if records > 0 {
-		s.drop(Drop{Reason: reason, Records: uint64(records), Bytes: g.size - g.acked.Offset, Age: time.Since(g.first)})
+		s.drop(Drop{
+			Reason: reason, Records: uint64(records), Bytes: g.size - g.acked.Offset, Age: time.Since(g.first), Err: err,
+		})
 	}
-	s.queue.remove(g)
 }
 
 // dropOld gives up the segments whose last record is too old.
@@ -322,7 +375,9 @@ func (s *Spool) sync() error {
 		// new segment, because the state of this one's pages is unknown.
 		s.mu.Lock()
 		s.queue.seal()
+		s.queue.unnamed = s.queue.unnamed || names
 		s.rejected.seal()
+		s.rejected.unnamed = s.rejected.unnamed || asideNames
 		s.mu.Unlock()
 		return fmt.Errorf("breakerspool: %w", err)
 	}

@@ -43,7 +43,7 @@ type DropReason uint8
 const (
 	DropMaxBytes DropReason = iota // WithMaxBytes: the oldest segment
 	DropMaxAge                     // WithMaxAge
-	DropCorrupt                    // the records were damaged on the disk
+	DropCorrupt                    // the records were damaged on the disk, or their file was removed
 	DropRejected                   // the sink refused them for good; they are in the directory rejected
 	DropFiltered                   // the function of WithTransform returned nothing
 	dropReasons

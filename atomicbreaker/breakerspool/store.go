@@ -4,6 +4,7 @@ package breakerspool
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -28,13 +29,15 @@ type store struct {
 	next     uint64  // number of the next segment
 	bytes    int64   // of all files
 	buf      []byte
-	durable  bool // files survive a loss of power, and so does their order
+	frames   segment.Reader
+	closed   bool
+
+	durable bool // files survive a loss of power, and so does their order
+	syncs   bool // each record is durable when append returns
+	unnamed bool // names of files, new or removed, are not durable
 
 	unreadable []entry // files whose salt is lost
 	garbage    []*part // segments that could not be deleted yet
-
-	unsynced []*part // segments with records that are not durable
-	newNames bool    // files whose names are not durable
 }
 
 // part is a segment in a store.
@@ -53,7 +56,8 @@ type part struct {
 	log       file // of the acknowledgments; nil: not open
 	logLength int64
 	dropped   bool
-	unsynced  bool // in the store's list
+
+	unsynced, unsyncedLog bool // the file is not durable
 }
 
 const (
@@ -62,6 +66,10 @@ const (
 	badSuffix     = ".bad"
 	newSuffix     = ".new"
 )
+
+// numbers is how many numbers there are for segments. A file with a higher one is not the spool's:
+// its name has a flipped bit, for example. A new segment could get no number above it.
+const numbers = 1 << 62
 
 func (st *store) name(number uint64, suffix string) string {
 	return filepath.Join(st.dir, fmt.Sprintf("%016x", number)+suffix)
@@ -74,7 +82,7 @@ func parseName(name, suffix string) (number uint64, ok bool) {
 		return 0, false
 	}
 	number, err := strconv.ParseUint(hex, 16, 64)
-	return number, err == nil && fmt.Sprintf("%016x", number) == hex
+	return number, err == nil && number < numbers && fmt.Sprintf("%016x", number) == hex
 }
 
 // found is what load found beside whole records.
@@ -100,19 +108,23 @@ func (st *store) load() (found, error) {
 			// A new segment gets a number above all others. Otherwise an old acknowledgment could
 			// be newer than the segment.
 			st.next = max(st.next, number+1)
-			switch suffix {
-			case segmentSuffix:
-				st.segments = append(st.segments, &part{number: number, length: e.size})
-			case ackSuffix:
-				logs[number] = e.size
-			case badSuffix:
-				st.keepUnreadable(e)
-			case newSuffix: // of a log that was being replaced
+			switch {
+			case suffix == newSuffix, // of a log that was being replaced
+				suffix == ackSuffix && !e.isFile: // a link, which must not be written through
 				_ = st.disk.Remove(filepath.Join(st.dir, e.name))
+			case !e.isFile:
+			case suffix == segmentSuffix:
+				st.segments = append(st.segments, &part{number: number, length: e.size})
+			case suffix == ackSuffix:
+				logs[number] = e.size
+			default:
+				st.keepUnreadable(e)
 			}
 		}
 	}
-	slices.SortFunc(st.segments, func(a, b *part) int { return int(min(max(int64(a.number)-int64(b.number), -1), 1)) })
+	slices.SortFunc(st.segments, func(a, b *part) int { return cmp.Compare(a.number, b.number) })
+	// What an earlier process has written may not be durable.
+	st.unnamed = true
 	kept := st.segments[:0]
 	for _, g := range st.segments {
 		g.logLength = logs[g.number]
@@ -137,30 +149,21 @@ func (st *store) load() (found, error) {
 // scan reads a segment and its log. keep is false if nothing of it is left to replay.
 func (st *store) scan(g *part, f *found) (keep bool, err error) {
 	name := st.name(g.number, segmentSuffix)
-	r, err := st.disk.Open(name)
-	if err != nil {
+	header, err := st.read(g, f)
+	switch {
+	case err != nil:
 		return false, err
-	}
-	defer func() { _ = r.Close() }()
-	header := make([]byte, segment.HeaderSize)
-	if n, err := r.ReadAt(header, 0); n < len(header) {
-		if err != nil && !errors.Is(err, io.EOF) {
-			return false, err
-		}
+	case header < segment.HeaderSize:
 		// The process or the machine stopped when the segment was created. No record was in it.
-		if n > 0 {
+		if header > 0 {
 			f.damaged++
-			f.bytes += int64(n)
+			f.bytes += int64(header)
 		}
-		st.remove(g)
-		return false, nil
-	}
-	salt, ok := segment.ParseHeader(header)
-	if !ok {
+	case g.size == 0:
 		// Without its salt, no frame can be recognized. The file is kept for people to look at.
 		f.damaged++
 		f.bytes += g.length
-		bad := entry{filepath.Base(st.name(g.number, badSuffix)), g.length}
+		bad := entry{filepath.Base(st.name(g.number, badSuffix)), g.length, true}
 		if err := st.disk.Rename(name, filepath.Join(st.dir, bad.name)); err != nil {
 			return false, err
 		}
@@ -168,22 +171,41 @@ func (st *store) scan(g *part, f *found) (keep bool, err error) {
 		st.keepUnreadable(bad)
 		_ = st.disk.Remove(st.name(g.number, ackSuffix))
 		return false, nil
+	case g.acked.Offset < g.size:
+		g.unsynced, g.unsyncedLog = true, g.logLength > 0
+		return true, nil
+	}
+	st.remove(g)
+	return false, nil
+}
+
+// read reads the files of a segment, and returns how many bytes its header has. The size of the
+// part stays 0 if the header is damaged.
+func (st *store) read(g *part, f *found) (header int, err error) {
+	r, err := st.disk.Open(st.name(g.number, segmentSuffix))
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = r.Close() }()
+	var buf [segment.HeaderSize]byte
+	if header, err = r.ReadAt(buf[:], 0); header < len(buf) {
+		if errors.Is(err, io.EOF) {
+			err = nil
+		}
+		return header, err
+	}
+	salt, ok := segment.ParseHeader(buf[:])
+	if !ok {
+		return header, nil
 	}
 	g.sums = salt.Sums()
 	g.acked = segment.Position{Offset: segment.HeaderSize}
 	if g.logLength > 0 {
 		if err := st.readLog(g); err != nil {
-			return false, err
+			return header, err
 		}
 	}
-	if err := st.count(g, r, f); err != nil {
-		return false, err
-	}
-	if g.acked.Offset >= g.size {
-		st.remove(g)
-		return false, nil
-	}
-	return true, nil
+	return header, st.count(g, r, f)
 }
 
 func (st *store) keepUnreadable(e entry) {
@@ -204,10 +226,9 @@ func (st *store) readLog(g *part) error {
 // count reads the frames of a segment, and cuts a damaged tail off.
 func (st *store) count(g *part, r file, f *found) error {
 	g.size = segment.HeaderSize
-	var frames segment.Reader
-	frames.Reset(r, g.sums, segment.HeaderSize, g.length)
+	st.frames.Reset(r, g.sums, segment.HeaderSize, g.length)
 	for {
-		frame, err := frames.Next()
+		frame, err := st.frames.Next()
 		var damage *segment.DamageError
 		switch {
 		case err == nil:
@@ -266,41 +287,38 @@ func (st *store) fits(n, segmentBytes int64) bool {
 
 func (st *store) last() *part { return st.segments[len(st.segments)-1] }
 
-// begin begins a new segment. If durable is set, the segment survives a loss of power once begin
-// returns.
-func (st *store) begin(durable bool) error {
+// begin begins a new segment.
+func (st *store) begin() error {
 	st.seal()
 	st.clean()
+	if st.next >= numbers {
+		return fmt.Errorf("%s: no number is left for a segment", st.dir)
+	}
 	var salt segment.Salt
 	_, _ = rand.Read(salt[:]) // never fails
-	name := st.name(st.next, segmentSuffix)
+	g := &part{
+		number: st.next, sums: salt.Sums(), size: segment.HeaderSize, length: segment.HeaderSize,
+		acked: segment.Position{Offset: segment.HeaderSize}, unsynced: !st.syncs,
+	}
+	st.next++ // even if this fails: the number may be in use then
+	name := st.name(g.number, segmentSuffix)
 	f, err := st.disk.Create(name)
 	if err != nil {
 		return err
 	}
-	g := &part{
-		number: st.next, sums: salt.Sums(), size: segment.HeaderSize, length: segment.HeaderSize,
-		acked: segment.Position{Offset: segment.HeaderSize},
-	}
 	_, err = f.WriteAt(segment.AppendHeader(nil, salt), 0)
-	if err == nil && durable {
-		if err = f.Sync(); err == nil {
-			err = st.disk.SyncDir(st.dir)
-		}
+	if err == nil && st.syncs {
+		err = st.disk.SyncDir(st.dir) // the first record syncs the file
 	}
 	if err != nil {
 		_ = f.Close()
 		_ = st.disk.Remove(name)
 		return err
 	}
-	st.next++
 	st.segments = append(st.segments, g)
 	st.active = f
 	st.bytes += g.length
-	if !durable {
-		st.newNames = true
-		st.mustSync(g)
-	}
+	st.unnamed = st.unnamed || !st.syncs
 	return nil
 }
 
@@ -312,30 +330,26 @@ func (st *store) seal() {
 	}
 }
 
-// mustSync notes that a segment has records that are not durable.
-func (st *store) mustSync(g *part) {
-	if !g.unsynced {
-		g.unsynced = true
-		st.unsynced = append(st.unsynced, g)
-	}
-}
-
-// dirty returns the names of the files with records that are not durable, and whether names of
-// files are not durable either. The caller syncs them.
+// dirty returns the names of the files that are not durable, and whether names of files are not
+// durable either. The caller syncs them.
 func (st *store) dirty() (files []string, names bool) {
-	for _, g := range st.unsynced {
-		g.unsynced = false
-		if !g.dropped {
+	for _, g := range st.segments {
+		if g.unsynced {
 			files = append(files, st.name(g.number, segmentSuffix))
 		}
+		if g.unsyncedLog {
+			files = append(files, st.name(g.number, ackSuffix))
+		}
+		g.unsynced, g.unsyncedLog = false, false
 	}
-	names = st.newNames
-	st.unsynced, st.newNames = nil, false
+	names = st.unnamed
+	st.unnamed = false
 	return files, names
 }
 
-// close closes all files.
+// close closes all files. The store changes none from then on.
 func (st *store) close() {
+	st.closed = true
 	st.seal()
 	for _, g := range st.segments {
 		if g.log != nil {
@@ -347,20 +361,20 @@ func (st *store) close() {
 
 // append writes one frame to the active segment, which has room for it. After an error the record
 // is not in the store.
-func (st *store) append(p []byte, now time.Time, durable bool) error {
+func (st *store) append(p []byte, now time.Time) error {
 	g := st.last()
 	st.buf = segment.AppendFrame(st.buf[:0], g.sums, g.size, now.UnixNano(), p)
-	_, err := st.active.WriteAt(st.buf, g.size)
+	n, err := st.active.WriteAt(st.buf, g.size)
 	if cap(st.buf) > keptBuffer {
 		st.buf = nil
 	}
 	if err != nil {
-		st.cut(g)
+		st.cut(g, n)
 		return err
 	}
-	if durable {
+	if st.syncs {
 		if err := st.active.Sync(); err != nil {
-			st.cut(g)
+			st.cut(g, n)
 			st.seal() // after a failed sync, the state of its pages is unknown
 			return err
 		}
@@ -373,28 +387,29 @@ func (st *store) append(p []byte, now time.Time, durable bool) error {
 	}
 	g.last = now
 	g.records += int64(countRecords(p))
-	if !durable {
-		st.mustSync(g)
-	}
+	g.unsynced = g.unsynced || !st.syncs
 	return nil
 }
 
 // keptBuffer is the largest buffer that is kept for the next record.
 const keptBuffer = 1 << 20
 
-// cut removes what a failed write left behind the last frame.
-func (st *store) cut(g *part) {
+// cut removes the n bytes that a failed write left behind the last frame.
+func (st *store) cut(g *part, n int) {
 	if st.active.Truncate(g.size) == nil {
 		return
 	}
 	// The frame may be there as a whole. Zeros over its header keep it from being read.
 	var zeros [segment.FrameHeaderSize]byte
 	_, _ = st.active.WriteAt(zeros[:], g.size)
+	n = max(n, len(zeros))
+	st.bytes += g.size + int64(n) - g.length
+	g.length = g.size + int64(n)
 	st.seal()
 }
 
 // acknowledge writes how far a segment is taken. If that fails, records may be repeated after the
-// process has died, and none is lost. room is how many bytes the log may grow by.
+// process has died, and none is lost. room is how many bytes the files may grow by.
 func (st *store) acknowledge(g *part, p segment.Position, room int64) {
 	g.acked = p
 	if g.log == nil {
@@ -403,9 +418,11 @@ func (st *store) acknowledge(g *part, p segment.Position, room int64) {
 			return
 		}
 		g.log = log
+		st.unnamed = true
 	}
+	g.unsyncedLog = true
 	at := g.logLength - g.logLength%segment.AckSize // a torn entry is overwritten
-	if at >= maxLog || room < segment.AckSize {
+	if at >= maxLog || room < 2*segment.AckSize {   // one for the log that replaces this one
 		st.replaceLog(g)
 		return
 	}
@@ -417,8 +434,14 @@ func (st *store) acknowledge(g *part, p segment.Position, room int64) {
 	g.logLength = at + segment.AckSize
 }
 
-// maxLog is the size at which a log of acknowledgments is replaced by one with its last entry.
-const maxLog = 64 << 10
+const (
+	// maxLog is the size at which a log of acknowledgments is replaced by one with its last entry.
+	maxLog = 64 << 10
+
+	// ackReserve is how many bytes below its limit the spool leaves to the log of acknowledgments. A
+	// full spool without it would repeat what it replayed.
+	ackReserve = 4 << 10
+)
 
 // replaceLog replaces a log of acknowledgments by one with a single entry.
 func (st *store) replaceLog(g *part) {
@@ -444,6 +467,7 @@ func (st *store) replaceLog(g *part) {
 		_ = st.disk.Remove(name)
 		return
 	}
+	st.unnamed = true
 	st.bytes += segment.AckSize - g.logLength
 	g.logLength = segment.AckSize
 }
@@ -457,6 +481,19 @@ func (st *store) take() *part {
 	g.dropped = true
 	st.segments = slices.Delete(st.segments, 0, 1)
 	return g
+}
+
+// takeMissing removes the segments from the list whose files are gone.
+func (st *store) takeMissing() (gone []*part) {
+	st.segments = slices.DeleteFunc(st.segments, func(g *part) bool {
+		if st.disk.Exists(st.name(g.number, segmentSuffix)) {
+			return false
+		}
+		g.dropped = true
+		gone = append(gone, g)
+		return true
+	})
+	return gone
 }
 
 // remove deletes the files of a segment.
@@ -487,6 +524,7 @@ func (st *store) account(g *part, err error) {
 		return
 	}
 	st.bytes -= g.length + g.logLength
+	st.unnamed = true
 }
 
 // clean deletes what could not be deleted before.

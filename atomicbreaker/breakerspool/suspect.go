@@ -125,13 +125,13 @@ func (s *Spool) aside(w *item, data []byte, cause error) error {
 	if w.at.g.dropped || len(data) == 0 {
 		return nil // it is counted already
 	}
-	if err := s.prepare(&s.rejected, segment.FrameHeaderSize+int64(len(data))); err != nil {
+	if err := s.prepare(&s.rejected, segment.FrameHeaderSize+int64(len(data)), time.Now()); err != nil {
 		return err
 	}
 	if w.at.g.dropped { // to make room
 		return nil
 	}
-	if err := s.rejected.append(data, w.time, s.config.sync.mode == syncAlways); err != nil {
+	if err := s.rejected.append(data, w.time); err != nil {
 		return err
 	}
 	w.at.g.records--

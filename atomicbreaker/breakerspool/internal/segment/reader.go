@@ -124,7 +124,7 @@ func (r *Reader) bytes(offset int64, n int) ([]byte, error) {
 func (r *Reader) fill(offset int64, n int) error {
 	want := int(min(int64(max(n, readAhead)), r.end-offset))
 	if cap(r.buf) < want || cap(r.buf) > readAhead && want <= readAhead {
-		r.buf = make([]byte, want, max(want, readAhead))
+		r.buf = make([]byte, want, max(want, min(2*want, readAhead))) // a small segment may grow
 	}
 	r.start, r.buf = offset, r.buf[:want]
 	got, err := r.source.ReadAt(r.buf, offset)
