@@ -368,6 +368,7 @@ var crashSyncs = []struct {
 
 // eachCrashProgram runs f for each program and sync mode.
 func eachCrashProgram(t *testing.T, f func(t *testing.T, p crashProgram)) {
+	t.Helper()
 	for _, p := range crashPrograms() {
 		for _, mode := range crashSyncs {
 			t.Run(p.name+"/"+mode.name, func(t *testing.T) {
@@ -390,6 +391,7 @@ func emptyDisk() *fakeDisk {
 
 // runProgram runs a program on a disk, of which log is known.
 func runProgram(t *testing.T, p crashProgram, d *fakeDisk, log crashLog) *crashRun {
+	t.Helper()
 	r := &crashRun{t: t, config: p.config, disk: d.clone(), log: log}
 	r.disk.observe = r.observed
 	r.open()
@@ -550,7 +552,7 @@ func (log crashLog) check(p *crashProgram, kind crashKind, lines, aside []string
 		}
 	}
 	for _, c := range log {
-		mustBe := c.appended && !c.taken && !(c.deleted && p.limits)
+		mustBe := c.appended && !c.taken && (!c.deleted || !p.limits)
 		mustNotBe := c.settled || c.refused
 		if kind == powerFails {
 			mustBe = mustBe && c.durable
@@ -583,8 +585,10 @@ func TestCrash_ProcessDeath(t *testing.T) { testCrashes(t, processDies, 10000) }
 func TestCrash_PowerLoss(t *testing.T) { testCrashes(t, powerFails, 90000) }
 
 func testCrashes(t *testing.T, kind crashKind, atLeast int) {
+	t.Helper()
 	total := 0
 	eachCrashProgram(t, func(t *testing.T, p crashProgram) {
+		t.Helper()
 		if kind == powerFails && !p.promises() {
 			return
 		}
@@ -613,6 +617,7 @@ func TestCrash_Twice(t *testing.T) {
 	}
 	total := 0
 	eachCrashProgram(t, func(t *testing.T, p crashProgram) {
+		t.Helper()
 		switch p.name {
 		case "2 records", "emptied and reopened", "taken in the middle of a frame", "killed and synced by the next process":
 		default:
@@ -680,8 +685,10 @@ func TestCrash_EachFault(t *testing.T) { testFaults(t, 1) }
 func TestCrash_TwoFaults(t *testing.T) { testFaults(t, 2) }
 
 func testFaults(t *testing.T, inRow int) {
+	t.Helper()
 	total := 0
 	eachCrashProgram(t, func(t *testing.T, p crashProgram) {
+		t.Helper()
 		for failing := 0; ; failing++ {
 			reached := 0
 			synctest.Test(t, func(t *testing.T) {

@@ -68,6 +68,7 @@ func runChild(t *testing.T, child *exec.Cmd, dir string) {
 // fill writes until there is no room. Each record that Write took is in the spool, then and after
 // it was opened again, and no other. When there is room, Write works.
 func fill(t *testing.T, dir string, want error) {
+	t.Helper()
 	opts := []breakerspool.Option{breakerspool.WithMinFree(0), breakerspool.WithSegmentBytes(32 << 10)}
 	s, err := breakerspool.Open(dir, opts...)
 	require.NoError(t, err)
@@ -75,12 +76,11 @@ func fill(t *testing.T, dir string, want error) {
 	failed := 0
 	for i := range 200 {
 		record := strings.Repeat(string(rune('a'+i%26)), 700+i) + "\n"
-		switch _, err := s.Write([]byte(record)); {
-		case err == nil:
-			records = append(records, record)
-		default:
+		if _, err := s.Write([]byte(record)); err != nil {
 			require.ErrorIs(t, err, want)
 			failed++
+		} else {
+			records = append(records, record)
 		}
 	}
 	require.NotZero(t, failed)
@@ -92,7 +92,7 @@ func fill(t *testing.T, dir string, want error) {
 	require.NoError(t, err)
 	assert.Equal(t, records, held(s))
 	assert.Zero(t, s.Stats().Corrupt)
-	if want == syscall.ENOSPC {
+	if errors.Is(want, syscall.ENOSPC) {
 		require.NoError(t, os.Remove(segments(t, dir)[0]))
 		_ = s.Close()
 		s, err = breakerspool.Open(dir, opts...)

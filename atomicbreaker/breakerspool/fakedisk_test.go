@@ -57,7 +57,6 @@ const (
 	opRename
 	opRemove
 	opSyncDir
-	fakeOpKinds
 )
 
 // fakeOp is one change of the disk.
@@ -71,7 +70,7 @@ type fakeOp struct {
 }
 
 func (o fakeOp) String() string {
-	kind := [fakeOpKinds]string{"mkdir", "create", "write", "truncate", "sync", "rename", "remove", "sync dir"}[o.kind]
+	kind := [...]string{"mkdir", "create", "write", "truncate", "sync", "rename", "remove", "sync dir"}[o.kind]
 	return fmt.Sprintf("%s %s/%s (node %d) at %d, %d bytes", kind, o.dir, o.name, o.node, o.at, len(o.data))
 }
 

@@ -17,19 +17,19 @@ import (
 )
 
 // sample is a spool directory: some segments. Some records contain a copy of the spool's own files.
-func sample(t testing.TB, dir string) (records []string) {
-	t.Helper()
-	s := openSpool(t, dir, breakerspool.WithSegmentBytes(4<<10))
+func sample(tb testing.TB, dir string) (records []string) {
+	tb.Helper()
+	s := openSpool(tb, dir, breakerspool.WithSegmentBytes(4<<10))
 	add := func(r string) {
-		write(t, s, r)
+		write(tb, s, r)
 		records = append(records, r)
 	}
 	for i := range 4 {
 		add(fmt.Sprintf("record %d\n", i))
 	}
-	for _, name := range segments(t, dir) {
+	for _, name := range segments(tb, dir) {
 		copied, err := os.ReadFile(name)
-		require.NoError(t, err)
+		require.NoError(tb, err)
 		add(string(copied))
 	}
 	for i := range 3 {
@@ -42,11 +42,11 @@ func sample(t testing.TB, dir string) (records []string) {
 }
 
 // segments returns the names of the segments in a directory, oldest first.
-func segments(t testing.TB, dir string) []string {
-	t.Helper()
+func segments(tb testing.TB, dir string) []string {
+	tb.Helper()
 	names, err := filepath.Glob(filepath.Join(dir, "*.seg"))
-	require.NoError(t, err)
-	require.NotEmpty(t, names)
+	require.NoError(tb, err)
+	require.NotEmpty(tb, names)
 	return names
 }
 
@@ -61,14 +61,14 @@ func held(s *breakerspool.Spool) (records []string) {
 }
 
 // requireInOrder checks that got is a part of want, in the same order.
-func requireInOrder(t testing.TB, want, got []string) {
-	t.Helper()
+func requireInOrder(tb testing.TB, want, got []string) {
+	tb.Helper()
 	i := 0
 	for _, g := range got {
 		for i < len(want) && want[i] != g {
 			i++
 		}
-		require.Less(t, i, len(want), "%q was not written, or is out of order", g)
+		require.Less(tb, i, len(want), "%q was not written, or is out of order", g)
 		i++
 	}
 }
@@ -121,6 +121,7 @@ func FuzzOpen(f *testing.F) {
 
 // mutilate changes a directory as the five bytes say.
 func mutilate(t *testing.T, dir string, edit, foreign []byte) {
+	t.Helper()
 	segments, err := filepath.Glob(filepath.Join(dir, "*.seg"))
 	require.NoError(t, err)
 	other := filepath.Join(dir, fuzzNames[int(edit[3])%len(fuzzNames)])

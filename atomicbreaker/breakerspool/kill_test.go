@@ -42,6 +42,7 @@ var killSyncs = map[string]breakerspool.Sync{
 }
 
 func openKilled(t *testing.T, dir, mode string) *breakerspool.Spool {
+	t.Helper()
 	return openSpool(t, dir, breakerspool.WithSegmentBytes(4<<10), breakerspool.WithSync(killSyncs[mode]))
 }
 
