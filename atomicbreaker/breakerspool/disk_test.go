@@ -158,7 +158,7 @@ func TestWrite_DirectoryBecomesReadOnly(t *testing.T) {
 func TestOpen_DirectoryAsSegment(t *testing.T) {
 	dir := t.TempDir()
 	s := openSpool(t, dir)
-	write(t, s, "first\n")
+	write(t, s, "first\n", "second\n")
 	require.NoError(t, s.Close())
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "0000000000000001.seg"), 0o700))
 	require.NoError(t, os.Mkdir(filepath.Join(dir, "0000000000000002.ack"), 0o700))
@@ -171,8 +171,8 @@ func TestOpen_DirectoryAsSegment(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		s := openSpool(t, dir)
-		write(t, s, "second\n")
-		assert.Equal(t, []string{"first\n", "second\n"}, held(s))
+		write(t, s, "third\n")
+		assert.Equal(t, []string{"first\n", "second\n", "third\n"}, held(s))
 		sink := &sink{does: func(p []byte) (int, error) {
 			if bytes.Equal(p, []byte("second\n")) {
 				return 0, errDown
@@ -182,7 +182,7 @@ func TestOpen_DirectoryAsSegment(t *testing.T) {
 		stop := replay(t, s, atomicbreaker.MustNew("sink"), sink)
 		time.Sleep(time.Second)
 		stop()
-		assert.Equal(t, []string{"second\n"}, held(s))
+		assert.Equal(t, []string{"second\n", "third\n"}, held(s))
 		require.NoError(t, s.Close())
 	})
 	text, err := os.ReadFile(target)
@@ -191,9 +191,14 @@ func TestOpen_DirectoryAsSegment(t *testing.T) {
 	assert.FileExists(t, filepath.Join(dir, "0000000000000004.seg"))
 }
 
-// TestOpen_NumbersAreExhausted has a file with the highest number. No segment can follow it.
+// TestOpen_NumbersAreExhausted has a file with a number that no segment can have, and then one with
+// the highest number. No segment can follow that one.
 func TestOpen_NumbersAreExhausted(t *testing.T) {
 	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "4000000000000000.bad"), []byte("x"), 0o600))
+	foreign := openSpool(t, dir)
+	write(t, foreign, "record\n")
+	require.NoError(t, foreign.Close())
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "3fffffffffffffff.bad"), []byte("x"), 0o600))
 	s := openSpool(t, dir)
 	_, err := s.Write([]byte("record\n"))
