@@ -707,10 +707,13 @@ func testFaults(t *testing.T, inRow int) {
 					return errFault
 				}
 				p.run(r)
-				r.disk.fails, r.disk.observe = nil, nil
+				r.disk.fails = nil
 				if reached == 0 {
 					return
 				}
+				r.faulty = false
+				r.write(1) // works again
+				r.disk.observe = nil
 				total++
 				if err := checkCrash(p, processDies, r.disk.clone(), r.log.afterFault()); err != nil {
 					t.Fatalf("%v failed: %v", at, err)
