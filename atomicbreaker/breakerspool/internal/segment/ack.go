@@ -26,7 +26,7 @@ func AppendAck(buf []byte, s Sums, offset int64, p Position) []byte {
 	start := len(buf)
 	buf = binary.LittleEndian.AppendUint64(buf, uint64(p.Offset))
 	buf = binary.LittleEndian.AppendUint32(buf, p.Taken)
-	return binary.LittleEndian.AppendUint32(buf, s.sum(offset, buf[start:]))
+	return binary.LittleEndian.AppendUint32(buf, s.at(offset).of(buf[start:]))
 }
 
 // LastAck reads a log of acknowledgments and returns the largest position of the entries that
@@ -39,7 +39,7 @@ func LastAck(r io.ReaderAt, s Sums) (Position, error) {
 		for i := 0; i+AckSize <= n; i += AckSize {
 			entry := buf[i : i+AckSize]
 			const summed = AckSize - 4
-			if s.sum(offset+int64(i), entry[:summed]) != binary.LittleEndian.Uint32(entry[summed:]) {
+			if s.at(offset+int64(i)).of(entry[:summed]) != binary.LittleEndian.Uint32(entry[summed:]) {
 				continue
 			}
 			p := Position{int64(binary.LittleEndian.Uint64(entry)), binary.LittleEndian.Uint32(entry[8:])}

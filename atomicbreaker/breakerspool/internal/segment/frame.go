@@ -31,16 +31,21 @@ type Sums struct{ salted uint32 }
 // Sums returns the checksums of the segment with this salt.
 func (s Salt) Sums() Sums { return Sums{crc32.Update(0, castagnoli, s[:])} }
 
-// sum returns the checksum of p in the frame or entry at an offset.
-func (s Sums) sum(offset int64, p []byte) uint32 {
+// at begins the checksums of the frame or entry at an offset.
+func (s Sums) at(offset int64) sum {
 	// The loop is crc32.Update of the offset's bytes. Update would move them to the heap.
 	crc := ^s.salted
 	for range 8 {
 		crc = castagnoli[byte(crc)^byte(offset)] ^ crc>>8
 		offset >>= 8
 	}
-	return crc32.Update(^crc, castagnoli, p)
+	return sum(^crc)
 }
+
+// sum is the checksum of a salt and an offset. A frame has two that begin with it.
+type sum uint32
+
+func (s sum) of(p []byte) uint32 { return crc32.Update(uint32(s), castagnoli, p) }
 
 // AppendHeader appends the header of a segment.
 func AppendHeader(buf []byte, salt Salt) []byte {
@@ -70,11 +75,11 @@ func ParseHeader(header []byte) (salt Salt, ok bool) {
 // AppendFrame appends the frame of one record, which will be at the given offset of its segment.
 // time is in nanoseconds since the Unix epoch.
 func AppendFrame(buf []byte, s Sums, offset, time int64, data []byte) []byte {
-	start := len(buf)
+	start, crc := len(buf), s.at(offset)
 	buf = binary.LittleEndian.AppendUint32(buf, uint32(len(data)))
-	buf = binary.LittleEndian.AppendUint32(buf, s.sum(offset, data))
+	buf = binary.LittleEndian.AppendUint32(buf, crc.of(data))
 	buf = binary.LittleEndian.AppendUint64(buf, uint64(time))
-	buf = binary.LittleEndian.AppendUint32(buf, s.sum(offset, buf[start:]))
+	buf = binary.LittleEndian.AppendUint32(buf, crc.of(buf[start:]))
 	return append(buf, data...)
 }
 
@@ -82,12 +87,17 @@ func AppendFrame(buf []byte, s Sums, offset, time int64, data []byte) []byte {
 type frameHeader struct {
 	length, crc uint32
 	time        int64
+	sum         sum
 }
 
 // parseFrameHeader decodes the header of the frame at an offset. ok is false if it does not check.
 func parseFrameHeader(p []byte, s Sums, offset int64) (h frameHeader, ok bool) {
 	const summed = FrameHeaderSize - 4
-	if len(p) < FrameHeaderSize || s.sum(offset, p[:summed]) != binary.LittleEndian.Uint32(p[summed:]) {
+	if len(p) < FrameHeaderSize {
+		return h, false
+	}
+	h.sum = s.at(offset)
+	if h.sum.of(p[:summed]) != binary.LittleEndian.Uint32(p[summed:]) {
 		return h, false
 	}
 	h.length = binary.LittleEndian.Uint32(p)

@@ -70,7 +70,7 @@ func (r *Reader) Next() (Frame, error) {
 	if err != nil {
 		return Frame{}, err
 	}
-	if r.sums.sum(r.offset, p) != h.crc {
+	if h.sum.of(p) != h.crc {
 		return Frame{}, r.skip(end)
 	}
 	f := Frame{Offset: r.offset, End: end, Time: time.Unix(0, h.time), Data: p}
