@@ -25,9 +25,9 @@ type Record struct {
 func (s *Spool) Records() iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		frames := reader{disk: s.disk, store: &s.queue}
+		var damage *segment.DamageError // in the loop, it would be allocated for each frame
 		for at, end, ok := s.next(place{}); ok; at, end, ok = s.next(at) {
 			f, err := frames.read(at.g, at.pos.Offset, end)
-			var damage *segment.DamageError
 			switch {
 			case err == nil:
 				at.pos, f.Data = segment.Position{Offset: f.End}, f.Data[min(int(at.pos.Taken), len(f.Data)):]

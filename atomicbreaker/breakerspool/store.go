@@ -227,9 +227,9 @@ func (st *store) readLog(g *part) error {
 func (st *store) count(g *part, r file, f *found) error {
 	g.size = segment.HeaderSize
 	st.frames.Reset(r, g.sums, segment.HeaderSize, g.length)
+	var damage *segment.DamageError // in the loop, it would be allocated for each frame
 	for {
 		frame, err := st.frames.Next()
-		var damage *segment.DamageError
 		switch {
 		case err == nil:
 			g.size = frame.End
