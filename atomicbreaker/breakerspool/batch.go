@@ -84,14 +84,13 @@ func (w *write) parts(f func(g *part, from, to int)) {
 type reader struct {
 	disk   disk
 	store  *store
-	number uint64
+	part   *part // that it is at
 	frames segment.Reader
-	end    int64
 }
 
 // ReadAt reads from the segment that the reader is at.
 func (r *reader) ReadAt(p []byte, offset int64) (int, error) {
-	f, err := r.disk.Open(r.store.name(r.number, segmentSuffix))
+	f, err := r.disk.Open(r.store.name(r.part.number, segmentSuffix))
 	if err != nil {
 		return 0, err
 	}
@@ -101,10 +100,11 @@ func (r *reader) ReadAt(p []byte, offset int64) (int, error) {
 
 // read returns the frame at an offset of a segment that ends at end.
 func (r *reader) read(g *part, offset, end int64) (segment.Frame, error) {
-	if r.number != g.number || r.end != end {
-		r.number, r.end = g.number, end
+	if r.part != g {
+		r.part = g
 		r.frames.Reset(r, g.sums, offset, end)
 	}
+	r.frames.Extend(end)
 	r.frames.MoveTo(offset)
 	return r.frames.Next()
 }

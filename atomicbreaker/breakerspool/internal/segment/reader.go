@@ -48,6 +48,9 @@ func (r *Reader) Reset(source io.ReaderAt, s Sums, offset, end int64) {
 	*r = Reader{source: source, sums: s, offset: offset, end: end, buf: r.buf[:0], start: offset}
 }
 
+// Extend notes that the segment has grown. The Reader keeps what it has read.
+func (r *Reader) Extend(end int64) { r.end = end }
+
 // MoveTo makes the Reader continue at an offset of the same segment.
 func (r *Reader) MoveTo(offset int64) { r.offset = offset }
 

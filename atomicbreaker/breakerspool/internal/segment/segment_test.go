@@ -95,6 +95,37 @@ func TestReader_EveryLength(t *testing.T) {
 	}
 }
 
+// TestReader_Extend reads a segment that grows by a frame after each one that is read. The bytes
+// are read once.
+func TestReader_Extend(t *testing.T) {
+	file := build([]byte("a\n"), []byte("b\n"), []byte("c\n"))
+	source := &countingSource{Reader: bytes.NewReader(file)}
+	const frame = FrameHeaderSize + 2
+	var r Reader
+	r.Reset(source, salt.Sums(), HeaderSize, HeaderSize+2*frame)
+	for i, want := range []string{"a\n", "b\n", "c\n"} {
+		r.Extend(int64(HeaderSize + min(i+2, 3)*frame))
+		f, err := r.Next()
+		require.NoError(t, err)
+		assert.Equal(t, want, string(f.Data))
+	}
+	_, err := r.Next()
+	require.ErrorIs(t, err, io.EOF)
+	assert.Equal(t, 3*frame, source.read)
+}
+
+// countingSource counts the bytes that are read.
+type countingSource struct {
+	*bytes.Reader
+	read int
+}
+
+func (s *countingSource) ReadAt(p []byte, offset int64) (int, error) {
+	n, err := s.Reader.ReadAt(p, offset)
+	s.read += n
+	return n, err
+}
+
 func TestHeader_EitherCopyOfTheSalt(t *testing.T) {
 	header := AppendHeader(nil, salt)
 	require.Len(t, header, HeaderSize)
