@@ -16,6 +16,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
+func TestMain(m *testing.M) { scenario.RunTests(m) }
+
 // The test runs one round of each side, to find a missing or broken loop before the program does.
 func TestGoals(t *testing.T) {
 	sides := append([]side{}, unallocated...)

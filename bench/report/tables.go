@@ -106,6 +106,17 @@ func tables() []table {
 		add("A log call to a "+sink.title+", ns",
 			over([]string{"slog", "zap", "zerolog"}, "%s", pattern, "ns/op")...)
 	}
+	const append200 = "Queue/impl=%s/op=append/sync="
+	add("A queue on disk, append a record of 200 bytes",
+		column{"1 goroutine, ns", append200 + "never/g=1", "ns/op"},
+		column{"2 together, ns", append200 + "never/g=2", "ns/op"},
+		column{"each synced, ns", append200 + "always/g=1", "ns/op"},
+		column{"allocations", append200 + "never/g=1", "allocs/op"},
+		column{"bytes on disk", "Queue/impl=%s/op=size/g=1", "disk-B/record"})
+	add("A queue on disk, read and forget records of 200 bytes, into a sink that does nothing",
+		column{"one by one, ns a record", "Queue/impl=%s/op=read/batches=false/g=1", "ns/op"},
+		column{"in batches, ns a record", "Queue/impl=%s/op=read/batches=true/g=1", "ns/op"},
+		column{"open 64 MiB, ms", "Queue/impl=%s/op=open/records=64MiB/g=1", "ms/open"})
 	add("Allocated in a call",
 		column{"healthy do, bytes", "Healthy/impl=%s/call=do/g=1", "B/op"},
 		column{"objects", "Healthy/impl=%s/call=do/g=1", "allocs/op"},
@@ -182,7 +193,7 @@ func label(impl string) string {
 		return "**atomicbreaker**"
 	case "atomic_timer":
 		return "**atomicbreaker**, timeout 1 ns"
-	case "breakerio", "breakerslog":
+	case "breakerio", "breakerslog", "breakerspool":
 		return "**" + impl + "**"
 	case "mutex":
 		return "the same behind a Mutex"
@@ -196,6 +207,8 @@ func label(impl string) string {
 		return "limit: written by hand"
 	case "clock":
 		return "limit: reading the clock"
+	case "file":
+		return "limit: a bare file"
 	case "bare":
 		return "no breaker"
 	}

@@ -11,6 +11,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
+func TestMain(m *testing.M) { scenario.RunTests(m) }
+
 // The test runs every loop of every subject: a loop panics if it meets an unexpected state.
 func TestSubjects(t *testing.T) {
 	for _, subject := range All {

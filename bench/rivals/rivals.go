@@ -19,6 +19,7 @@ package rivals
 import (
 	"slices"
 
+	"github.com/sinkguard/go-atomicbreaker/bench/queues"
 	"github.com/sinkguard/go-atomicbreaker/bench/rivals/adapters"
 	"github.com/sinkguard/go-atomicbreaker/bench/rivals/atomic"
 	"github.com/sinkguard/go-atomicbreaker/bench/rivals/eapache"
@@ -35,7 +36,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
-// All lists all subjects, in the order of the tables: ours, the controls, the rivals, the limits.
+// All lists all subjects, in the order of the tables: ours, the controls, the rivals, the limits,
+// the queues.
 var All = slices.Concat(
 	[]scenario.Subject{atomic.Subject, atomic.Timer, adapters.Breakerio, adapters.Breakerslog},
 	[]scenario.Subject{mutex.Subject, rwmutex.Subject, unpacked.Subject},
@@ -44,6 +46,7 @@ var All = slices.Concat(
 		limits.Load, limits.Hand, limits.Clock, limits.Bare, limits.Unsafe, limits.Permit,
 		adapters.Batcher, limits.Bufio, limits.Pace, limits.Plain, limits.Handoff,
 	},
+	queues.Subjects(),
 )
 
 // Libraries lists the rivals: breakers that a Go user might pick instead.

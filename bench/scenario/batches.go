@@ -14,6 +14,12 @@ const (
 	SlogBatch     Scenario = "Batch/logger=slog/goroutines=1" // a log call, as in SlogDiscard
 )
 
+// RecordSize is the size of a record, with its newline.
+const RecordSize = 200
+
+// NewRecord returns a record.
+func NewRecord() []byte { return append(bytes.Repeat([]byte("x"), RecordSize-1), '\n') }
+
 // BatchLoops returns the loops of a batcher. open returns a new one.
 func BatchLoops(open func() io.Writer) Loops {
 	return Loops{
@@ -25,7 +31,7 @@ func BatchLoops(open func() io.Writer) Loops {
 
 //go:noinline
 func batchLoop(w io.Writer) Loop {
-	record := append(bytes.Repeat([]byte("x"), 199), '\n')
+	record := NewRecord()
 	return func(n int) {
 		for range n {
 			if _, err := w.Write(record); err != nil {
