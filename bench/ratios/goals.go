@@ -108,6 +108,12 @@ var goals = []goal{
 	{"  the same / into bufio under a mutex", side{scenario.BatchRecord64, "batcher"}, sides(scenario.BatchRecord64, "bufio"), 0, 64},
 	{"64 goroutines, a sink of 5 ms, WithWidth(64) / bare", side{scenario.LaneBurst, "breakerio"}, sides(scenario.LaneBurst, "bare"), 1 / 0.9, 1},
 	{"breakerio.Lane, one record / two channels", side{scenario.LaneRecord, "breakerio"}, sides(scenario.LaneRecord, "handoff"), 0, 1},
+
+	// An append is a record of 200 bytes; the spool writes a frame of 220.
+	{"spool, append / append to a bare file", side{scenario.QueueAppend, "breakerspool"}, sides(scenario.QueueAppend, "file"), 1.5, 1},
+	{"  the same / append to tidwall/wal", side{scenario.QueueAppend, "breakerspool"}, sides(scenario.QueueAppend, "tidwall"), 0, 1},
+	{"spool, 2 goroutines append / one does", side{scenario.QueueAppend2, "breakerspool"}, sides(scenario.QueueAppend, "breakerspool"), 1.5, 1},
+	{"  the same with a bare file", side{scenario.QueueAppend2, "file"}, sides(scenario.QueueAppend, "file"), 0, 1},
 }
 
 // unallocated are the paths that must not allocate: all that the goals time, and all others except

@@ -12,6 +12,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
+
+	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
 const (
@@ -34,8 +37,13 @@ func main() {
 		fmt.Fprintln(os.Stderr, "ratios:", err)
 		os.Exit(2)
 	}
+	removeAtInterrupt()
 	var text bytes.Buffer
 	missed := run(io.MultiWriter(os.Stdout, &text), rounds)
+	if err := scenario.RemoveScratch(); err != nil {
+		fmt.Fprintln(os.Stderr, "ratios:", err)
+		os.Exit(2)
+	}
 	if file != "" {
 		if err := os.WriteFile(file, text.Bytes(), 0o644); err != nil {
 			fmt.Fprintln(os.Stderr, "ratios:", err)
@@ -46,6 +54,17 @@ func main() {
 		fmt.Fprintf(os.Stderr, "ratios: %d missed\n", missed)
 		os.Exit(1)
 	}
+}
+
+// removeAtInterrupt deletes the temporary files of an interrupted run: they may be large.
+func removeAtInterrupt() {
+	interrupts := make(chan os.Signal, 1)
+	signal.Notify(interrupts, os.Interrupt)
+	go func() {
+		<-interrupts
+		_ = scenario.RemoveScratch()
+		os.Exit(130)
+	}()
 }
 
 func parse(args []string) (rounds int, file string, err error) {
@@ -69,6 +88,8 @@ func run(w io.Writer, rounds int) (missed int) {
 	missed = report(w, goals, measure(goals, rounds))
 	missed += reportBounds(w, bounds, measureBounds(bounds, rounds))
 	missed += reportHang(w, measureHang())
+	spool, err := measureSpool(spoolBytes, replayRecords)
+	missed += reportSpool(w, spool, err)
 	counts := make([]uint64, len(unallocated))
 	for i, path := range unallocated {
 		counts[i] = allocations(path, allocationCalls)
