@@ -119,10 +119,10 @@ cover: ## statement coverage of the root module; fails under 95 % (COVER_MIN)
 	echo "total: $$total % of statements, at least $(COVER_MIN) % wanted"; \
 	awk -v total="$$total" 'BEGIN { exit !(total + 0 >= $(COVER_MIN)) }'
 
-# A round of all benchmarks takes some 100 s, so ten of them a quarter of an hour; COUNT=1 BENCH=Healthy a few seconds.
+# A round of all benchmarks takes some two minutes, so ten of them twenty; COUNT=1 BENCH=Healthy a few seconds.
 # What only a part of them measured goes to results/some.txt: pages are made of all.
 .PHONY: bench
-bench: ## benchmarks beside rivals and limits, into bench/results/: 15 to 20 minutes (COUNT=10 BENCH=. BENCHTIME=40ms RESULTS=)
+bench: ## benchmarks beside rivals and limits, into bench/results/: 20 minutes (COUNT=10 BENCH=. BENCHTIME=40ms RESULTS=)
 	@cd bench; go run ./record -count '$(COUNT)' -bench '$(BENCH)' -benchtime '$(BENCHTIME)' -o '$(RESULTS)'
 
 .PHONY: report

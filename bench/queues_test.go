@@ -25,6 +25,7 @@ func BenchmarkQueue(b *testing.B) {
 		b.Run("impl="+q.Name+"/op=append/sync=always/g=1", func(b *testing.B) {
 			open := openQueue(b, q, b.TempDir(), true)
 			loop := scenario.AppendLoop(open)
+			loop(1) // creates the first file
 			b.ResetTimer()
 			loop(b.N)
 		})
