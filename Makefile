@@ -145,7 +145,7 @@ bench-compare: ## bench BASE and this tree in turn, then benchstat's verdict (BA
 	@.ci/bench-compare '$(BASE)' '$(BENCH)' '$(COUNT)' '$(BENCHTIME)' $(BENCHSTAT)
 
 .PHONY: ratios
-ratios: ## measure the promised ratios side by side; fails when one is missed (two minutes, 2 GiB in TMPDIR; RATIOS=results/ratios.txt keeps them)
+ratios: ## measure the promised ratios side by side; fails when one is missed (two minutes, 3 GiB in TMPDIR; RATIOS=results/ratios.txt keeps them)
 	cd bench && go run ./ratios $(if $(RATIOS),-o '$(RATIOS)')
 
 .PHONY: demo

@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerspool"
-	"github.com/sinkguard/go-atomicbreaker/bench/queues"
+	spoolqueue "github.com/sinkguard/go-atomicbreaker/bench/queues/breakerspool"
 	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
@@ -105,7 +105,7 @@ func replayRate(records int, batches bool) (rate float64, err error) {
 	return float64(records) / time.Since(start).Seconds(), err
 }
 
-func openQueue(dir string) (scenario.OpenQueue, error) { return queues.All[0].Open(dir, false) }
+func openQueue(dir string) (scenario.OpenQueue, error) { return spoolqueue.Queue.Open(dir, false) }
 
 // fillSpool makes a spool with so many bytes of files.
 func fillSpool(dir string, size int64) (err error) {
