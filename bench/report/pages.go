@@ -69,8 +69,9 @@ func between(page, block string) (string, error) {
 
 // readme returns the generated text of README.md.
 func readme(d *data) string {
-	const text = "Nanoseconds a call, beside what a Go user might pick instead: medians of " +
-		"%d runs with %s,\non %s. An empty cell: it has no such call.\n\n%s\n%s"
+	const text = "Nanoseconds per call, unless the column names another unit. A cell is the median " +
+		"of %d runs\n± %s, measured on %s.\n" +
+		"A cell is empty if the library has no such call.\n\n%s\n%s"
 	return fmt.Sprintf(text, d.runs, spread(d), machine(d),
 		headline.markdown(d, headlineImpls), plots[0].link("bench/results/"))
 }
@@ -78,7 +79,7 @@ func readme(d *data) string {
 // benchmarks returns the generated text of BENCHMARKS.md.
 func benchmarks(d *data) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Measured at commit %s on %s: `%s`. A cell is the median of %d runs with %s.\n",
+	fmt.Fprintf(&b, "Measured at commit %s on %s: `%s`. A cell is the median of %d runs ± %s.\n",
 		d.config["commit"], machine(d), d.config["command"], d.runs, spread(d))
 	if d.counted != nil {
 		fmt.Fprintf(&b, "Instructions were counted at commit %s with %s: `%s`.\n",
@@ -99,9 +100,9 @@ func benchmarks(d *data) string {
 // spread explains the number after ±.
 func spread(d *data) string {
 	if d.runs < enough {
-		return "how far their extremes are from it"
+		return "the distance of the extremes"
 	}
-	return "how far the 95 % confidence interval reaches"
+	return "the 95 % confidence interval"
 }
 
 func machine(d *data) string {

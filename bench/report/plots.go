@@ -13,7 +13,7 @@ import (
 	"gonum.org/v1/plot/vg/draw"
 )
 
-// plots lists all plots; the first two are the README's.
+// plots lists all plots; the README shows the first.
 var plots = []picture{
 	{
 		"calls.svg",

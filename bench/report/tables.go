@@ -144,13 +144,13 @@ func tables() []table {
 // headline is the README's table: the rivals and the mutex, in the form of call that most of them
 // have.
 var headline = table{"", []column{
-	{"healthy, in two steps", "Healthy/impl=%s/call=permit/g=1", "ns/op"},
-	{"healthy, a function", "Healthy/impl=%s/call=do/g=1", "ns/op"},
-	{"rejected, a function", "Rejecting/impl=%s/state=open/call=do/g=1", "ns/op"},
+	{"healthy, two-step", "Healthy/impl=%s/call=permit/g=1", "ns/op"},
+	{"healthy, function", "Healthy/impl=%s/call=do/g=1", "ns/op"},
+	{"rejected, function", "Rejecting/impl=%s/state=open/call=do/g=1", "ns/op"},
 	{"1 % fail, 2 goroutines", "Flaky/impl=%s/fails=1%/call=do/g=2", "ns/op"},
-	{"allocations", "Healthy/impl=%s/call=do/g=1", "allocs/op"},
-	{"a slog call to nowhere", "Log/impl=%s/logger=slog/sink=discard/g=1", "ns/op"},
-	{"bytes", "Fleet/impl=%s/breakers=1000", "closed-B/breaker"},
+	{"allocations per call", "Healthy/impl=%s/call=do/g=1", "allocs/op"},
+	{"slog call, output discarded", "Log/impl=%s/logger=slog/sink=discard/g=1", "ns/op"},
+	{"bytes per breaker", "Fleet/impl=%s/breakers=1000", "closed-B/breaker"},
 }}
 
 var headlineImpls = []string{
