@@ -12,9 +12,9 @@ import (
 )
 
 // The atomics, the clock and the runtime's timers, under names of this package. With the build tag
-// explore, atomic_explore.go and timer_explore.go replace them, and a scheduler decides what happens
-// between any two accesses. The types must be aliases declared in this package: otherwise the
-// inliner takes a load for a call.
+// explore, atomic_explore.go and timer_explore.go replace them, and a scheduler decides what
+// happens between any two accesses. The types must be aliases declared in this package: otherwise
+// the inliner takes a load for a call.
 type (
 	cell           = atomic.Uint64
 	counter        = atomic.Uint32

@@ -9,30 +9,30 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/word"
 )
 
-// Breaker is a circuit breaker for one sink. [New] makes it; the zero Breaker is not usable, and a
-// Breaker must not be copied.
+// Breaker is a circuit breaker for one sink. Create it with [New]. The zero Breaker is not usable,
+// and a Breaker must not be copied.
 //
 // Properties:
 //   - Any goroutine may call any method at any time, including from a hook.
 //   - Linearizable: every call takes effect at one instant between its start and its return.
-//   - Lock-free, without a goroutine of its own. Allow and RecordSuccess on a healthy breaker, and
-//     Allow on one that is cooling or forced, are wait-free: a load, no write, no clock, no
-//     allocation.
+//   - Lock-free, without a goroutine of its own. Allow and RecordSuccess are wait-free on a healthy
+//     breaker. So is Allow on a breaker that is forced, or open with its recovery timeout running.
+//     These calls perform one load, write nothing, read no clock and allocate nothing.
 //   - A call that changes the breaker happens before every call that sees the change. A call that
-//     changes nothing is a load: nothing is ordered after it.
+//     changes nothing only loads, so it does not happen before any other call.
 //   - No call waits for another. A call that makes a transition may have to deliver it to the hooks
-//     of [WithOnTransition], and goes on delivering while other calls make more.
+//     of [WithOnTransition], together with the transitions that other calls make in the meantime.
 //
-// A breaker that the program no longer references is collected even while one of its timers is
-// pending. It makes no more transitions then, and its hooks are not called again.
+// A breaker that the program no longer references can be garbage-collected even while one of its
+// timers is pending. It then makes no more transitions, and its hooks are not called again.
 type Breaker struct {
-	// word is the one place in memory that decides. This file has every access to it. Each operation
-	// of the package takes effect at exactly one of them (I1). The comments name it LP (linearization
-	// point); HB is the order that a reader may rely on; Stale is the cost of acting on a word that
-	// has changed since.
+	// word is the state of the breaker. Only this file accesses it, and each operation of the
+	// package takes effect at exactly one of these accesses (I1). In the comments, LP marks that
+	// access (the linearization point), HB names the happens-before order that a reader may rely
+	// on, and Stale describes the effect if the word has changed since.
 	//
-	// It is the first field, and New allocates it: go.uber.org/atomic needs that for the alignment to
-	// 8 bytes on 32-bit platforms.
+	// It is the first field of an allocated struct, so it is aligned to 8 bytes on 32-bit
+	// platforms, as go.uber.org/atomic requires.
 	word   cell
 	params word.Params
 
@@ -43,7 +43,7 @@ type Breaker struct {
 	clock clock
 	_     noCopy
 
-	// The fields below are read only by calls that change something or are rejected.
+	// The fast halves of the calls do not read the fields below.
 
 	self       *Breaker // the address that New returned; a copy has another
 	name       string
@@ -64,12 +64,12 @@ type noCopy struct{}
 func (*noCopy) Lock()   {}
 func (*noCopy) Unlock() {}
 
-// New returns a closed breaker. Its name appears in transitions and errors, and need not be unique.
+// New returns a closed breaker. The name appears in transitions and errors, and need not be unique.
 // Without options it opens after 5 consecutive failures, admits one probe after 30 s, and closes
 // when that probe succeeds.
 //
-// The error matches [ErrConfig] and names every option that is out of range, with its value and the
-// range. The breaker is nil then.
+// If options are out of range, New returns nil and an error that matches [ErrConfig] and names each
+// of them with its value and range.
 func New(name string, opts ...Option) (*Breaker, error) {
 	c, err := newConfig(opts)
 	if err != nil {
@@ -95,7 +95,7 @@ func New(name string, opts ...Option) (*Breaker, error) {
 	return b, nil
 }
 
-// MustNew is [New] for options that are known to be good. It panics with New's error.
+// MustNew is like [New] but panics if New returns an error.
 func MustNew(name string, opts ...Option) *Breaker {
 	b, err := New(name, opts...)
 	if err != nil {
@@ -111,20 +111,20 @@ func (b *Breaker) Name() string { return b.name }
 // adapters; [Breaker.Do] and [Call] apply the threshold themselves.
 func (b *Breaker) SlowThreshold() time.Duration { return b.timing.slow }
 
-// Each call of the hot path has two halves. The fast half settles the common case with one load and
-// fits the inliner's budget of 80, which leaves no room for load as a function. The slow half stays
-// out of line and starts from the word that the fast half has loaded, so a rejected call costs one
-// load as well. (Do loads again: passing the word on would exceed the budget by 1.)
+// Each call of the hot path has two halves. The fast half handles the common case with one load. It
+// fits the inliner's budget of 80, which leaves no room for a call of load. The slow half is not
+// inlined. It starts from the word that the fast half loaded, so a rejected call costs one load as
+// well. (Do loads again, because passing the word on would exceed the budget by 1.)
 
 // Allow reports whether the breaker admits a call. Report each admitted call once, with
 // RecordSuccess or RecordFailure.
 //
-// These reports do not belong to a particular call: a late one counts in the period in which it
-// arrives, and a call that has nothing to report holds a probe's place until the probe timeout.
-// [Breaker.TryAcquire] has neither limit.
+// The breaker cannot match these reports to calls. A late report counts in the period in which it
+// arrives, and a probe without an outcome cannot give its place back before the probe timeout.
+// [Breaker.TryAcquire] has neither limitation.
 func (b *Breaker) Allow() bool {
-	// LP: this load, if it settles the call.
-	// Stale: a record goes to a sink that has just been cut off, as if the call had come earlier.
+	// LP: this load, if it settles the call. Stale: the call uses a sink that the breaker has just
+	// cut off, as if it had come earlier.
 	w := word.Word(b.word.Load())
 	return w <= word.MaxClosed || b.allowSlow(w)
 }
@@ -139,7 +139,7 @@ func (b *Breaker) allowSlow(w word.Word) bool {
 	return ok || b.dryRun()
 }
 
-// admit asks for admission when the breaker is not closed. It returns the word that admitted or
+// admit requests admission from a breaker that is not closed. It returns the word that admitted or
 // rejected the call.
 func (b *Breaker) admit(w word.Word) (word.Word, bool) {
 	old, next := b.post(w, word.Event{Kind: word.Allow}, detail{})
@@ -150,8 +150,8 @@ func (b *Breaker) admit(w word.Word) (word.Word, bool) {
 // subtracts from it under [WithFailureRate]. On a half-open breaker it counts as a probe's success
 // if a probe is in flight. Otherwise it changes nothing.
 func (b *Breaker) RecordSuccess() {
-	// LP: this load, if it settles the call.
-	// Stale: a failure counted since is not cleared, as if the success had come earlier.
+	// LP: this load, if it settles the call. Stale: a failure that was counted since is not
+	// cleared, as if the success had come earlier.
 	w := word.Word(b.word.Load())
 	if w&word.Unhealthy != 0 {
 		b.recordSuccessSlow(w)
@@ -168,10 +168,10 @@ func (b *Breaker) recordSuccessSlow(w word.Word) {
 // probe is in flight. Otherwise it changes nothing.
 func (b *Breaker) RecordFailure() { b.signal(word.Failure) }
 
-// TryAcquire asks for admission. It returns true and a permit that takes one report, or false and
-// the zero Permit. A closed or forced-closed breaker admits every call; a half-open one admits a
-// call if fewer than the allowed probes are in flight. If an open breaker's recovery timeout is
-// over, TryAcquire makes it half-open and admits the call as a probe, in one step.
+// TryAcquire requests admission of a call. It returns true and a permit that takes one report, or
+// false and the zero Permit. A closed or forced-closed breaker admits every call; a half-open one
+// admits a call if fewer than the allowed probes are in flight. If an open breaker's recovery
+// timeout is over, TryAcquire makes it half-open and admits the call as a probe, in one step.
 func (b *Breaker) TryAcquire() (p Permit, ok bool) {
 	// LP: this load, if it settles the call.
 	// Stale: as in Allow. The permit carries this word's generation, so a late report is void (I3).
@@ -180,7 +180,8 @@ func (b *Breaker) TryAcquire() (p Permit, ok bool) {
 	return // naming the results here would exceed the inliner's budget by 2
 }
 
-// acquireSlow finds in p the breaker and the word that is not a closed one.
+// acquireSlow is the slow half of TryAcquire. p holds the breaker and the loaded word, which is not
+// that of a closed breaker.
 //
 //go:noinline
 func (p *Permit) acquireSlow() bool {
@@ -197,30 +198,32 @@ func (p *Permit) acquireSlow() bool {
 }
 
 // Success reports that the call succeeded.
-//
-// It exceeds the inliner's budget and is one short call.
 func (p *Permit) Success() {
-	// LP: this load, if it settles the call.
-	// Stale: as in RecordSuccess. The generations need not match: no period has anything to change.
+	// This exceeds the inliner's budget, so it costs one short call.
+	//
+	// LP: this load, if it settles the call. Stale: as in RecordSuccess. The generations need not
+	// match, because on a healthy breaker a success of any period changes nothing.
 	if b := p.breaker; b != nil && p.from != spent && b.word.Load()&uint64(word.Unhealthy) != 0 {
 		p.report(word.Success, nil)
 	}
 	p.from = spent
 }
 
-// Do calls fn if the breaker admits the call, reports its error as [Permit.Report] does, and returns
-// that error unchanged. If the breaker rejects the call, Do does not call fn; the error matches
-// [ErrRejected] and [ErrOpen] or [ErrTooManyProbes], names the breaker, and costs no allocation.
+// Do calls fn if the breaker admits the call, reports the error of fn as [Permit.Report] does, and
+// returns that error unchanged. If the breaker rejects the call, Do does not call fn. It returns an
+// error that names the breaker and matches [ErrRejected], and also [ErrOpen] or [ErrTooManyProbes].
+// A rejection allocates nothing.
 //
-// A panic in fn, or a [runtime.Goexit], counts as a failure and continues unchanged. A nil fn panics
-// before the breaker admits the call, and is no failure.
+// A panic in fn, or a [runtime.Goexit], counts as a failure and continues unchanged. Do panics if
+// fn is nil and the breaker may admit the call; this does not count as a failure.
 //
-// A call of Do inside fn, on the same breaker, asks for a second admission. While half-open with one
-// probe allowed, it is rejected; if fn then fails, the breaker never recovers. Guard each call once.
+// Do not call Do of the same breaker inside fn. The inner call needs an admission of its own. On a
+// half-open breaker with one probe allowed it is rejected, and if fn then fails, the breaker never
+// recovers.
 func (b *Breaker) Do(fn func() error) error {
-	// LP: this load, if it rejects the call. That is the case worth a fast half: an admitted call
-	// costs what fn costs.
-	// Stale: a record is rejected that would be a probe, as if the call had come earlier.
+	// LP: this load, if it rejects the call. Only a rejection has a fast half, because the cost of
+	// fn dominates an admitted call. Stale: a call that could be a probe is rejected, as if it had
+	// come earlier.
 	if word.Word(b.word.Load()) > b.admitting {
 		return b.errOpen
 	}
@@ -259,8 +262,8 @@ func (b *Breaker) do(fn func() error) error {
 	return nil
 }
 
-// Call is [Breaker.Do] for a function that returns a value. It returns what fn returned, or the zero
-// value if the breaker rejected the call.
+// Call is [Breaker.Do] for a function that returns a value. It returns what fn returned, or the
+// zero value if the breaker rejected the call. Call panics if fn is nil.
 func Call[T any](b *Breaker, fn func() (T, error)) (T, error) {
 	if fn == nil {
 		panic("atomicbreaker: Call of a nil function")
@@ -277,8 +280,8 @@ func Call[T any](b *Breaker, fn func() (T, error)) (T, error) {
 // nothing.
 func (b *Breaker) Trip() { b.signal(word.Trip) }
 
-// Reset closes the breaker from any other state and clears its counts. On a closed breaker it clears
-// the failures and the attempts, and publishes nothing.
+// Reset closes the breaker from any other state and clears its counts. On a closed breaker it
+// clears the failures and the attempts, and makes no transition.
 func (b *Breaker) Reset() { b.signal(word.Reset) }
 
 // ForceOpen rejects every call until [Breaker.Reset] or [Breaker.ForceClosed].
@@ -297,13 +300,13 @@ type detail struct {
 	err  error         // the error that the event reports
 }
 
-// post applies e to the word and does what follows from the change. The goroutine whose swap
-// succeeds arms the timer and then publishes the transition (I6), both derived from the two words.
-// w is a word that the caller loaded during the same operation.
+// post applies e to the word and carries out the consequences. The goroutine whose swap succeeds
+// arms the timer and then publishes the transition (I6); it derives both from the two words. w is a
+// word that the caller loaded during the same operation.
 func (b *Breaker) post(w word.Word, e word.Event, d detail) (old, next word.Word) {
 	b.mustBeMade()
 	old, next = b.apply(w, e)
-	if next != old && old|next > word.MaxClosed { // nothing follows from closed to closed
+	if next != old && old|next > word.MaxClosed { // a change from closed to closed has no consequences
 		b.arm(old, next, e.Kind, d.hold)
 		if next.Generation() != old.Generation() {
 			b.publish(old, next, e.Kind, d.err)
@@ -314,13 +317,13 @@ func (b *Breaker) post(w word.Word, e word.Event, d detail) (old, next word.Word
 
 // load returns the word at one instant of the call.
 //
-// LP: of State, Snapshot, RetryAfter, and of every event that changes nothing.
-// HB: the swap that wrote this word, and all swaps before it, happened before this load returns.
-// Stale: a snapshot is of the past; an event goes on to apply, which compares.
+// LP: the load, for State, Snapshot, RetryAfter, and every event that changes nothing. HB: the swap
+// that wrote this word, and all swaps before it, happened before this load returns. Stale: a
+// snapshot describes the past. apply compares the word before it changes it.
 func (b *Breaker) load() word.Word { return word.Word(b.word.Load()) }
 
-// apply applies e to the word and returns the word before and after it. If they are equal, e changes
-// nothing and apply has written nothing.
+// apply applies e to the word and returns the word before and after it. If they are equal, e
+// changes nothing and apply has written nothing.
 //
 // The loop is lock-free: a swap fails only if another has succeeded. ABA is harmless, because next
 // depends on nothing but the word that it replaces.
@@ -329,10 +332,10 @@ func (b *Breaker) apply(from word.Word, e word.Event) (old, next word.Word) {
 		if next = old.Counted(e, &b.params); next == old {
 			next = word.Next(old, e, &b.params)
 		}
-		// LP: the swap, if it succeeds; if nothing changes, the load that returned old.
-		// HB: a successful swap comes after all swaps before it, and before every load that sees its
-		// word. An unchanged word is a load: nothing is ordered after it.
-		// Stale: the swap fails if the word is no longer old. After a pause, Next is asked again.
+		// LP: the swap, if it succeeds; if nothing changes, the load that returned old. HB: a
+		// successful swap is ordered after all earlier swaps, and before every load that sees its
+		// word. If nothing changes, there is only a load, which orders nothing. Stale: the swap
+		// fails if the word is no longer old. After a pause, the loop tries again.
 		if next == old || b.word.CompareAndSwap(uint64(old), uint64(next)) {
 			return old, next
 		}
@@ -340,9 +343,9 @@ func (b *Breaker) apply(from word.Word, e word.Event) (old, next word.Word) {
 	}
 }
 
-// pause takes about half a microsecond. In that time the goroutine whose swap succeeded makes its
-// next calls without losing the word's cache line. After a much shorter pause the line moves between
-// the processors at almost every call.
+// pause takes about half a microsecond. During this time the goroutine whose swap succeeded makes
+// its next calls without losing the word's cache line. With a much shorter pause, the line moves
+// between the processors at almost every call.
 func pause() {
 	for range 2048 {
 	}
@@ -351,7 +354,7 @@ func pause() {
 // dryRun reports whether the breaker rejects no call.
 func (b *Breaker) dryRun() bool { return b.admitting == word.MaxWord }
 
-// mustBeMade panics for a zero Breaker and for a copy: its word decides nothing.
+// mustBeMade panics if b is a zero Breaker or a copy.
 func (b *Breaker) mustBeMade() {
 	if b.self != b {
 		panic("atomicbreaker: a Breaker that New did not make, or a copy of one")

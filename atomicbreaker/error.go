@@ -12,18 +12,20 @@ var (
 	// ErrConfig matches every error returned by [New].
 	ErrConfig = errors.New("atomicbreaker: bad configuration")
 
-	// ErrRejected matches every error with which [Breaker.Do] and [Call] reject a call.
+	// ErrRejected matches every error that [Breaker.Do] and [Call] return for a call that they
+	// reject.
 	ErrRejected = errors.New("atomicbreaker: call rejected")
 
-	// ErrOpen matches the rejection of a call by an open or forced-open breaker. It matches ErrRejected.
+	// ErrOpen matches the error of a call that an open or forced-open breaker rejects. ErrOpen
+	// matches ErrRejected.
 	ErrOpen = fmt.Errorf("%w: open", ErrRejected)
 
-	// ErrTooManyProbes matches the rejection of a call by a half-open breaker that has all its probes in
-	// flight. It matches ErrRejected.
+	// ErrTooManyProbes matches the error of a call that a half-open breaker rejects because all its
+	// probes are in flight. ErrTooManyProbes matches ErrRejected.
 	ErrTooManyProbes = fmt.Errorf("%w: too many probes in flight", ErrRejected)
 
-	// ErrSlow matches [Transition.Err] if the transition was made by a success that took longer than
-	// [WithSlowThreshold] allows. No call returns it.
+	// ErrSlow matches [Transition.Err] if the transition was made by a success that took longer
+	// than [WithSlowThreshold] allows. No call returns it.
 	ErrSlow = errors.New("atomicbreaker: slow success")
 )
 

@@ -14,27 +14,30 @@ import (
 
 // hooks delivers transitions to the user's functions: each transition to each function exactly
 // once, in the order of the generations, one at a time, whichever goroutines publish them. No
-// publisher waits for another one's delivery (I7, I8).
+// publisher waits for a delivery of another one (I7, I8).
 //
-// It is Vyukov's MPSC queue, drained under a pending counter, reordered by generation:
+// It is Vyukov's MPSC queue with a counter of pending transitions. The consumer reorders the
+// transitions by generation:
 //
 //  1. A publisher appends its transition: it swaps the tail, then links the old tail to the new
-//     one. Publishers may arrive in another order than their generations.
+//     one. Transitions may arrive out of the order of their generations.
 //  2. The publisher increments pending. The goroutine that moves pending from 0 to 1 delivers; the
 //     others return.
-//  3. The deliverer takes what is linked, sets early transitions aside, calls the functions for one
-//     generation after the other, and subtracts from pending what it had read there before. If
-//     that leaves 0, it stops delivering; if not, it looks at the queue again.
+//  3. The deliverer makes passes. In a pass it reads pending, takes what is linked, sets early
+//     transitions aside, calls the functions for one generation after the other, and subtracts from
+//     pending the value that it read. If the result is 0, it stops; otherwise it makes another
+//     pass.
 //
-// No transition gets stuck. A publisher increments pending after it has linked its transition, so
-// the look that answers the increment finds it, and finds those behind it that the missing link had
-// cut off. An early transition waits only for one whose publisher has yet to increment pending.
+// No transition is left behind. A publisher increments pending after it has linked its transition.
+// So the pass that subtracts this increment finds that transition, and also the later ones that the
+// missing link had hidden. An early transition waits only for one whose publisher has not
+// incremented pending yet.
 type hooks struct {
 	funcs   []func(Transition)
 	async   bool
 	onPanic func(Transition, any) // nil: print to os.Stderr
 
-	pending counter           // increments that no look has answered yet
+	pending counter           // increments that no pass has subtracted yet
 	tail    pointer[delivery] // the newest in the queue
 
 	// The deliverer owns the rest; pending passes it from one deliverer to the next.
@@ -71,7 +74,7 @@ func (h *hooks) publish(t Transition) {
 	d := &delivery{transition: t}
 	h.tail.Swap(d).next.Store(d)
 	if h.pending.Inc() != 1 {
-		return // the deliverer looks again
+		return // the deliverer makes another pass
 	}
 	if h.async {
 		spawn(h.deliver)
@@ -123,7 +126,7 @@ func (h *hooks) step() bool {
 			}
 			h.early[g] = d
 			d = nil
-		default: // the swap that made it came before the subscription
+		default: // it was made before the subscription
 			d = nil
 		}
 	}
@@ -131,7 +134,7 @@ func (h *hooks) step() bool {
 	return true
 }
 
-// isAfter reports whether generation g comes after due. Generations wrap, so the shorter way round
+// isAfter reports whether generation g comes after due. Generations wrap, so the shorter distance
 // decides.
 func isAfter(g, due uint32) bool {
 	return (g-due)&word.MaxGeneration <= word.MaxGeneration/2
@@ -147,7 +150,8 @@ func (h *hooks) call(f func(Transition)) {
 	f(h.current.transition)
 }
 
-// panicked reports a hook's panic. It runs on top of the panicking stack, so debug.Stack shows both.
+// panicked reports a hook's panic. It runs on top of the panicking stack, so debug.Stack shows
+// both.
 func (h *hooks) panicked(v any) {
 	t := h.current.transition
 	if h.onPanic == nil {
@@ -169,7 +173,8 @@ func printPanic(t Transition, what string, v any) {
 		t.Name, what, t.From, t.To, t.Generation, v, debug.Stack())
 }
 
-// publish delivers to the synchronous hooks last, because one of them may block or end the goroutine.
+// publish delivers to the synchronous hooks last, because one of them may block or end the
+// goroutine.
 func (b *Breaker) publish(old, next word.Word, e word.Kind, err error) {
 	subscriptions := b.subscriptions.Load()
 	if b.syncHooks == nil && b.asyncHooks == nil && subscriptions == nil {
@@ -194,7 +199,7 @@ func (b *Breaker) publish(old, next word.Word, e word.Kind, err error) {
 }
 
 // publishAdmission publishes the transition that an admission made. If a hook ends the goroutine,
-// the caller never learns that it was admitted, so its place goes back.
+// the caller does not get the permit, so publishAdmission gives it back.
 func (b *Breaker) publishAdmission(t Transition) {
 	returned := false
 	defer func() {
@@ -207,20 +212,19 @@ func (b *Breaker) publishAdmission(t Transition) {
 	returned = true
 }
 
-// Subscribe adds a function that is called as one of [WithAsyncOnTransition], beginning with the
-// next transition: each transition made after Subscribe returns is delivered to f exactly once, in
-// the order of the generations and one at a time, on a short-lived goroutine. The first call of f may
-// begin before Subscribe returns, so an f that calls cancel needs to synchronize with the assignment
-// of it. Subscribe panics if f is nil.
+// Subscribe adds a function that is called like one of [WithAsyncOnTransition]. Each transition
+// made after Subscribe returns is delivered to f exactly once, in the order of the generations, one
+// at a time, on a short-lived goroutine. A transition made during Subscribe may be delivered as
+// well, so the first call of f may begin before Subscribe returns. An f that calls cancel must
+// therefore synchronize with the assignment of cancel. Subscribe panics if f is nil.
 //
-// cancel ends the subscription. A transition made after cancel returns is not delivered, and
-// neither is one that is still queued; a call of f that has begun may still be running. Further
-// calls of cancel do nothing. Until then the breaker keeps f in memory, but cancel keeps neither
-// the breaker nor f.
+// cancel ends the subscription. Transitions made after cancel returns are not delivered, and
+// neither are those that are still queued. cancel does not wait for a call of f that has begun.
+// Further calls of cancel do nothing. The breaker references f until cancel is called; cancel
+// references neither the breaker nor f.
 //
-// Any goroutine may call Subscribe and cancel at any time, including from a hook. A breaker without
-// subscriptions pays nothing for them; with them, each transition costs a queue entry per
-// subscription, and Subscribe and cancel copy the list of subscriptions.
+// Any goroutine may call Subscribe and cancel at any time, including from a hook. Each transition
+// costs one queue entry per subscription. Subscribe and cancel copy the list of subscriptions.
 func (b *Breaker) Subscribe(f func(Transition)) (cancel func()) {
 	if f == nil {
 		panic("atomicbreaker: Subscribe(nil): want a function")
@@ -234,9 +238,9 @@ func (b *Breaker) Subscribe(f func(Transition)) (cancel func()) {
 	}}, true, b.onHookPanic)
 
 	// The subscription starts after the generation of the word loaded below. The swap of a later
-	// transition comes after that load, when the list has h already, so its publisher finds h. The
-	// publisher of an earlier one may find h as well; the deliverer drops that transition. Nobody
-	// delivers meanwhile: pending starts at 1, so this goroutine has the right to deliver.
+	// transition comes after that load, when h is already in the list, so its publisher finds h.
+	// The publisher of an earlier transition may find h as well; the deliverer drops that
+	// transition. No other goroutine delivers meanwhile, because pending starts at 1.
 	h.pending.Store(1)
 	b.addSubscription(h)
 	h.startAfter(b.load().Generation())
@@ -244,7 +248,7 @@ func (b *Breaker) Subscribe(f func(Transition)) (cancel func()) {
 		spawn(h.deliver)
 	}
 
-	// Weak pointers, because a registry may keep cancel functions of breakers that others drop.
+	// Weak pointers, because a program may keep cancel functions longer than the breakers.
 	weakBreaker, weakHooks := weak.Make(b), weak.Make(h)
 	return func() {
 		canceled.Store(1)

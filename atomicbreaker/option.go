@@ -12,8 +12,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/word"
 )
 
-// Option configures a breaker. [New] checks the values. If an option is repeated, the last one wins;
-// hooks accumulate.
+// Option configures a breaker. [New] checks the values. If an option is repeated, the last one
+// wins; hooks accumulate.
 type Option func(*config)
 
 // config collects the options and their errors.
@@ -36,8 +36,8 @@ type config struct {
 // WithFailureThreshold sets how many failures open a closed breaker: consecutive failures or, with
 // [WithFailureRate], the net excess over the rate. That many failures in a row always open it.
 //
-// The range is 1 to 65,535, and less with a rate: see [WithFailureRate]. The default is 5, or 100 with
-// a rate.
+// The range is 1 to 65,535, and less with a rate: see [WithFailureRate]. The default is 5, or 100
+// with a rate.
 func WithFailureThreshold(n int) Option {
 	return func(c *config) {
 		c.check(1 <= n && n <= word.MaxFailures,
@@ -46,35 +46,36 @@ func WithFailureThreshold(n int) Option {
 	}
 }
 
-// WithFailureRate opens the breaker when more than the share rate of the calls fail. The rate is
-// between 0 and 1, both excluded. By default the breaker counts consecutive failures. Pick a rate
-// between the share of failures that you tolerate and the share in an outage.
+// WithFailureRate opens the breaker when the share of calls that fail exceeds rate. The rate is
+// more than 0 and less than 1. By default the breaker counts consecutive failures instead. Choose a
+// rate between the share of failures that you tolerate and the share in an outage.
 //
-// The test is CUSUM (Page, 1954): a failure adds a weight to the failure count, a success takes
-// another weight away, the count never goes below 0, and the breaker opens when it reaches
-// [WithFailureThreshold] failures. At a share of exactly rate the weights balance. There is no
-// window and no clock, so a slow outage is not forgotten, and the calls of a sink that never fails
-// write nothing.
+// The test is CUSUM (Page, 1954): a failure adds a weight to the failure count, a success subtracts
+// another weight, the count never goes below 0, and the breaker opens when the count reaches
+// [WithFailureThreshold] failures. If exactly the share rate of the calls fail, the weights
+// balance. There is no window and no clock, so failures do not expire when calls are rare. As long
+// as no call fails, no call writes.
 //
 // If calls fail independently, with the default threshold of 100 and a rate of 0.01 to 0.5:
 //
-//   - Well below the rate the breaker opens by chance alone, and the chance is negligible: at a
-//     share of 0.8 × rate after more than 10^18 calls on average. Threshold 20 makes that 10^4 to
-//     10^7 calls, threshold 5 less than 10^4.
-//   - At the rate it opens after 10^4 to 10^6 calls.
-//   - Above the rate, at a share p, it opens after about threshold × (1−rate)/(p−rate) calls.
-//   - If all calls fail, it opens after threshold calls in a row. One after another at a timeout of
-//     5 s, 100 calls take 500 s. For a sink that times out, set the threshold to 20 or use a
-//     breakerio.Lane.
+//   - Below the rate, the breaker opens only by chance. At a share of 0.8 × rate this takes more
+//     than 10^18 calls on average. With a threshold of 20 it takes 10^4 to 10^7 calls, and with a
+//     threshold of 5 fewer than 10^4.
+//   - At the rate, the breaker opens after 10^4 to 10^6 calls.
+//   - Above the rate, at a share p, the breaker opens after about threshold × (1−rate)/(p−rate)
+//     calls.
+//   - If all calls fail, the breaker opens after threshold calls. If each call times out after 5 s
+//     and calls do not overlap, 100 calls take 500 s. For such a sink, set the threshold to 20 or
+//     use a breakerio.Lane.
 //
 // CONCURRENCY.md, section 15, has the exact means. Failures that come in bursts need a higher
 // threshold. At a rate of 1 − 1/threshold or more, one success clears the count, as without a rate.
 //
-// The weights are integers. The share at which they balance differs from rate by at most 0.01 and
-// at most rate/10, and by less where the threshold leaves room. Up to a rate of 0.5
-// a failure weighs about (1−rate)/rate, and threshold failures must fit 16 bits, or New returns an
-// error. The default threshold is 100 or the highest that fits. If fewer than 20 fit, at rates under
-// about 0.0003, New returns an error unless WithFailureThreshold is given.
+// The weights are integers, so the share at which they balance may differ from rate: by at most
+// 0.01, and by at most rate/10. At rates up to 0.5 a failure weighs about (1−rate)/rate. The weight
+// of threshold failures must fit in 16 bits; otherwise New returns an error. The default threshold
+// is 100, or the highest that fits. At rates below about 0.0003 fewer than 20 failures fit, and New
+// returns an error unless WithFailureThreshold is given.
 func WithFailureRate(rate float64) Option {
 	return func(c *config) {
 		if c.check(0 < rate && rate < 1,
@@ -84,8 +85,8 @@ func WithFailureRate(rate float64) Option {
 	}
 }
 
-// WithRecoveryTimeout sets how long the breaker stays open before it admits a probe: 0 or more,
-// default 30 s. At 0 the next call is a probe, and back-off and jitter have no effect.
+// WithRecoveryTimeout sets how long the breaker stays open before it admits a probe: 0 or more; the
+// default is 30 s. At 0, the next call is a probe, and back-off and jitter have no effect.
 func WithRecoveryTimeout(d time.Duration) Option {
 	return func(c *config) {
 		c.check(d >= 0, "WithRecoveryTimeout(%v): want 0 or more", d)
@@ -93,10 +94,11 @@ func WithRecoveryTimeout(d time.Duration) Option {
 	}
 }
 
-// WithBackoff doubles the recovery timeout, up to maximum, for each recovery that did not last: a
-// failed or unanswered probe, or a recovery after which the breaker opened again before the sink was
-// stable. While the breaker stays closed, the number of such recoveries halves after each recovery
-// timeout (without back-off, at least 10 ms, plus jitter) that ends without a counted failure.
+// WithBackoff doubles the recovery timeout, up to maximum, for each recovery that did not last. A
+// recovery did not last if a probe failed or timed out, or if the breaker closed and opened again
+// before it was stable. The breaker halves the number of these recoveries each time it has been
+// closed for another recovery timeout (without back-off, at least 10 ms, plus jitter) and has no
+// failures counted.
 //
 // The maximum is more than 0 and at least the recovery timeout. By default there is no back-off.
 func WithBackoff(maximum time.Duration) Option {
@@ -106,10 +108,10 @@ func WithBackoff(maximum time.Duration) Option {
 	}
 }
 
-// WithJitter lengthens each recovery timeout by a random share of it between 0 and fraction, so that
-// breakers that opened together do not probe together. It applies after the cap of [WithBackoff], and
-// also to the time after which that option forgives a recovery. The fraction is 0 or more and finite,
-// default 0.
+// WithJitter lengthens each recovery timeout by a random share of it between 0 and fraction, so
+// that breakers that opened together do not probe together. It applies after the cap of
+// [WithBackoff], and also to the time after which that option halves its number of recoveries. The
+// fraction is 0 or more and finite; the default is 0.
 func WithJitter(fraction float64) Option {
 	return func(c *config) {
 		c.check(0 <= fraction && fraction <= math.MaxFloat64,
@@ -118,8 +120,8 @@ func WithJitter(fraction float64) Option {
 	}
 }
 
-// WithHalfOpenMaxCalls sets how many probes may be in flight at once while half-open: 1 to 255,
-// default 1.
+// WithHalfOpenMaxCalls sets how many probes a half-open breaker may have in flight at once: 1 to
+// 255; the default is 1.
 func WithHalfOpenMaxCalls(n int) Option {
 	return func(c *config) {
 		c.check(1 <= n && n <= word.MaxCalls,
@@ -129,8 +131,8 @@ func WithHalfOpenMaxCalls(n int) Option {
 }
 
 // WithSuccessThreshold sets how many probes must succeed in one half-open period to close the
-// breaker: 1 to 255, default 1. It may exceed [WithHalfOpenMaxCalls], because each report frees a
-// place for another probe.
+// breaker: 1 to 255; the default is 1. It may exceed [WithHalfOpenMaxCalls], because each report
+// frees a place for another probe.
 func WithSuccessThreshold(n int) Option {
 	return func(c *config) {
 		c.check(1 <= n && n <= word.MaxSuccesses,
@@ -139,10 +141,10 @@ func WithSuccessThreshold(n int) Option {
 	}
 }
 
-// WithProbeTimeout sets how long a half-open breaker waits for its probes: 0 or more, default 30 s. At
-// 0 it waits forever. The breaker opens again if no probe has succeeded for that long while one is in
-// flight. The time starts with an admission and is not restarted if that probe is canceled, so the
-// probe after a canceled one may get less.
+// WithProbeTimeout sets how long a half-open breaker waits for its probes: 0 or more; the default
+// is 30 s. At 0, it waits forever. The breaker opens again if no probe has succeeded for that long
+// while one is in flight. The time starts when a probe is admitted. Canceling that probe does not
+// restart it, so the next probe may get less time.
 func WithProbeTimeout(d time.Duration) Option {
 	return func(c *config) {
 		c.check(d >= 0, "WithProbeTimeout(%v): want 0 or more", d)
@@ -150,9 +152,11 @@ func WithProbeTimeout(d time.Duration) Option {
 	}
 }
 
-// WithClassifier sets what an error says about the sink, for [Permit.Report], [Breaker.Do] and
-// [Call]. They call f on the reporting goroutine, and never with nil, which is a success. By default
-// an error that matches [context.Canceled] is Ignore, and any other is Failure.
+// WithClassifier sets the function that decides what an error says about the sink. [Permit.Report],
+// [Breaker.Do] and [Call] call f on the reporting goroutine with each non-nil error for which
+// [WithRetryAfter] finds no retry time. f must be safe for concurrent use. A nil error is always a
+// success. By default an error that matches [context.Canceled] is Ignore, and any other error is
+// Failure.
 func WithClassifier(f func(error) Outcome) Option {
 	return func(c *config) {
 		if c.check(f != nil, "WithClassifier(nil): want a function") {
@@ -161,12 +165,13 @@ func WithClassifier(f func(error) Outcome) Option {
 	}
 }
 
-// WithRetryAfter sets a function that reads from an error how long the sink asks callers to wait, as
-// the Retry-After header of a 429 or 503 response does. [Permit.Report], [Breaker.Do] and [Call] call f
-// with each non-nil error, on the reporting goroutine and before the classifier. If f returns true and
-// a positive d, the report opens the breaker for d as [Breaker.TripFor] does, without a call of the
-// classifier. A probe that fails this way counts as a failed recovery. A report from an earlier period
-// can only extend an open period. [Permit.Fail] does not call f. By default no error names a time.
+// WithRetryAfter sets a function that reads a retry time from an error, such as the Retry-After
+// header of a 429 or 503 response. [Permit.Report], [Breaker.Do] and [Call] call f with each
+// non-nil error, on the reporting goroutine and before the classifier, so f must be safe for
+// concurrent use. If f returns true and a positive d, the report opens the breaker for d as
+// [Breaker.TripFor] does, and the classifier is not called. A probe that fails this way counts as a
+// failed recovery. A report from an earlier period can only extend an open period. [Permit.Fail]
+// does not call f. By default no error has a retry time.
 func WithRetryAfter(f func(error) (d time.Duration, ok bool)) Option {
 	return func(c *config) {
 		if c.check(f != nil, "WithRetryAfter(nil): want a function") {
@@ -175,11 +180,12 @@ func WithRetryAfter(f func(error) (d time.Duration, ok bool)) Option {
 	}
 }
 
-// WithSlowThreshold makes a call that succeeds after more than d count as a failure. The call's result
-// does not change. The option applies to [Breaker.Do], [Call] and the adapters, which then read the
-// clock twice a call. If such a call makes a transition, [Transition.Err] matches [ErrSlow].
+// WithSlowThreshold makes a call that succeeds after more than d count as a failure. The result of
+// the call does not change. The option applies to [Breaker.Do], [Call] and the adapters, which then
+// read the clock twice per call. If such a call makes a transition, [Transition.Err] matches
+// [ErrSlow].
 //
-// The threshold is more than 0. By default no call is too slow.
+// The threshold is more than 0. By default no success is too slow.
 func WithSlowThreshold(d time.Duration) Option {
 	return func(c *config) {
 		c.check(d > 0, "WithSlowThreshold(%v): want more than 0", d)
@@ -187,32 +193,33 @@ func WithSlowThreshold(d time.Duration) Option {
 	}
 }
 
-// WithDryRun makes a breaker that rejects no call, to try a configuration on a live service. The state
-// machine runs and publishes its transitions as usual. A call that would be rejected is admitted, with
-// a spent permit whose report does not count. [Breaker.Allow] gives no permit, so on a half-open
-// breaker the reports of such calls can count as a probe's.
+// WithDryRun makes the breaker admit every call, so that you can try a configuration on a live
+// service. The breaker changes its state and publishes its transitions as usual. A call that it
+// would reject gets a spent permit, whose report has no effect. [Breaker.Allow] gives no permit, so
+// on a half-open breaker the report of such a call may count as a probe's.
 func WithDryRun() Option {
 	return func(c *config) { c.dryRun = true }
 }
 
 // WithOnTransition adds a function that is called with every transition exactly once, in the order
-// of the generations and one at a time. It may be repeated: all functions are called, in the order
-// of the options.
+// of the generations, one at a time. If the option is repeated, all functions are called, in the
+// order of the options.
 //
 // f runs before the call that made the transition returns, on the same goroutine, which may be a
 // timer's. If another goroutine is delivering at that moment, f runs on that one instead, and the
 // call returns without waiting for it. f runs under no lock and may call any method of the breaker;
 // transitions that it makes are delivered after it returns.
 //
-// The goroutine that delivers continues until nothing is left to deliver. If transitions arrive faster
-// than f returns, its caller waits without bound: use [WithAsyncOnTransition] for such a function.
+// The delivering goroutine continues until nothing is left to deliver. If transitions arrive faster
+// than f returns, the call on that goroutine may not return for an unbounded time. Use
+// [WithAsyncOnTransition] for such a function.
 //
 // f must not log through the guarded logger: the handlers of log/slog and log hold a mutex while
-// they write, so f would wait for itself. Use [WithAsyncOnTransition] for that as well.
+// they write, so f would deadlock. Use [WithAsyncOnTransition] for that as well.
 //
 // A panic in f is recovered and printed with its stack to os.Stderr; see [WithOnHookPanic]. If f
-// calls [runtime.Goexit], a new goroutine delivers the rest. The call that ends this way has taken
-// effect, except that an admission is given back, as by [Permit.Cancel].
+// calls [runtime.Goexit], a new goroutine delivers the remaining transitions. The change that the
+// ended call made stands, but an admission is given back as by [Permit.Cancel].
 func WithOnTransition(f func(Transition)) Option {
 	return func(c *config) {
 		if c.check(f != nil, "WithOnTransition(nil): want a function") {
@@ -221,10 +228,10 @@ func WithOnTransition(f func(Transition)) Option {
 	}
 }
 
-// WithAsyncOnTransition adds a function that is called as one of [WithOnTransition], but on a
-// goroutine of its own, which ends when nothing is left to deliver. f may block, and may log
-// through the guarded logger. No call of the breaker waits for it, so if transitions arrive faster
-// than f returns, their queue grows without bound.
+// WithAsyncOnTransition adds a function that is called like one of [WithOnTransition], but on a
+// separate goroutine, which ends when nothing is left to deliver. f may block, and may log through
+// the guarded logger. No call of the breaker waits for f, so the queue of transitions grows without
+// bound if they arrive faster than f returns.
 //
 // All functions of WithAsyncOnTransition share one goroutine, so one that blocks delays the others.
 // [Breaker.Subscribe] gives each function its own.
@@ -237,13 +244,13 @@ func WithAsyncOnTransition(f func(Transition)) Option {
 }
 
 // WithOnHookPanic sets the function that is called when a hook panics, whether from
-// [WithOnTransition], [WithAsyncOnTransition] or [Breaker.Subscribe], with the transition that the
-// hook was called with and the value of the panic. Default: print both and the stack to os.Stderr.
+// [WithOnTransition], [WithAsyncOnTransition] or [Breaker.Subscribe], with the hook's transition
+// and the value of the panic. By default both are printed to os.Stderr, with the stack.
 //
-// A hook's panic never reaches the caller of the breaker or ends the program, and later hooks and
-// transitions are delivered. f runs on the goroutine of the hook, under the hook's constraints; a
-// stack that it takes with [runtime/debug.Stack] includes the panic's. If f panics itself, both
-// panics are printed. If the option is repeated, the last one wins.
+// A hook's panic neither reaches the caller of the breaker nor ends the program, and delivery
+// continues. f runs on the goroutine of the hook and has the same constraints.
+// [runtime/debug.Stack], called in f, includes the stack of the panic. If f panics, both panics are
+// printed. If the option is repeated, the last one wins.
 func WithOnHookPanic(f func(Transition, any)) Option {
 	return func(c *config) {
 		if c.check(f != nil, "WithOnHookPanic(nil): want a function") {
@@ -304,14 +311,15 @@ func (c *config) newParams() word.Params {
 const (
 	defaultThreshold = 5 // of consecutive failures
 
-	// With a rate. A threshold below the second makes false alarms frequent, so it is no default.
+	// With a rate. The default threshold is never below leastRateThreshold, because false alarms
+	// would be frequent.
 	defaultRateThreshold, leastRateThreshold = 100, 20
 
-	// The share of the weights differs from the rate by at most the first, and by at most the second
-	// times the rate.
+	// The share of the weights differs from the rate by at most rateTolerance, and by at most
+	// relativeRateTolerance times the rate.
 	rateTolerance, relativeRateTolerance = 0.01, 0.1
 
-	// Weights within this part of the rate, or of 1 − rate, are not improved further.
+	// Weights within this fraction of the rate, and of 1 − rate, are not improved further.
 	closeEnough = 0.001
 )
 
@@ -336,21 +344,21 @@ func (c *config) thresholdUnderRate() int {
 	return min(defaultRateThreshold, highest)
 }
 
-// weights is what a failure adds to the count and what a success takes away. The count stands still
-// when success/(failure+success) of the calls fail.
+// weights are what a failure adds to the count and what a success subtracts. On average the count
+// does not change if the share success/(failure+success) of the calls fail.
 type weights struct{ failure, success int }
 
 func (w weights) share() float64 { return float64(w.success) / float64(w.failure+w.success) }
 
-// nearest returns the smallest weights whose share is within off of rate or, if none of up to limit
-// for a failure are, the nearest of those.
+// nearest returns the smallest weights whose share is within off of rate. The weight of a failure
+// is at most limit. If no such weights are close enough, nearest returns the closest ones.
 //
-// It descends the Stern-Brocot tree of all reduced fractions. The fractions between two neighbors
-// low and high are all made of mid, their sum by parts, so the first one close enough is also the
-// smallest, and if mid is too large, no fraction between them fits.
+// It descends the Stern-Brocot tree of all reduced fractions. No fraction between the neighbors low
+// and high has smaller parts than mid, their mediant. So the first fraction that is close enough is
+// also the smallest, and if mid is too large, no fraction between them fits.
 func nearest(rate, off float64, limit int) weights {
 	low, high := weights{1, 0}, weights{0, 1}
-	// Skip the long first runs, one of which is there for rates near 0 and the other for rates near 1.
+	// For a rate near 0 or 1, the descent begins with a long run in one direction. Skip it.
 	if above := rate + off; above < 0.5 {
 		high = weights{int(min(math.Floor(1/above-1), float64(limit))) - 1, 1}
 	} else if below := rate - off; below > 0.5 {

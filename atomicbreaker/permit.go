@@ -17,7 +17,7 @@ type Outcome uint8
 const (
 	Success Outcome = iota // the sink works
 	Failure                // the sink does not work
-	Ignore                 // nothing about the sink: the permit is given back
+	Ignore                 // the error says nothing about the sink: the permit is given back
 )
 
 var outcomeNames = [...]string{"success", "failure", "ignore"}
@@ -26,25 +26,24 @@ var outcomeNames = [...]string{"success", "failure", "ignore"}
 func (o Outcome) String() string { return nameOf("Outcome", outcomeNames[:], o) }
 
 // Permit is one admission of a call. Its first report counts and spends it; further reports do
-// nothing, and neither do those of the zero Permit. So
+// nothing, and neither do those of the zero Permit. Therefore
 //
 //	defer p.Failure()
 //
 // right after a successful TryAcquire settles the permit on every path, including a panic.
 //
 // A permit belongs to the period in which it was given. If that period has ended by the time of the
-// report (the breaker has opened or closed, say), the report changes nothing: it is about an outage
-// that is over.
+// report, for example because the breaker has opened or closed, the report changes nothing.
 //
-// A Permit is a value of 16 bytes and costs no allocation. It may be passed to another goroutine, but
-// two goroutines must not use it at once. A copy reports separately, which can miscount but not
-// corrupt. A permit that is never reported costs nothing if the breaker was closed; if it was
-// half-open, it holds a probe's place until the probe timeout.
+// A Permit is a value of 16 bytes and is not allocated. It may be passed to another goroutine, but
+// two goroutines must not use it at once. A copy can report a second time, which makes the counts
+// wrong but does no other harm. A permit that is never reported has no effect if the breaker was
+// closed. If it was half-open, the permit holds a probe's place until the probe timeout.
 type Permit struct {
 	breaker *Breaker
 
-	// from is the word that admitted the call, or spent. A permit is not spent through its pointer,
-	// because the write barrier of the garbage collector would be on the hot path.
+	// from is the word that admitted the call, or spent. Spending a permit changes this field and
+	// not the pointer, because a pointer write needs a write barrier on the hot path.
 	from word.Word
 }
 
@@ -69,17 +68,18 @@ func (p *Permit) Failure() {
 	}
 }
 
-// Fail is [Permit.Failure] with the reason, which becomes [Transition.Err] if the report makes a
-// transition. It is for callers that have judged err themselves: Fail calls neither the classifier
+// Fail is [Permit.Failure] with a reason, which becomes [Transition.Err] if the report makes a
+// transition. It is for callers that classify errors themselves: Fail calls neither the classifier
 // nor the function of [WithRetryAfter].
 func (p *Permit) Fail(err error) { p.report(word.Failure, err) }
 
-// Cancel gives the permit back: the call was not made, or says nothing about the sink.
+// Cancel gives the permit back without an outcome. Use it if the call was not made, or if its
+// result says nothing about the sink.
 func (p *Permit) Cancel() { p.report(word.Cancel, nil) }
 
-// Report reports what err says about the sink. A nil err is a success. Any other err goes first to
-// the function of [WithRetryAfter], which may open the breaker for a time that err names, and then
-// to the classifier.
+// Report reports the outcome of a call that returned err. A nil err is a success. Otherwise, if the
+// function of [WithRetryAfter] finds a retry time in err, the breaker opens for that time. If not,
+// the classifier decides.
 func (p *Permit) Report(err error) {
 	if err == nil {
 		p.Success()
@@ -90,7 +90,7 @@ func (p *Permit) Report(err error) {
 
 // timed calls fn and reports its error and its duration.
 func (p *Permit) timed(fn func() error) error {
-	if p.isSpent() { // of a call that a dry run let through
+	if p.isSpent() { // a dry run admitted the call
 		return fn()
 	}
 	clock := p.breaker.clock
@@ -130,8 +130,8 @@ func (p *Permit) reportError(err error, took time.Duration) {
 	}
 }
 
-// succeed reports a call that succeeded, or one that failed because it took longer than the slow
-// threshold. err is nil, or an error that the classifier takes for a success.
+// succeed reports a call that succeeded, or that counts as a failure because it took longer than
+// the slow threshold. err is nil, or an error that the classifier considers a success.
 func (p *Permit) succeed(err error, took time.Duration) {
 	if p.isSpent() {
 		return
@@ -159,7 +159,7 @@ func (p *Permit) report(k word.Kind, err error) {
 	p.breaker.post(p.breaker.load(), e, detail{err: err})
 }
 
-// reportRetryAfter reports an err that asks for a pause of d.
+// reportRetryAfter reports an err with the retry time d.
 func (p *Permit) reportRetryAfter(d time.Duration, err error) {
 	e := word.Event{Kind: word.RetryAfter, Bound: true, Generation: p.Generation()}
 	p.from = spent

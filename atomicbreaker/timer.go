@@ -11,8 +11,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/word"
 )
 
-// timing holds the configured durations. No decision is made from them: the runtime's timers post
-// an event that names the period it belongs to (I3), and the word alone decides.
+// timing holds the configured durations. The breaker compares no durations. Instead, a runtime
+// timer posts an event that names its period (I3), and the word decides what the event does.
 type timing struct {
 	recovery time.Duration // recovery timeout, 0: due at once
 	backoff  time.Duration // cap of the doubled recovery timeout, 0: no back-off
@@ -40,8 +40,8 @@ func (t *timing) plain(n uint32) time.Duration {
 // minStable keeps a tiny recovery timeout from running the stability timer in a busy loop.
 const minStable = 10 * time.Millisecond
 
-// stable returns the length of one stability timeout. It does not back off: a sink that is well
-// after a long outage is forgiven in a few plain recovery timeouts.
+// stable returns the length of one stability timeout. It does not back off, so after a long outage
+// the attempts of a healthy sink return to 0 within a few plain recovery timeouts.
 func (t *timing) stable() time.Duration { return t.jittered(max(t.recovery, minStable)) }
 
 func (t *timing) jittered(d time.Duration) time.Duration {
@@ -52,19 +52,19 @@ func (t *timing) jittered(d time.Duration) time.Duration {
 	return d + time.Duration(longer)
 }
 
-// maxSlack is the most that TripFor adds to what it was asked for.
+// maxSlack is the most that TripFor adds to its argument.
 const maxSlack = time.Second
 
-// held returns how long TripFor(d) keeps the breaker open. The slack makes many answers that name
-// the same time, each a little later than the one before, one open period.
+// held returns how long TripFor(d) keeps the breaker open. Because of the slack, many calls that
+// name the same retry time, each a little later than the one before, start only one open period.
 func held(d time.Duration) time.Duration { return d + min(maxSlack, d/10) }
 
-// periodTimer is the time of one period: of a generation and, while half-open, of a number of
+// periodTimer is the deadline of one period: of a generation and, while half-open, of a number of
 // successes. Breaker.timer holds the newest one. It is either
 //
-//   - armed: the goroutine that began the period has put it there and starts a timer for it, or
-//   - a demand: TripFor met an open period whose timer was not known yet, and requires at
-//     least this deadline of the goroutine that began it.
+//   - armed: the goroutine that began the period stored it and starts a timer for it, or
+//   - a demand: TripFor found an open period whose timer was not armed yet. The goroutine that
+//     began the period must arm the timer with at least this deadline.
 type periodTimer struct {
 	event word.Event // what the timer posts
 	until time.Time
@@ -74,17 +74,19 @@ type periodTimer struct {
 	fired counter               // 1 from just before the event is posted
 }
 
-// current reports whether w is still in the period of t. Once it is not, it never is again, because
-// the generation and, within one, the successes only go up: the timer can change nothing then (I3).
+// current reports whether w is still in the period of t. No later word returns to a past period,
+// because the generation only increases, and so do the successes within a generation. The timer of
+// a past period changes nothing (I3).
 func (t *periodTimer) current(w word.Word) bool {
 	return t.event.Generation == w.Generation() && uint32(t.event.Successes) == w.Successes()
 }
 
-// pending reports whether the timer of t is still to post its event. It may not be started yet, but
-// then the goroutine that armed it is about to.
+// pending reports whether the timer of t has not posted its event yet. If the timer is not started,
+// the goroutine that armed it is about to start it.
 func (t *periodTimer) pending() bool { return t.armed && t.fired.Load() == 0 }
 
-// stop keeps the runtime from holding a timer that can change nothing for as long as it would run.
+// stop stops a timer that can no longer change anything, so that the runtime does not hold it until
+// it would fire.
 func (t *periodTimer) stop() {
 	if timer := t.timer.Load(); timer != nil {
 		timer.Stop()
@@ -112,15 +114,15 @@ func (b *Breaker) arm(old, next word.Word, e word.Kind, hold time.Duration) {
 }
 
 // start arms a timer that posts, after d, that the time of w's period is over. It does nothing if
-// the word has left the period, or if a timer of the same period is pending: that one fires no
-// later and finds whatever this one would. Without the second rule, callers that cancel their
-// probes at once would pile up timers.
+// the word has left the period, or if a timer of the same period is pending: that timer fires no
+// later and has the same effect. Without the second rule, callers that cancel their probes at once
+// would accumulate timers.
 func (b *Breaker) start(d time.Duration, w word.Word) {
 	until := b.clock.now().Add(d)
 	var t *periodTimer
 	for {
-		// The word is loaded after the timer. If the word is still in w's period then, a timer of
-		// another period is of an older one and can be displaced.
+		// Load the word after the timer. If the word is still in w's period, a timer of another
+		// period belongs to an older one and can be displaced.
 		known := b.timer.Load()
 		current := b.load()
 		if current.Generation() != w.Generation() || current.Successes() != w.Successes() {
@@ -154,11 +156,11 @@ func (b *Breaker) start(d time.Duration, w word.Word) {
 	}
 }
 
-// expire posts the event. It holds the breaker weakly, so that a pending timer does not keep in memory
-// a breaker that its owner has dropped.
+// expire posts the event. Its pointer to the breaker is weak, so that a pending timer does not keep
+// a dropped breaker in memory.
 func (t *periodTimer) expire(owner weak.Pointer[Breaker]) {
-	// Fired before posted: an admission that finds a timer which has not fired relies on its event,
-	// which then meets a word that counts the admission.
+	// Set fired before posting. An admission that finds the timer not fired relies on its event, so
+	// the event must see a word that counts the admission.
 	t.fired.Store(1)
 	b := owner.Value()
 	if b == nil {
@@ -171,15 +173,15 @@ func (t *periodTimer) expire(owner weak.Pointer[Breaker]) {
 }
 
 // TripFor opens the breaker for d plus a slack of d/10, at most 1 s; neither back-off nor jitter
-// applies. It is for a sink that says how long to leave it alone, as HTTP's Retry-After does;
-// [WithRetryAfter] reads that from the errors of the calls. TripFor(d) with d <= 0 is
+// applies. Use it if the sink says how long to back off, as HTTP's Retry-After header does.
+// [WithRetryAfter] reads that time from the errors of calls. TripFor(d) with d <= 0 is
 // [Breaker.Trip].
 //
 // TripFor never shortens an open period. On an open breaker it starts a new one, published as a
 // transition from Open to Open, unless the running one ends no earlier than d from now; then it
-// changes nothing. The slack lets many calls that are given the same answer cause one transition.
-// If the call that opened the breaker has not returned yet, the new deadline takes effect when it
-// does. On a forced breaker TripFor changes nothing.
+// changes nothing. Because of the slack, many calls that receive the same retry time make only one
+// transition. If the call that opened the breaker has not returned yet, the new deadline takes
+// effect when it returns. On a forced breaker TripFor changes nothing.
 func (b *Breaker) TripFor(d time.Duration) {
 	if d <= 0 {
 		b.Trip()
@@ -189,10 +191,11 @@ func (b *Breaker) TripFor(d time.Duration) {
 }
 
 // openFor opens the breaker for at least d, or leaves an open period that ends no earlier as it is.
-// e is a TripFor, or a RetryAfter of a permit, which outside its own period only extends an open one.
+// e is a TripFor, or a RetryAfter of a permit, which outside its own period only extends an open
+// one.
 func (b *Breaker) openFor(d time.Duration, e word.Event, err error) {
 	b.mustBeMade()
-	d = min(d, math.MaxInt64-maxSlack) // the longest time has its slack too
+	d = min(d, math.MaxInt64-maxSlack) // leave room for the slack
 	for {
 		known := b.timer.Load()
 		w := b.load() // after the timer, as in start
@@ -202,8 +205,8 @@ func (b *Breaker) openFor(d time.Duration, e word.Event, err error) {
 				return
 			}
 			if !current || !known.armed {
-				// The goroutine that opened the breaker has not armed its timer yet, so nobody knows
-				// how long this period lasts. It will find the demand.
+				// The goroutine that opened the breaker has not armed its timer yet, so the length
+				// of this period is unknown. That goroutine will find the demand.
 				if b.demand(known, w, d) {
 					return
 				}
@@ -216,7 +219,8 @@ func (b *Breaker) openFor(d time.Duration, e word.Event, err error) {
 		} else if e.Bound && e.Generation != w.Generation() {
 			return
 		}
-		// Bound to the period that was looked at. If the breaker has left it, the event is void.
+		// Bind the event to the period of w. If the breaker has left that period, the event is
+		// void.
 		now.Bound, now.Generation = true, w.Generation()
 		old, _ := b.post(w, now, detail{hold: held(d), err: err})
 		if old.Generation() == w.Generation() {
@@ -225,8 +229,8 @@ func (b *Breaker) openFor(d time.Duration, e word.Event, err error) {
 	}
 }
 
-// demand asks the goroutine that opened the breaker in w for an open period of at least d. It reports
-// false if known is no longer what the breaker knows of its timers.
+// demand makes the goroutine that opened the breaker in w arm a timer of at least d. It returns
+// false if known is no longer the newest timer of the breaker.
 func (b *Breaker) demand(known *periodTimer, w word.Word, d time.Duration) bool {
 	t := &periodTimer{
 		event: word.Event{Generation: w.Generation()}, until: b.clock.now().Add(held(d)),
@@ -241,8 +245,8 @@ func (b *Breaker) demand(known *periodTimer, w word.Word, d time.Duration) bool 
 }
 
 // RetryAfter returns the time left until a probe may be admitted: 0 unless the breaker is open and
-// its recovery timeout is running. It is advice for a Retry-After header or a log line, not a
-// reservation, and the only query that reads the clock. Between an opening and the start of its
+// its recovery timeout is running. Use it for a Retry-After header or a log line; it reserves
+// nothing. Unlike the other queries it reads the clock. Between an opening and the start of its
 // timer it returns the recovery timeout without jitter.
 func (b *Breaker) RetryAfter() time.Duration {
 	w := b.load()

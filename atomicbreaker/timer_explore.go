@@ -11,8 +11,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/explore"
 )
 
-// clock reads virtual time. The zero clock stands still and starts no timers, for programs that post the
-// events of time themselves.
+// clock reads virtual time. The zero clock stands still and starts no timers, for programs that
+// post the events of time themselves.
 type clock struct{ virtual *explore.Clock }
 
 // epoch is where virtual time starts.

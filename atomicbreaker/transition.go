@@ -30,22 +30,22 @@ func (s State) String() string { return nameOf("State", stateNames[:], s) }
 // value that is none of the five.
 func (s State) MarshalText() ([]byte, error) { return marshalName("State", stateNames[:], s) }
 
-// UnmarshalText implements [encoding.TextUnmarshaler]. It accepts the names that String returns, and
-// leaves s unchanged for any other text.
+// UnmarshalText implements [encoding.TextUnmarshaler]. It accepts the names that String returns,
+// and leaves s unchanged for any other text.
 func (s *State) UnmarshalText(text []byte) error {
 	return unmarshalName("state", stateNames[:], text, s)
 }
 
-// states maps a phase to its public state. Nothing reaches the last two phases. They admit no call until
-// Reset, as a forced-open breaker does.
+// states maps a phase to its public state. Phases 6 and 7 are unreachable. They would reject every
+// call until Reset, as a forced-open breaker does.
 var states = [...]State{
 	word.Closed: Closed, word.Cooling: Open, word.Due: Open, word.HalfOpen: HalfOpen,
 	word.ForcedOpen: ForcedOpen, word.ForcedClosed: ForcedClosed,
 	6: ForcedOpen, 7: ForcedOpen,
 }
 
-// State returns the state at one instant of the call. An open breaker stays open until a caller asks
-// for admission, even after its recovery timeout; [Snapshot.ProbeDue] reports that.
+// State returns the state at one instant of the call. An open breaker stays open until the next
+// call, even after its recovery timeout; [Snapshot.ProbeDue] reports whether that timeout is over.
 func (b *Breaker) State() State { return states[b.load().Phase()] }
 
 // Cause is the reason of a transition.
@@ -54,11 +54,11 @@ type Cause uint8
 // The eight causes.
 const (
 	CauseFailureThreshold Cause = iota // closed → open: the failures reached the threshold
-	CauseProbeAdmitted                 // open → half-open: a caller asked after the recovery timeout
+	CauseProbeAdmitted                 // open → half-open: a call was admitted as a probe
 	CauseProbeSucceeded                // half-open → closed: the probes' successes reached the success threshold
 	CauseProbeFailed                   // half-open → open: a probe failed
-	CauseProbeTimedOut                 // half-open → open: the probes did not answer within the probe timeout
-	CauseTripped                       // closed, half-open or open → open: Trip, TripFor, or an error that names a time
+	CauseProbeTimedOut                 // half-open → open: the probes did not report within the probe timeout
+	CauseTripped                       // closed, half-open or open → open: Trip, TripFor, or an error with a retry time
 	CauseReset                         // any other state → closed: Reset
 	CauseForced                        // any other state → forced-open or forced-closed: ForceOpen or ForceClosed
 )
@@ -68,15 +68,15 @@ var causeNames = [...]string{
 	"tripped", "reset", "forced",
 }
 
-// String returns the cause in the form of State's names, such as "failure_threshold" or "probe_timed_out".
+// String returns the cause in the form of State's names, such as "failure_threshold".
 func (c Cause) String() string { return nameOf("Cause", causeNames[:], c) }
 
 // MarshalText implements [encoding.TextMarshaler] with the name that String returns. It rejects a
 // value that is none of the eight.
 func (c Cause) MarshalText() ([]byte, error) { return marshalName("Cause", causeNames[:], c) }
 
-// UnmarshalText implements [encoding.TextUnmarshaler]. It accepts the names that String returns, and
-// leaves c unchanged for any other text.
+// UnmarshalText implements [encoding.TextUnmarshaler]. It accepts the names that String returns,
+// and leaves c unchanged for any other text.
 func (c *Cause) UnmarshalText(text []byte) error {
 	return unmarshalName("cause", causeNames[:], text, c)
 }
@@ -104,16 +104,16 @@ func causeOf(from word.Phase, e word.Kind) Cause {
 	}
 }
 
-// Transition is one change of a breaker's state, as hooks and subscriptions get it. The counts are
-// those after the change.
+// Transition describes one change of a breaker's state. Hooks and subscriptions are called with it.
+// The counts are those after the change.
 type Transition struct {
 	Name       string    // the breaker's
-	From, To   State     // both Open if TripFor, or an error that names a time, began a new open period
+	From, To   State     // both Open if TripFor, or an error with a retry time, began a new open period
 	Generation uint32    // one more than that of the previous transition, modulo 2^24
 	Cause      Cause     // the reason
 	Failures   int       // failures counted; if the breaker opens, those that tripped it
-	Attempt    int       // recoveries that did not last since the sink was last stable, at most 31
-	At         time.Time // when it was made; the next transition's may be slightly earlier
+	Attempt    int       // recoveries that did not last (see WithBackoff), 0..31
+	At         time.Time // when it was made; may be slightly later than At of the next transition
 	Err        error     // the error that was reported, or nil
 }
 
@@ -137,13 +137,13 @@ type Snapshot struct {
 	State             State
 	ProbeDue          bool   // open, and the recovery timeout is over, so the next call is a probe
 	Generation        uint32 // transitions so far, modulo 2^24
-	Attempt           int    // recoveries that did not last since the breaker was last stable, at most 31
+	Attempt           int    // recoveries that did not last (see WithBackoff), 0..31
 	Failures          int    // failures counted while closed, or those that tripped it; rounded up with a failure rate
 	HalfOpenCalls     int    // probes in flight, 0 unless half-open
 	HalfOpenSuccesses int    // probes that succeeded in this half-open period, 0 unless half-open
 }
 
-// Snapshot returns everything that the breaker has counted, at one instant of the call.
+// Snapshot returns the state and the counts of the breaker at one instant of the call.
 func (b *Breaker) Snapshot() Snapshot {
 	b.mustBeMade()
 	return b.snapshot(b.load())
