@@ -36,17 +36,17 @@
 //	  └───────────────────────────────────────────────── HalfOpen
 //
 // [Breaker.Reset] closes the breaker from any state. [Breaker.ForceOpen] and [Breaker.ForceClosed]
-// hold it open or closed until Reset or the other call. An open breaker becomes half-open only when
-// a call arrives, never by itself.
+// hold it open or closed until Reset or the opposite call. An open breaker becomes half-open only
+// when a call arrives, never by itself.
 //
 // # Guarantees
 //
 // Every call takes effect at one instant (it is linearizable), and no call waits for another. The
 // package takes no lock. Its only goroutines deliver transitions, and end when none is left. On a
 // healthy breaker, which is closed and has no failures counted, Allow, RecordSuccess, TryAcquire
-// and Permit.Success perform one load each. Only publishing a transition, starting a timer and
-// reporting a slow success allocate memory. Each hook is called with each transition exactly once,
-// in order, one at a time. A panic in a hook is recovered and reported.
+// and Permit.Success perform one load each. A guarded call allocates memory only to publish a
+// transition, to start a timer or to report a slow success. Each hook is called with each
+// transition exactly once, in order, one at a time. A panic in a hook is recovered and reported.
 //
 // Timers use the monotonic clock and never fire early. They may be late by the scheduler's latency:
 // 10 to 20 ms when every processor is busy.

@@ -11,17 +11,18 @@ import (
 )
 
 // Batcher is an io.Writer that collects records in memory and writes them in batches through a
-// [Writer], on a separate goroutine. [NewBatcher] creates it. Close and Shutdown end it together
-// with its Writer. The whole chain is:
+// [Writer], on a separate goroutine. [NewBatcher] creates a Batcher. Close and Shutdown end it and
+// its Writer. The whole chain is:
 //
 //	logger → Batcher → Writer → Lane → sink
 //
-// The sink needs a [Lane] or a deadline. Otherwise a write that never returns never counts as a
-// failure, and the breaker never opens. A Lane copies each batch, so set its [WithKeptBuffer] to
-// the batch size.
+// The sink needs a [Lane] or a deadline. Otherwise a write that hangs never counts as a failure, so
+// the breaker does not open. A Lane copies each batch, so set its [WithKeptBuffer] to the batch
+// size.
 //
-// Records in memory are lost if the process dies: at most WithMaxBytes, and in normal operation
-// those of one flush interval. To keep them, put a spool on disk in front of the sink.
+// Records in memory are lost if the process dies: at most WithMaxBytes, and about one flush
+// interval of records while the sink keeps up. To keep them, put a spool on disk in front of the
+// sink.
 //
 // Properties:
 //   - A Batcher is safe for concurrent use.
@@ -29,10 +30,10 @@ import (
 //     reached, it writes the record to the Writer's fallback with the reason Busy.
 //   - A batch consists of whole records in the order of their writes. It is one write to the
 //     Writer: one admission, one outcome, and one write in [Stats].
-//   - Both sinks get many records in one write. A sink that takes one record per write, such as a
+//   - Both sinks get many records in one write. A sink that expects one record per write, such as a
 //     syslog.Writer or zerolog's ConsoleWriter, may keep only the first record and report success.
-//   - The caller that logged does not get the Writer's error. The Writer reports lost batches as
-//     usual, and the next Sync returns an error.
+//   - Write does not return the Writer's error. The Writer reports lost batches as usual, and the
+//     next Sync returns an error.
 //   - In the steady state nothing is allocated. Memory grows in chunks of WithBatchBytes, and
 //     shrinks again.
 //   - A Batcher that becomes unreachable writes its records at the next interval and leaves no

@@ -15,14 +15,15 @@ func (b *Batcher) Close() error {
 	return b.Shutdown(ctx)
 }
 
-// Shutdown rejects new records, writes those in memory, and shuts down the Writer. Stop the logger
-// first.
+// Shutdown rejects all further records, writes those in memory, and shuts down the Writer. Stop the
+// logger first.
 //
 // If ctx ends before the sink has taken everything, Shutdown writes the waiting batches and then
 // the batch being written to the fallback before it closes the fallback, and returns an error. The
 // batch being written counts as late in [Stats], because the sink may still take it. If the sink
-// does not, or a [Lane] counts that batch too, Late is one too high. Shutdown waits for the fallback
-// for up to a second after ctx has ended. What is unfinished then continues in the background.
+// does not, or a [Lane] counts that batch too, Late is one too high. Shutdown waits for the
+// fallback for up to a second after ctx has ended. Work that is not finished by then continues in
+// the background.
 //
 // Later calls wait for the first one and return its result, or the error of their own context.
 func (b *Batcher) Shutdown(ctx context.Context) error {

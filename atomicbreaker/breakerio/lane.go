@@ -41,8 +41,8 @@ func (e *laneError) Unwrap() error { return e.is }
 //     ErrBusy without waiting.
 //   - A stuck write keeps one goroutine and one copy of a record, and reduces the width by one
 //     until the sink returns. It then counts in [Lane.Late], because the record may also be in the
-//     fallback. If the sink took only a part of a line, the lane ends that line before it writes
-//     the next record.
+//     fallback. If the sink took only a part of a line, the Lane adds a newline before the next
+//     record.
 //   - A panic of the sink continues in the caller. In a late write it is discarded.
 //   - Every record is copied. In the steady state nothing is allocated.
 type Lane struct {

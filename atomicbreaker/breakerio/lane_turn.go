@@ -11,8 +11,9 @@ import (
 	"time"
 )
 
-// lane is the part of a Lane that its goroutines share. A slot is free, running (a caller or probe
-// waits for its call) or stuck (it has given up). mu guards every change of state:
+// lane is the part of a Lane that its goroutines share. A slot is free, running (a caller or a
+// probe waits for its call) or stuck (the caller or the probe has given up). mu guards every change
+// of state:
 //
 //	free → running   a caller takes the slot, or a slot that finishes takes the next call
 //	running → free   the sink answers

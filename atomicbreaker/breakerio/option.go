@@ -9,8 +9,9 @@ import "github.com/sinkguard/go-atomicbreaker/atomicbreaker/guard"
 //
 // The functions passed to options run inside the guarded write. They must not log through the
 // logger that the Writer serves: the handlers of log/slog and log hold a mutex while they write, so
-// such a function would deadlock. A function may count, send to a channel, or write elsewhere. A
-// panic in one is recovered and reported on os.Stderr (see [WithRepanic]).
+// such a function would deadlock. They may be called concurrently. They may count, send to a
+// channel, or write elsewhere. A panic in one is recovered and reported on os.Stderr (see
+// [WithRepanic]).
 type Option func(*options)
 
 type options struct {
@@ -59,11 +60,11 @@ func WithLossAsSuccess() Option {
 }
 
 // WithRepanic lets a panic of a sink or of a user's function continue unchanged after the record is
-// in the fallback or reported lost. Without it panics are recovered, and a sink that panics has
-// failed.
+// in the fallback or reported lost. By default panics are recovered, and a panic of the primary
+// counts as a failure.
 //
-// With [WithAsyncProbes], the user's functions also run on the goroutine of a probe. A panic there has
-// no caller to continue in, so it ends the program. A panic of the sink in a probe does not.
+// With [WithAsyncProbes], the user's functions also run on the goroutine of a probe. A panic there
+// has no caller to continue in, so it ends the program. A panic of the sink in a probe does not.
 func WithRepanic() Option {
 	return func(o *options) { o.Repanic = true }
 }
@@ -85,7 +86,7 @@ func WithAsyncProbes() Option {
 }
 
 // WithAdapter sets the name at the beginning of errors and of reports on os.Stderr. The default is
-// "breakerio". It is for packages that adapt a Writer to a logger and return it as their own.
+// "breakerio". Use it in a package that adapts a Writer to a logger.
 func WithAdapter(name string) Option {
 	return func(o *options) { o.Adapter = name }
 }

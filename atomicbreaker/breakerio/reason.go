@@ -8,8 +8,8 @@ import "github.com/sinkguard/go-atomicbreaker/atomicbreaker/guard"
 var (
 	// ErrBusy matches the error of a sink that had no capacity for a record. A [Lane] returns it
 	// for a record that did not get its turn, or that met a hang which [ErrHung] has already
-	// reported. It does not vote: a [Writer] whose primary returns it sends the record to the
-	// fallback and reports neither failure nor success to the breaker.
+	// reported. If the primary returns it, a [Writer] sends the record to the fallback and reports
+	// neither failure nor success to the breaker.
 	ErrBusy = guard.ErrBusy
 
 	// ErrNoFallback matches the error of a record that the primary did not take if there is no

@@ -16,8 +16,8 @@ import (
 // errAborted is the error of a write whose connection [Reopener.Abort] ended before it was open.
 var errAborted = errors.New("breakerio: reopener: aborted")
 
-// Reopener is an io.Writer to something that must be opened, and opened again after it fails: a
-// socket, or a file that is rotated. [NewReopener] creates it.
+// Reopener is an io.Writer to a connection that must be opened, and opened again after it fails: a
+// socket, or a file that is rotated. [NewReopener] creates a Reopener.
 //
 //   - It opens a connection at the first write. After any error it closes and forgets the
 //     connection; the next write opens a new one.
@@ -182,7 +182,7 @@ func (r *Reopener) setDeadline(conn io.WriteCloser) error {
 	return nil
 }
 
-// end gives up a session. It does not wait for a write in progress.
+// end ends a session. It does not wait for a write in progress.
 func (r *Reopener) end(s *session) error {
 	r.mu.Lock()
 	if r.current == s {
@@ -201,8 +201,8 @@ func (r *Reopener) end(s *session) error {
 	return closeSink(conn)
 }
 
-// Abort cancels the opening or closes the connection, without waiting for a write in progress. The
-// next write opens a new connection. Abort does nothing if there is no connection.
+// Abort cancels a call of open or closes the connection, without waiting for a write in progress.
+// The next write opens a new connection. Abort does nothing if there is no connection.
 func (r *Reopener) Abort() {
 	r.mu.Lock()
 	s := r.current

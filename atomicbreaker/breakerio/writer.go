@@ -20,11 +20,10 @@ import (
 //   - One Write is one admission and one outcome.
 //   - A Writer is safe for concurrent use if both sinks are; it adds no lock.
 //   - On the healthy path it adds four loads and a defer to a write. It writes no shared memory,
-//     reads no clock, takes no lock, allocates nothing and copies nothing. A rejected write does
-//     not allocate either, except the first one of an outage.
-//   - Both sinks get the caller's p; the fallback gets the part of it that starts with the first
-//     line that the primary did not take whole. A sink that is torn gets a copy with a newline in
-//     front.
+//     reads no clock, takes no lock, allocates nothing and copies nothing. A rejected write also
+//     allocates nothing, except for the first one of an outage.
+//   - Both sinks get slices of the caller's p. The fallback's slice starts with the first line that
+//     the primary did not take whole. A torn sink gets a copy of p with a newline in front.
 type Writer struct {
 	breaker           *atomicbreaker.Breaker
 	primary, fallback io.Writer
@@ -33,14 +32,14 @@ type Writer struct {
 	prober            prober // nil without WithAsyncProbes
 }
 
-// NewWriter returns a Writer that asks b before each write to primary. If fallback is nil, what the
+// NewWriter returns a Writer that writes to primary while b admits it. If fallback is nil, what the
 // primary does not take is lost and reported. NewWriter panics if b or primary is nil, or if
 // [WithAsyncProbes] is given and primary is not a *[Lane].
 //
 // Writers may share a breaker; each one counts and reports its own records. Do not share a sink
 // between Writers, not even a fallback: a Writer repairs only the lines that it has torn itself. Do
-// not use a Writer as the primary of another one: it counts and reports as lost what the outer one
-// still sends to its fallback.
+// not use a Writer as the primary of another one: the inner Writer would report records as lost
+// that the outer one still sends to its fallback.
 func NewWriter(b *atomicbreaker.Breaker, primary, fallback io.Writer, opts ...Option) *Writer {
 	if b == nil || primary == nil {
 		panic("breakerio: NewWriter needs a breaker and a primary")
@@ -58,9 +57,9 @@ func NewWriter(b *atomicbreaker.Breaker, primary, fallback io.Writer, opts ...Op
 	return w
 }
 
-// Sibling returns a Writer that reaches the same two sinks in another way, such as at a fixed
-// level. It shares the breaker, options, counts, outages and repairs of w, and shutting down one of
-// them shuts down both. A nil fallback takes nothing. Sibling panics if primary is nil, or if w has
+// Sibling returns a Writer that uses the same two sinks through other writers, for example at a
+// fixed level. It shares the breaker, the options and all state of w, so shutting down one of them
+// shuts down both. A nil fallback takes nothing. Sibling panics if primary is nil, or if w has
 // [WithAsyncProbes] and primary is not a *[Lane].
 func (w *Writer) Sibling(primary, fallback io.Writer) *Writer {
 	if primary == nil {
@@ -98,8 +97,9 @@ func (w *Writer) Write(p []byte) (n int, err error) {
 	if !w.guard.Quiet() {
 		return w.writeUnquiet(p)
 	}
-	// The deferred function diverts the record if the primary panics. Ask the breaker after the
-	// defer statement: a hook of the breaker may end the goroutine, and the record must not be lost.
+	// The deferred function diverts the record if the primary panics. Acquire the permit after the
+	// defer statement, because a hook of the breaker may end the goroutine, and the record must not
+	// be lost.
 	var a attempt
 	defer func() {
 		if a.stage != returned {
@@ -199,7 +199,7 @@ func (w *Writer) unwound(p []byte, a attempt, v any) (int, error) {
 	return guard.Written(p, n, err)
 }
 
-// busy writes p to the fallback without asking the breaker. It is for a full queue above w.
+// busy writes p to the fallback without a permit. It is for a full queue above w.
 func (w *Writer) busy(p []byte) (int, error) {
 	if w.guard.Closed() {
 		return 0, w.guard.Refusal()
@@ -226,8 +226,9 @@ func (w *Writer) serialize() { w.bytes.Serialize() }
 
 // Sync calls the Sync method of the fallback and, if the breaker is closed, that of the primary,
 // and joins their errors. For a sink without a Sync method it calls Flush, if there is one. An
-// error does not count as a failure of the primary: Sync of a terminal fails even though the
-// terminal is healthy. While the breaker is not closed, Sync skips the primary, which might hang.
+// error does not count as a failure of the primary, because Sync of a terminal fails even though
+// the terminal is healthy. While the breaker is not closed, Sync skips the primary, which might
+// hang.
 func (w *Writer) Sync() error { return w.guard.Sync(w.syncPrimarySink, w.syncFallbackSink) }
 
 // syncPrimary and syncFallback are the two halves of Sync, for a Batcher.
@@ -240,13 +241,13 @@ func (w *Writer) syncFallbackSink() error {
 	return w.bytes.Exclude(func() error { return syncSink(w.fallback) })
 }
 
-// Shutdown rejects new writes from now on, closes the primary and then the fallback, and returns
-// their errors. Stop the logger first: a write that began before Shutdown may reach either side, or
-// find both closed.
+// Shutdown rejects all further writes, closes the primary and then the fallback, and returns their
+// errors. Stop the logger first: a write that began before Shutdown may reach either side, or find
+// both closed.
 //
-// If the primary does not close before ctx ends, Shutdown closes the fallback anyway. What is
-// unfinished then continues in the background. A side that is not an [io.Closer] is synced as in
-// [Writer.Sync]. Standard output and standard error (os.Stdout, os.Stderr, and any sink whose Fd
+// If the primary does not close before ctx ends, Shutdown closes the fallback anyway. Work that is
+// not finished by then continues in the background. A side that is not an [io.Closer] is synced as
+// in [Writer.Sync]. Standard output and standard error (os.Stdout, os.Stderr, and any sink whose Fd
 // method returns 1 or 2) are not closed. A sink that wraps one of them and has its own Close method
 // is closed: hide the Close method of zerolog's ConsoleWriter, and of sinks that are shared.
 //

@@ -15,7 +15,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/guard"
 )
 
-// errDisabled is the fallback's error for a record that it is not enabled for.
+// errDisabled is the fallback's error for a record for which it is not enabled.
 var errDisabled = errors.New("the fallback is not enabled for the record's level")
 
 // Handler is a slog.Handler that sends each record to a primary while a circuit breaker admits it.
@@ -40,12 +40,12 @@ type record struct {
 	fallback slog.Handler
 }
 
-// NewHandler returns a Handler that asks b before each record for primary. If fallback is nil,
-// records that the primary does not take are lost and reported. NewHandler panics if b or primary
-// is nil.
+// NewHandler returns a Handler that passes records to primary while b admits them. If fallback is
+// nil, records that the primary does not take are lost and reported. NewHandler panics if b or
+// primary is nil.
 //
-// Only records that the primary is enabled for reach the fallback. A record that the fallback is
-// not enabled for is lost, so do not give the fallback a higher level than the primary.
+// The fallback gets only records for which the primary is enabled. A record for which the fallback
+// is not enabled is lost, so do not give the fallback a higher level than the primary.
 //
 // A handler that fans out reports a failure of one child for all children, so guard each child.
 // NewHandler panics if primary is a slog.MultiHandler. It cannot detect other handlers that fan
@@ -73,15 +73,16 @@ func NewHandler(b *atomicbreaker.Breaker, primary, fallback slog.Handler, opts .
 // have that type.
 func fansOut(h slog.Handler) bool { return reflect.TypeOf(h).String() == "*slog.MultiHandler" }
 
-// Enabled reports whether the primary is enabled. It does not ask the breaker for admission.
+// Enabled reports whether the primary is enabled for level. It does not acquire a permit.
 func (h *Handler) Enabled(ctx context.Context, level slog.Level) bool {
 	return h.primary.Enabled(ctx, level)
 }
 
 // Handle returns nil if the primary or the fallback took the record. Otherwise the error names both
 // sides, and matches [atomicbreaker.ErrRejected] if the breaker rejected the record. After
-// [Handler.Close] it is [fs.ErrClosed], and neither side gets the record. The fallback and the
-// function of [WithOnLost] get clones of the record, because the primary may have added attributes.
+// [Handler.Close] the error matches [fs.ErrClosed], and neither side gets the record. The fallback
+// and the function of [WithOnLost] get clones of the record, because the primary may have added
+// attributes.
 //
 // A record is written even if ctx has ended: the handlers then get [context.WithoutCancel] of it.
 // If ctx ends during the call, an error of the primary does not count as a failure.
@@ -230,14 +231,14 @@ func (h *Handler) WithGroup(name string) slog.Handler {
 	return &derived
 }
 
-// Stats returns the counts so far of this Handler and all those derived from the same one. Torn is
-// always 0, because a handler does not say how much it wrote.
+// Stats returns the counts so far of this Handler and of all Handlers derived from the same one.
+// Torn is always 0, because a handler does not say how much it wrote.
 func (h *Handler) Stats() breakerio.Stats { return h.guard.Stats() }
 
-// Shutdown rejects new records from now on, including those of Handlers derived from the same one.
-// It closes the primary and then the fallback, each if it is an [io.Closer], and returns their
-// errors. The handlers of log/slog are not closers: close the writers below them afterwards. For
-// timeouts see [breakerio.Writer.Shutdown].
+// Shutdown rejects all further records, including those of Handlers derived from the same one. It
+// closes the primary and then the fallback, each if it is an [io.Closer], and returns their errors.
+// The handlers of log/slog are not closers: close the writers below them afterwards. For timeouts
+// see [breakerio.Writer.Shutdown].
 func (h *Handler) Shutdown(ctx context.Context) error {
 	return h.guard.Shutdown(
 		ctx,

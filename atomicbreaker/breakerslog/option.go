@@ -13,9 +13,9 @@ import (
 // Option configures a [Handler]. If an option is repeated, the last one wins. An option whose
 // function is nil has no effect.
 //
-// The functions passed to options run inside the guarded call and must not log through the logger
-// that the Handler serves. A panic in one is recovered and reported on os.Stderr (see
-// [WithRepanic]).
+// The functions passed to options run inside the guarded call, may be called concurrently, and must
+// not log through the logger that the Handler serves. A panic in one is recovered and reported on
+// os.Stderr (see [WithRepanic]).
 type Option func(*options)
 
 type options struct {
@@ -55,7 +55,8 @@ func WithLossAsSuccess() Option {
 }
 
 // WithRepanic lets a panic of a handler or of a user's function continue unchanged after the record
-// is in the fallback or reported lost. Without it panics are recovered.
+// is in the fallback or reported lost. By default panics are recovered, and a panic of the primary
+// counts as a failure.
 func WithRepanic() Option {
 	return func(o *options) { o.Repanic = true }
 }

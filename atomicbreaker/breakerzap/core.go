@@ -40,20 +40,20 @@ type entry struct {
 	fallback zapcore.Core
 }
 
-// NewCore returns a Core that asks b before each entry for primary. If fallback is nil, entries
-// that the primary does not take are lost and reported. NewCore panics if b or primary is nil.
+// NewCore returns a Core that passes entries to primary while b admits them. If fallback is nil,
+// entries that the primary does not take are lost and reported. NewCore panics if b or primary is
+// nil.
 //
-// It also panics if either core has a Write that does not do what its Check decides. The Write of
-// zapcore.RegisterHooks writes nothing, and that of zapcore.NewTee ignores the levels of its
-// members. Put those around the Core, or put a Core into each member. NewCore cannot detect one
-// that is hidden inside another core.
+// It also panics if either core is one of zapcore.RegisterHooks, whose Write writes nothing, or of
+// zapcore.NewTee, whose Write ignores the levels of its members. Put these around the Core, or put
+// a Core into each member. NewCore cannot detect one that is hidden inside another core.
 //
 // zap unlocks zapcore.Lock without a defer, so a sink that panics below it (zap.Open and zap.Config
 // put it there) leaves it locked and hangs from then on. Put a [breakerio.Lane] above such a sink.
 //
-// Entries that the primary checks in reach the fallback regardless of the fallback's level, because
-// the Write of a core does not test the level. An entry that neither core takes is counted as lost
-// and reported (see [WithOnLost]), and its error goes to zap's ErrorOutput.
+// An entry that the primary's Check accepts reaches the fallback regardless of the fallback's
+// level, because the Write of a core does not test the level. An entry that neither core takes is
+// counted as lost and reported (see [WithOnLost]), and its error goes to zap's ErrorOutput.
 func NewCore(b *atomicbreaker.Breaker, primary, fallback zapcore.Core, opts ...CoreOption) *Core {
 	if b == nil || primary == nil {
 		panic("breakerzap: NewCore needs a breaker and a primary")
@@ -97,7 +97,7 @@ func writeFallback(e entry) (int, error) {
 	return 0, e.fallback.Write(e.entry, e.fields)
 }
 
-// Enabled reports whether the primary is enabled.
+// Enabled reports whether the primary is enabled for l.
 func (c *Core) Enabled(l zapcore.Level) bool { return c.primary.Enabled(l) }
 
 // Level returns the primary's level.
@@ -114,7 +114,7 @@ func (c *Core) With(fields []zapcore.Field) zapcore.Core {
 	return &derived
 }
 
-// Check adds the Core to ce if the primary checks the entry in. It does not acquire a permit.
+// Check adds the Core to ce if the primary's Check accepts the entry. It does not acquire a permit.
 //
 // If the primary is not zap's own core but a sampler, for example, its Check allocates a
 // CheckedEntry, which cannot be returned to zap's pool. There are no other allocations.
@@ -127,7 +127,7 @@ func (c *Core) Check(e zapcore.Entry, ce *zapcore.CheckedEntry) *zapcore.Checked
 
 // Write returns nil if the primary or the fallback took the entry. Otherwise the error names both
 // sides, and matches [atomicbreaker.ErrRejected] if the breaker rejected the entry. After
-// [Core.Close] it is [fs.ErrClosed], and neither side gets the entry.
+// [Core.Close] the error matches [fs.ErrClosed], and neither side gets the entry.
 func (c *Core) Write(e zapcore.Entry, fields []zapcore.Field) (err error) {
 	quiet := c.guard.Quiet()
 	if !quiet && c.guard.Closed() {
@@ -177,7 +177,7 @@ func (c *Core) Sync() error {
 	return c.guard.Sync(c.primary.Sync, func() error { return guard.SyncSink(c.fallback) })
 }
 
-// Shutdown rejects new entries from now on, including those of Cores derived from the same one. It
+// Shutdown rejects all further entries, including those of Cores derived from the same one. It
 // closes the primary and then the fallback, or syncs a core that is not an [io.Closer], and returns
 // their errors. zap's own cores are not closers: close the sinks below them afterwards. For
 // timeouts see [breakerio.Writer.Shutdown].
@@ -196,6 +196,6 @@ func (c *Core) Close() error {
 	return c.Shutdown(ctx)
 }
 
-// Stats returns the counts so far of this Core and all those derived from the same one. Torn is
+// Stats returns the counts so far of this Core and of all Cores derived from the same one. Torn is
 // always 0, because a core does not say how much it wrote.
 func (c *Core) Stats() breakerio.Stats { return c.guard.Stats() }

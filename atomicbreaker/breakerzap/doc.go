@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package breakerzap puts a circuit breaker between zap and a sink, and loses no record.
+// Package breakerzap puts a circuit breaker between zap and a sink. It loses no record without a
+// report.
 //
 //	w := breakerzap.NewWriteSyncer(b, loki, file)
 //	logger := zap.New(zapcore.NewCore(encoder, w, zap.InfoLevel))
 //
-// Every record ends in exactly one of primary, fallback and lost. Records that trip the breaker and
-// records of failed probes also go to the fallback, during the same call. A record is lost if
-// neither side takes it. It is then counted, and passed to the function of WithOnLost or reported
-// on os.Stderr. [breakerio.Stats] says how many records bypassed the primary, and why.
+// Every record ends in exactly one of three places: the primary, the fallback, or lost. Records
+// that trip the breaker and records of failed probes go to the fallback, during the same call. A
+// record is lost if neither side takes it. It is then counted, and passed to the function of
+// WithOnLost or reported on os.Stderr. [breakerio.Stats] counts the records that bypassed the
+// primary, by reason.
 //
 // # WriteSyncer or Core
 //
@@ -31,14 +33,14 @@
 // BufferedWriteSyncer stops writing for good after an error. Give the Writer below it
 // [breakerio.WithLossAsSuccess], or use a Batcher instead.
 //
-// zap.Open and zap.Config put zapcore.Lock around a sink. A panic of the sink leaves that locked,
-// and a hang blocks every caller: put a Lane above what zap.Open returns.
+// zap.Open and zap.Config put zapcore.Lock around a sink. A panic of the sink leaves that lock
+// locked, and a hang blocks every caller, so put a Lane above the sink that zap.Open returns.
 //
 // # What must not log
 //
 // The breaker never logs through the sink it guards. The hooks of [atomicbreaker.WithOnTransition],
 // and the functions of options such as WithOnOutage and WithOnLost, run inside the guarded write
-// and must not log through the same logger. A hook that logs must be set with
+// and must not log through the same logger. Set a hook that logs with
 // [atomicbreaker.WithAsyncOnTransition].
 //
 // # Errors and closing

@@ -12,8 +12,9 @@ import (
 // CoreOption configures a [Core]. If an option is repeated, the last one wins. An option whose
 // function is nil has no effect. [NewWriteSyncer] takes the options of package breakerio instead.
 //
-// The functions passed to options run inside the guarded call and must not log through the logger
-// that the Core serves. A panic in one is recovered and reported on os.Stderr (see [WithRepanic]).
+// The functions passed to options run inside the guarded call, may be called concurrently, and must
+// not log through the logger that the Core serves. A panic in one is recovered and reported on
+// os.Stderr (see [WithRepanic]).
 type CoreOption func(*coreOptions)
 
 type coreOptions struct {
@@ -53,7 +54,8 @@ func WithLossAsSuccess() CoreOption {
 }
 
 // WithRepanic lets a panic of a core or of a user's function continue unchanged after the entry is
-// in the fallback or reported lost. Without it panics are recovered.
+// in the fallback or reported lost. By default panics are recovered, and a panic of the primary
+// counts as a failure.
 func WithRepanic() CoreOption {
 	return func(o *coreOptions) { o.Repanic = true }
 }

@@ -16,9 +16,9 @@ import (
 var _ zapcore.WriteSyncer = (*breakerio.Writer)(nil)
 
 // NewWriteSyncer returns a [breakerio.Writer], which is a WriteSyncer. It sends each record to
-// primary while b admits it; what b rejects or primary does not take goes to fallback during the
-// same call. A nil fallback takes nothing. The Writer adds no lock: put zapcore.Lock around it if
-// the two sinks are not safe for concurrent use.
+// primary while b admits it. What b rejects or primary does not take goes to fallback during the
+// same call; if fallback is nil, it is lost and reported. The Writer adds no lock: put zapcore.Lock
+// around it if the two sinks are not safe for concurrent use.
 //
 // Do not put zapcore.Lock below it. zap unlocks without a defer, so a sink that panics below
 // zapcore.Lock leaves it locked and hangs from then on. The sinks that zap.Open returns have such a
@@ -28,8 +28,9 @@ var _ zapcore.WriteSyncer = (*breakerio.Writer)(nil)
 // [breakerio.Reopener], so Close does not close that writer. Pass it to [breakerio.NewWriter]
 // instead, which needs no AddSync.
 //
-// NewWriteSyncer panics if primary is a zapcore.NewMultiWriteSyncer, which reports a failure of one
-// sink for all sinks. It cannot detect one that is hidden inside another WriteSyncer.
+// NewWriteSyncer panics if b or primary is nil, or if primary is a zapcore.NewMultiWriteSyncer,
+// which reports a failure of one sink for all sinks. It cannot detect one that is hidden inside
+// another WriteSyncer.
 func NewWriteSyncer(
 	b *atomicbreaker.Breaker, primary, fallback zapcore.WriteSyncer, opts ...breakerio.Option,
 ) *breakerio.Writer {

@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package breakerzerolog puts a circuit breaker between zerolog and a sink, and loses no record.
+// Package breakerzerolog puts a circuit breaker between zerolog and a sink. It loses no record
+// without a report.
 //
 //	w := breakerzerolog.NewLevelWriter(b, loki, file)
 //	logger := zerolog.New(w)
 //
-// Every record ends in exactly one of primary, fallback and lost. Records that trip the breaker and
-// records of failed probes also go to the fallback, during the same call. A record is lost if
-// neither side takes it. It is then counted, and passed to [breakerio.WithOnLost] or reported on
-// os.Stderr. [breakerio.Stats] says how many records bypassed the primary, and why.
+// Every record ends in exactly one of three places: the primary, the fallback, or lost. Records
+// that trip the breaker and records of failed probes go to the fallback, during the same call. A
+// record is lost if neither side takes it. It is then counted, and passed to the function of
+// [breakerio.WithOnLost] or reported on os.Stderr. [breakerio.Stats] counts the records that
+// bypassed the primary, by reason.
 //
 // # LevelWriter or Writer
 //
 // A [LevelWriter] passes the level to sinks that are zerolog.LevelWriters. If neither side is one,
-// use a [breakerio.Writer], which does the same otherwise. For high rates, or callers that must not
+// use a [breakerio.Writer], which is otherwise the same. For high rates, or callers that must not
 // wait for the sink, put a [breakerio.Batcher] above a Writer. For a sink that may hang, put a
 // [breakerio.Lane] below it:
 //
@@ -28,14 +30,14 @@
 // true result: below zerolog's diode, because above one it would see only success. A full diode
 // drops records before they reach the LevelWriter, and reports them only to its own function. A
 // [breakerio.Batcher] sends them to the fallback instead. A zerolog.MultiLevelWriter reports a
-// failure of one writer for all writers: guard each writer.
+// failure of one writer for all writers, so guard each writer.
 //
 // # What must not log
 //
 // The breaker never logs through the sink it guards. The hooks of [atomicbreaker.WithOnTransition],
 // and the functions of options such as [breakerio.WithOnOutage] and [breakerio.WithOnLost], run
-// inside the guarded write and must not log through the same logger. A hook that logs must be set
-// with [atomicbreaker.WithAsyncOnTransition].
+// inside the guarded write and must not log through the same logger. Set a hook that logs with
+// [atomicbreaker.WithAsyncOnTransition].
 //
 // # Errors and closing
 //

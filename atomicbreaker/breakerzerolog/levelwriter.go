@@ -18,8 +18,8 @@ import (
 
 // LevelWriter is a zerolog.LevelWriter that sends each record to a primary while a circuit breaker
 // admits it. What the breaker rejects or the primary does not take goes to the fallback during the
-// same call. Both sides get the record's level if they are LevelWriters. [NewLevelWriter] creates a
-// LevelWriter. Everything else is as in [breakerio.Writer].
+// same call. A side that is a LevelWriter gets the record's level. [NewLevelWriter] creates a
+// LevelWriter. For everything else see [breakerio.Writer].
 type LevelWriter struct {
 	// plain is for records without a level, and leveled is for the others. The Writers differ only
 	// in the level that they pass on: they share one breaker, one set of counts and one outage.
@@ -29,9 +29,9 @@ type LevelWriter struct {
 	at      func(zerolog.Level) *breakerio.Writer
 }
 
-// NewLevelWriter returns a LevelWriter that asks b before each write to primary. A nil fallback
-// takes nothing. The LevelWriter adds no lock: put zerolog.SyncWriter around it if the two sinks
-// are not safe for concurrent use.
+// NewLevelWriter returns a LevelWriter that writes to primary while b admits it. If fallback is
+// nil, records that the primary does not take are lost and reported. The LevelWriter adds no lock:
+// put zerolog.SyncWriter around it if the two sinks are not safe for concurrent use.
 //
 // NewLevelWriter panics if b or primary is nil, or if primary is a zerolog.MultiLevelWriter, which
 // reports a failure of one writer for all writers: make a LevelWriter for each. It cannot detect
@@ -66,12 +66,12 @@ func (w *LevelWriter) WriteLevel(l zerolog.Level, p []byte) (int, error) {
 	return leveled.Load().Write(p)
 }
 
-// Sync is as in [breakerio.Writer.Sync].
+// Sync syncs both sides: see [breakerio.Writer.Sync].
 func (w *LevelWriter) Sync() error { return w.plain.Sync() }
 
-// Shutdown closes both sides as in [breakerio.Writer.Shutdown], but never standard output and
-// standard error. A ConsoleWriter closes the writer below it: hide its Close method if that writer
-// is os.Stderr.
+// Shutdown rejects all further records and closes both sides, but never standard output and
+// standard error: see [breakerio.Writer.Shutdown]. A ConsoleWriter closes the writer below it, so
+// hide its Close method if that writer is os.Stderr.
 func (w *LevelWriter) Shutdown(ctx context.Context) error { return w.plain.Shutdown(ctx) }
 
 // Close calls [LevelWriter.Shutdown] with a timeout of 5 s. zerolog calls Close on Fatal.

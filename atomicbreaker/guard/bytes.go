@@ -21,8 +21,8 @@ type Chunk struct {
 // BytesOptions are the options of a [Bytes].
 type BytesOptions struct {
 	Options
-	OnLost       func(p []byte, err error)
-	WholeRecords bool // each write is one record, of one or more lines
+	OnLost       func(p []byte, err error) // called with the lost bytes; p is valid during the call
+	WholeRecords bool                      // each write is one record, of one or more lines
 }
 
 // Bytes is a [Guard] for a primary and a fallback that are io.Writers. It tracks how many bytes of
@@ -41,8 +41,8 @@ type Bytes struct {
 	turn chan struct{}
 }
 
-// NewBytes returns a Bytes for b. Options.Adapter is required. StderrIsSink is also true if primary
-// or fallback is os.Stderr itself.
+// NewBytes returns a Bytes for b. Options.Adapter is required. NewBytes sets StderrIsSink if
+// primary or fallback is os.Stderr.
 func NewBytes(b *atomicbreaker.Breaker, primary, fallback io.Writer, o BytesOptions) *Bytes {
 	o.StderrIsSink = o.StderrIsSink || IsStderr(primary) || IsStderr(fallback)
 	var onLost func(Chunk, int, error)
@@ -154,7 +154,7 @@ func Written(p []byte, n int, err error) (int, error) {
 // writeFallback writes a chunk to its fallback.
 //
 // The fallback that a breakerio.Batcher installs has the method Asked(p []byte) bool. It reports
-// whether this fallback was already given the batch that p belongs to. Such a chunk is neither
+// whether this fallback already got the batch that p belongs to. If so, the chunk is neither
 // written nor counted again.
 func (g *Bytes) writeFallback(c Chunk) (int, error) {
 	if c.Fallback == nil {
@@ -209,8 +209,8 @@ func (g *Bytes) write(w io.Writer, p []byte, side uint32) (n int, err error) {
 	if n <= 0 {
 		return n, err
 	}
-	// With an error and n > len(p), it is unknown whether the sink took the newline. An extra empty
-	// line is harmless.
+	// If err is not nil and n > len(p), it is unknown whether the sink took the newline. An extra
+	// empty line is harmless.
 	if err == nil || n <= len(p) {
 		g.repaired(side, tear)
 	}

@@ -14,7 +14,7 @@ type diversion struct {
 	reason Reason
 	cause  error
 	period uint32 // the generation that admitted the record, noGeneration or noOutage
-	opened bool   // the breaker opened at this record's vote, or just before it
+	opened bool   // the breaker opened at this record's failure, or just before it
 }
 
 // Reject diverts a record that the breaker rejected. Like Fail, Unwound and Busy, it returns a nil
@@ -25,7 +25,7 @@ func (g *Guard[R]) Reject(r R) (int, error) {
 	return g.divert(r, diversion{reason: Rejected, cause: cause, period: noGeneration})
 }
 
-// Busy diverts a record without asking the breaker. Its reason is [Busy].
+// Busy diverts a record without a permit. Its reason is [Busy].
 func (g *Guard[R]) Busy(r R) (int, error) {
 	return g.divert(r, diversion{reason: Busy, cause: ErrBusy, period: noOutage})
 }
@@ -33,9 +33,9 @@ func (g *Guard[R]) Busy(r R) (int, error) {
 // Fail diverts a record for which the primary returned cause, and reports the failure to the
 // breaker.
 //
-// The breaker gets the failure first, so that other callers stop using the primary. The fallback
-// gets the record during the same call, even if a hook or a user's function panics or ends the
-// goroutine.
+// Fail reports the failure before it calls the fallback, so that other callers stop using the
+// primary. The fallback gets the record during the same call, even if a hook or a user's function
+// panics or ends the goroutine.
 func (g *Guard[R]) Fail(r R, permit atomicbreaker.Permit, cause error) (int, error) {
 	return g.fail(r, permit, cause, true)
 }
@@ -64,8 +64,8 @@ func (g *Guard[R]) Settle(permit atomicbreaker.Permit, start time.Time, err erro
 	g.judge(&diversion{cause: err, period: permit.Generation()}, &permit, true)
 }
 
-// judge reports an error to the breaker, or cancels the permit if the error does not vote. If a
-// user's function does not return, the error has not been classified, and counts as a failure.
+// judge reports an error to the breaker, or cancels the permit if the error says nothing about the
+// primary. If a user's function does not return, the error counts as a failure.
 func (g *Guard[R]) judge(d *diversion, permit *atomicbreaker.Permit, votes bool) {
 	judged := false
 	defer func() {
@@ -83,7 +83,7 @@ func (g *Guard[R]) judge(d *diversion, permit *atomicbreaker.Permit, votes bool)
 	})
 }
 
-// classify is judge without regard to functions that do not return.
+// classify does the work of judge. It does not return if a user's function does not.
 func (g *Guard[R]) classify(d *diversion, permit *atomicbreaker.Permit, votes bool) {
 	switch is := g.options.IsRecordError; {
 	case errors.Is(d.cause, ErrBusy):
@@ -110,12 +110,12 @@ func (g *Guard[R]) outOf(period uint32) bool {
 	return s.Generation != period && s.State != atomicbreaker.Closed
 }
 
-// Unwound diverts a record whose primary did not return: it panicked with v, or v is nil and it
-// ended the goroutine. With Repanic, v is nil after a panic as well. This is a failure regardless
-// of IsRecordError.
+// Unwound diverts a record for which the primary did not return. The primary panicked with v, or v
+// is nil and the primary ended the goroutine. With Repanic, v is nil after a panic as well. Unwound
+// reports a failure without calling IsRecordError.
 //
-// A record that makes both sides panic is at fault itself and does not vote. Therefore, after a
-// panic, the fallback gets the record before the breaker gets the outcome.
+// If a record makes both sides panic, the record is at fault, and Unwound cancels the permit
+// instead. After a panic it therefore calls the fallback before it reports the outcome.
 func (g *Guard[R]) Unwound(r R, permit atomicbreaker.Permit, v any) (n int, err error) {
 	d := diversion{reason: Panicked, cause: unwoundBy(v), period: permit.Generation()}
 	if v != nil && g.options.OnDiverted == nil {

@@ -13,28 +13,31 @@ import (
 )
 
 // ErrBusy matches the error of a sink that had no capacity for a record. It says nothing about the
-// sink's health, so it does not vote.
+// sink's health, so it counts as neither success nor failure.
 var ErrBusy = errors.New("sink busy")
 
-// ErrNoFallback is the error of a record that the primary did not take if there is no fallback.
+// ErrNoFallback matches the error of a record that the primary did not take if there is no
+// fallback.
 var ErrNoFallback = errors.New("no fallback")
 
-// Options are the options that all adapters have.
+// Options are the options that all adapters have. The functions may be nil. They run during the
+// guarded call and must be safe for concurrent use.
 type Options struct {
-	Adapter       string           // prefix of errors and reports, such as "breakerio"
-	IsRecordError func(error) bool // nil: no error is one
-	OnDiverted    func(Diversion)
-	OnOutage      func(Outage)
-	Repanic       bool
-	LossAsSuccess bool
+	Adapter string // prefix of errors and reports, such as "breakerio"
 
-	// StderrIsSink says that os.Stderr is the primary or the fallback. Nothing is reported there
-	// then.
-	StderrIsSink bool
+	// IsRecordError reports whether an error of the primary is the fault of the record. Such an
+	// error counts as neither success nor failure.
+	IsRecordError func(error) bool
+
+	OnDiverted func(Diversion) // called for each record that the fallback took
+	OnOutage   func(Outage)    // called once for each outage, when it has ended
+
+	Repanic       bool // panics continue after the record is in the fallback or lost
+	LossAsSuccess bool // Reject, Fail, Unwound and Busy return no error for a lost record
+	StderrIsSink  bool // os.Stderr is the primary or the fallback, so nothing is reported there
 }
 
-// Guard diverts records of type R. It is written to only when something fails. Its methods are safe
-// for concurrent use.
+// Guard diverts records of type R. Create it with [New]. Its methods are safe for concurrent use.
 type Guard[R any] struct {
 	breaker  *atomicbreaker.Breaker
 	slow     time.Duration // the breaker's slow threshold; 0: none
@@ -63,11 +66,11 @@ const (
 // New returns a Guard for b.
 //
 // The fallback function writes a record to the fallback. If the fallback does not take the whole
-// record, the function returns an error and how much of the record the fallback took, or 0 if
-// records are taken whole or not at all.
+// record, the function returns an error and the amount that the fallback took. That amount is 0 if
+// records are not divisible.
 //
-// onLost is called with each lost record, that number, and the error. If onLost is nil, losses are
-// reported on os.Stderr.
+// onLost is called with each lost record, the amount that the fallback took, and the error. It must
+// be safe for concurrent use. If onLost is nil, losses are reported on os.Stderr.
 func New[R any](
 	b *atomicbreaker.Breaker, o Options,
 	fallback func(R) (int, error), onLost func(r R, n int, err error),
@@ -99,8 +102,8 @@ func (g *Guard[R]) Start() (start time.Time) {
 }
 
 // Succeed reports that the primary took a record, and ends the current outage if the breaker is
-// closed afterwards. A success that exceeds the slow threshold counts as a failure; its record is
-// not diverted.
+// then closed. A success that exceeds the slow threshold counts as a failure, but its record is not
+// diverted.
 func (g *Guard[R]) Succeed(permit *atomicbreaker.Permit, start time.Time) {
 	if g.Quiet() {
 		permit.Success()
@@ -109,7 +112,7 @@ func (g *Guard[R]) Succeed(permit *atomicbreaker.Permit, start time.Time) {
 	g.Finish(permit, start)
 }
 
-// Finish is Succeed for adapters that found the guard not quiet.
+// Finish is like Succeed, for adapters that found the guard not quiet.
 //
 //go:noinline
 func (g *Guard[R]) Finish(permit *atomicbreaker.Permit, start time.Time) {
@@ -144,8 +147,7 @@ func (g *Guard[R]) Disquiet() { g.flags.Or(flagAlways) }
 // Repanic reports whether panics continue once the record is in the fallback or lost.
 func (g *Guard[R]) Repanic() bool { return g.options.Repanic }
 
-// call runs a function that the user supplied. Unless panics are to continue, it recovers and
-// reports a panic.
+// call runs a function that the user supplied. Without Repanic, it recovers and reports a panic.
 func (g *Guard[R]) call(what string, f func()) {
 	if !g.options.Repanic {
 		defer func() {

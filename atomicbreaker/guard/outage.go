@@ -10,20 +10,20 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/word"
 )
 
-// Outage describes an outage that is over: the time from the first record that the primary did not
-// take to the next record that it took with the breaker closed again. Failures that did not open
-// the breaker are not an outage.
+// Outage describes an outage that has ended. An outage begins with the first record that the
+// primary did not take, and ends with the next record that it took while the breaker was closed
+// again. Failures that did not open the breaker are not an outage.
 //
 // The counts include every record that bypassed the primary in that time, including those that
 // opened the breaker and those of failed probes. The outage is reported when the last of these
 // records has reached the fallback or is lost. A record that is rejected at the moment of the
-// recovery may be counted in Stats alone, and an outage that begins at that moment may be merged
-// with the previous one.
+// recovery may be counted only in Stats. An outage that begins at that moment may be merged with
+// the previous one.
 type Outage struct {
 	Name           string // the breaker's
 	Began          time.Time
-	Duration       time.Duration
-	Fallback, Lost uint64 // writes
+	Duration       time.Duration // from Began until the primary took a record again
+	Fallback, Lost uint64        // writes
 
 	// Cause is the failure that opened the breaker, or nil if something other than a record of this
 	// adapter opened it.
@@ -145,8 +145,8 @@ func (t *tracker) recovered() {
 		if s.State != atomicbreaker.Closed && s.State != atomicbreaker.ForcedClosed {
 			return
 		}
-		// Opening and closing again takes at least two transitions. A single one is the beginning or
-		// the end of ForcedClosed.
+		// Opening and closing again takes at least two transitions. A single one is the beginning
+		// or the end of ForcedClosed.
 		outlived := o.period == noGeneration || o.rejects.Load() ||
 			(s.Generation-o.period)&word.MaxGeneration >= 2
 		if outlived {

@@ -36,11 +36,11 @@ func (g *Guard[R]) Closed() bool { return g.flags.Load()&flagClosed != 0 }
 // Refusal returns the error of a write after Shutdown. It matches [fs.ErrClosed].
 func (g *Guard[R]) Refusal() error { return g.refusal }
 
-// Shutdown rejects new records from now on, calls the two functions, which close the primary and
-// then the fallback, and returns their errors. It closes the fallback when the primary is closed or
-// when ctx ends; if ctx cannot end, after CloseTimeout. A side that could not start closing before
-// ctx ended gets another 100 ms. What is still unfinished then continues in the background, and the
-// error says so.
+// Shutdown rejects all further records, calls the two functions, which close the primary and then
+// the fallback, and returns their errors. It closes the fallback once the primary is closed or ctx
+// has ended. If ctx cannot end, Shutdown waits for the primary for at most CloseTimeout. A side
+// that could not start closing before ctx ended gets another 100 ms. Work that is not finished by
+// then continues in the background, and the error names the side.
 //
 // Each function is called once. Later calls wait for the first one.
 func (g *Guard[R]) Shutdown(ctx context.Context, primary, fallback func() error) error {
@@ -134,8 +134,8 @@ func (g *Guard[R]) Sync(primary, fallback func() error) error {
 }
 
 // SyncPrimary calls sync if the breaker is closed. Otherwise it does nothing, because the primary
-// might hang. The error does not vote: Sync of a terminal fails even though the terminal is
-// healthy. After Shutdown the error is that of Refusal.
+// might hang. Its error does not count as a failure, because Sync of a terminal fails even though
+// the terminal is healthy. After Shutdown the error is that of Refusal.
 func (g *Guard[R]) SyncPrimary(sync func() error) error {
 	if g.Closed() {
 		return g.refusal
@@ -155,7 +155,7 @@ func (g *Guard[R]) SyncFallback(sync func() error) error {
 	return Contain(sync)
 }
 
-// Contain calls f and turns a panic into an error.
+// Contain calls f and returns its error. It recovers from a panic in f and returns it as an error.
 func Contain(f func() error) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
