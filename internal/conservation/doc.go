@@ -3,15 +3,15 @@
 // Package conservation checks the property that every adapter must have: each offered record ends
 // in exactly one of primary, fallback, lost.
 //
-// [Check] draws two sinks that do everything sinks do (fail, take part of a record, panic, end the
-// goroutine, hang and come back), and up to 16 goroutines that offer numbered records. It puts an
-// adapter between them and afterward inspects the sinks, record by record. What the adapter counts
-// and reports must match what the sinks hold. All of it runs on virtual time.
+// [Check] generates two sinks that fail, take a part of a record, panic, end the goroutine, hang
+// and recover, and up to 16 goroutines that offer numbered records. It puts an adapter between them
+// and afterwards inspects the sinks, record by record. The counts and reports of the adapter must
+// match the contents of the sinks. Everything runs on virtual time.
 //
-// [CheckLines] does the same for adapters of lines. Its sinks are files that cut writes anywhere,
-// and it reads them line by line.
+// [CheckLines] does the same for adapters of lines. Its sinks are files that may cut a write at any
+// byte, and it reads them line by line.
 //
-// The package is for tests only. It checks an adapter's behavior and knows nothing of its
+// The package is for tests only. It checks an adapter's behavior and does not depend on its
 // implementation.
 package conservation
 
@@ -28,7 +28,8 @@ import (
 // Adapter connects the adapter under test to the parts.
 type Adapter func(Parts) Fixture
 
-// Parts are the components of an adapter. It must use all those for which it has an option.
+// Parts are the components of an adapter. The adapter must use each part for which it has an
+// option.
 type Parts struct {
 	Breaker           *atomicbreaker.Breaker
 	Primary, Fallback *Sink

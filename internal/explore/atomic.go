@@ -2,8 +2,9 @@
 
 package explore
 
-// Seam is where a scheduler sees the accesses to a fake atomic. Before is called before each access, and
-// may let another thread run. Saw gets a hash of what the access returned. Either may be nil.
+// Seam is where a scheduler sees the accesses to a fake atomic. Before is called before each
+// access, and may let another thread run. Saw gets a hash of what the access returned. Either may
+// be nil.
 type Seam struct {
 	Before func()
 	Saw    func(v uint64)
@@ -16,10 +17,10 @@ var anySeam struct {
 	spawn  func(f func())
 }
 
-// Observe makes before and saw see the accesses to all counters and pointers without a seam of their own,
-// and makes spawn the go statement of [Spawn]. saw gets the number or the pointer that an access
-// returned, whether a swap succeeded, or nil. The result ends that. One exploration can observe at a
-// time.
+// Observe makes before and saw see the accesses to all counters and pointers without a seam of
+// their own, and makes spawn the go statement of [Spawn]. saw gets the number or the pointer that
+// an access returned, whether a swap succeeded, or nil. The result ends that. One exploration can
+// observe at a time.
 func Observe(before func(), saw func(v any), spawn func(f func())) (restore func()) {
 	anySeam.before, anySeam.saw, anySeam.spawn = before, saw, spawn
 	return func() { anySeam.before, anySeam.saw, anySeam.spawn = nil, nil, nil }

@@ -12,25 +12,26 @@ import (
 // More threads are hashed together.
 const MaxThreads = 6
 
-// Scheduler runs threads one access at a time. An interleaving is a list of choices: which of the threads
-// that are not done moves next. [Scheduler.Next] walks through all interleavings depth first: it
-// repeats the run with the last choice changed that can still be changed.
+// Scheduler runs threads one access at a time. An interleaving is a list of choices: which of the
+// threads that are not done moves next. [Scheduler.Next] walks through all interleavings depth
+// first: it repeats the run with the last choice changed that can still be changed.
 //
-// With a clock, the earliest pending timer may fire at any step. What it does then is one more thread.
+// With a clock, the earliest pending timer may fire at any step. What it does then is one more
+// thread.
 type Scheduler struct {
 	// Shared returns what the threads share: a word, and a hash of the rest. If it is nil, every
 	// interleaving runs to its end.
 	Shared func() (word, rest uint64)
 
-	// Own makes a thread see what its accesses return, as reported to Saw. Otherwise each of its moves
-	// sees everything that is shared.
+	// Own makes a thread see what its accesses return, as reported to Saw. Otherwise each of its
+	// moves sees everything that is shared.
 	Own bool
 
 	// Forget drops what a thread has seen when it is done. Set it if nobody judges the thread.
 	Forget bool
 
-	// Clock has the timers, or is nil. Up to Spare timers fire in a run, each on one of the last Spare
-	// threads, which runs Expire of the timer.
+	// Clock has the timers, or is nil. Up to Spare timers fire in a run, each on one of the last
+	// Spare threads, which runs Expire of the timer.
 	Clock  *Clock
 	Spare  int
 	Expire func(*Timer) func()
@@ -51,16 +52,16 @@ type choice struct {
 	futures   int // runs from here that are over
 }
 
-// state determines the futures of a run, and what a judge makes of its past: the shared values, and for each
-// thread what it has seen. Where a thread stands and what it was answered follow from that, because a
-// thread is deterministic.
+// state determines the futures of a run, and what a judge makes of its past: the shared values, and
+// for each thread what it has seen. Where a thread stands and what it was answered follow from
+// that, because a thread is deterministic.
 type state struct {
 	word, rest uint64
 	seen       [MaxThreads]uint64
 }
 
-// endless is several times the number of accesses in the longest run, 73. Without locks no thread waits for
-// another, so every schedule ends.
+// endless is several times the number of accesses in the longest run, 73. Without locks no thread
+// waits for another, so every schedule ends.
 const endless = 500
 
 var errEndless = errors.New("explore: the run does not end")
@@ -80,7 +81,8 @@ func (s *Scheduler) Threads() []*Thread { return s.threads }
 // Running returns the thread that runs, or nil outside a run.
 func (s *Scheduler) Running() *Thread { return s.running }
 
-// Point ends the running thread's step: others may move before it continues. Outside a run it does nothing.
+// Point ends the running thread's step: others may move before it continues. Outside a run it does
+// nothing.
 func (s *Scheduler) Point() {
 	if s.running != nil {
 		s.running.pause(struct{}{})
@@ -114,10 +116,10 @@ func (s *Scheduler) Saw(v uint64) {
 // Go is the go statement of the running thread.
 func (s *Scheduler) Go(f func()) { s.started = append(s.started, f) }
 
-// Run runs one interleaving: the current choices, and from there on the first thread that is not done. A
-// thread's first step goes up to its first access and is not a choice, since it shares nothing. Run
-// returns how many interleavings the run stands for: 1, or the number of futures of a known state, and
-// then no judge needs to see the end.
+// Run runs one interleaving: the current choices, and from there on the first thread that is not
+// done. A thread's first step goes up to its first access and is not a choice, since it shares
+// nothing. Run returns how many interleavings the run stands for: 1, or the number of futures of a
+// known state, and then no judge needs to see the end.
 func (s *Scheduler) Run(programs []func()) (futures int, err error) {
 	s.step = 0
 	for _, t := range s.threads {
@@ -170,8 +172,8 @@ func (s *Scheduler) Run(programs []func()) (futures int, err error) {
 	return max(1, futures), nil
 }
 
-// choose adds a choice with the first option taken, unless the state is known. It returns the number of
-// futures of a known state, and 0 for a new one.
+// choose adds a choice with the first option taken, unless the state is known. It returns the
+// number of futures of a known state, and 0 for a new one.
 func (s *Scheduler) choose(options int) (futures int) {
 	c := choice{of: options}
 	if s.Shared != nil && options > 1 {
@@ -196,8 +198,8 @@ func (s *Scheduler) state() (at state) {
 	return at
 }
 
-// begin lets t run f and returns the live threads, which include t unless f has ended. seen distinguishes
-// f from other functions that t could run.
+// begin lets t run f and returns the live threads, which include t unless f has ended. seen
+// distinguishes f from other functions that t could run.
 func (s *Scheduler) begin(live []*Thread, t *Thread, f func(), seen uint64) []*Thread {
 	t.run, t.done, t.count, t.ended, t.seen = f, false, 0, 0, seen
 	if s.move(t); t.done {
@@ -229,7 +231,8 @@ func (s *Scheduler) move(t *Thread) {
 	}
 }
 
-// Next chooses the next interleaving after a run that stood for futures. It reports whether there is one.
+// Next chooses the next interleaving after a run that stood for futures. It reports whether there
+// is one.
 func (s *Scheduler) Next(futures int) bool {
 	for n := len(s.choices) - 1; n >= 0; n-- {
 		c := &s.choices[n]

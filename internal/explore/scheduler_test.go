@@ -25,7 +25,8 @@ func all(t *testing.T, s *Scheduler, programs []func(), judge func()) (interleav
 	return interleavings, runs
 }
 
-// Two threads that add 1 by a load and a store lose an addition in some interleavings, and only there.
+// Two threads that add 1 by a load and a store lose an addition in some interleavings, and only
+// there.
 func TestScheduler_FindsALostUpdate(t *testing.T) {
 	for name, newScheduler := range map[string]func(int) *Scheduler{"coroutines": New, "goroutines": NewGoroutines} {
 		t.Run(name, func(t *testing.T) {

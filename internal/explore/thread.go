@@ -4,12 +4,12 @@ package explore
 
 import "iter"
 
-// Thread is one of the threads of a [Scheduler]. It runs its functions on one goroutine at a time, so a
-// run of the scheduler is deterministic.
+// Thread is one of the threads of a [Scheduler]. It runs its functions on one goroutine at a time,
+// so a run of the scheduler is deterministic.
 type Thread struct {
-	// First and Last are the steps, from 1, of the first and the last access of the running operation
-	// to the memory of [Scheduler.Access], or 0. They are the tightest interval there is, and so the
-	// strictest to judge an operation by.
+	// First and Last are the steps, from 1, of the first and the last access of the running
+	// operation to the memory of [Scheduler.Access], or 0. They are the tightest interval there is,
+	// and so the strictest to judge an operation by.
 	First, Last int
 
 	run    func() // what to do in this run
@@ -32,8 +32,8 @@ func (t *Thread) Returned() {
 // Ending says that the running operation accesses nothing any more, although it has not returned.
 func (t *Thread) Ending() { t.ended = t.count + 1 }
 
-// New returns a scheduler of n threads, which live until [Scheduler.Close]. Each is a coroutine, so its
-// functions must not call [runtime.Goexit].
+// New returns a scheduler of n threads, which live until [Scheduler.Close]. Each is a coroutine, so
+// its functions must not call [runtime.Goexit].
 func New(n int) *Scheduler {
 	s := &Scheduler{}
 	for range n {
@@ -51,8 +51,8 @@ func New(n int) *Scheduler {
 	return s
 }
 
-// NewGoroutines is New with threads that may call [runtime.Goexit]: each function runs on a goroutine of
-// its own. A switch of threads takes about ten times as long.
+// NewGoroutines is New with threads that may call [runtime.Goexit]: each function runs on a
+// goroutine of its own. A switch of threads takes about ten times as long.
 func NewGoroutines(n int) *Scheduler {
 	s := &Scheduler{}
 	for range n {

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package history decides whether the answers that concurrent callers got from a circuit breaker
-// have a sequential explanation. It runs programs on goroutines that really race, records all calls
-// with their answers and times, and has porcupine search for an order in which the reference model
-// in internal/model gives the same answers.
+// Package history checks whether the results of concurrent calls of a circuit breaker are
+// linearizable. It runs programs on concurrent goroutines and records all calls with their results
+// and times. Then porcupine searches for an order in which the reference model in internal/model
+// gives the same results.
 //
-// It knows the breaker by its operations, not by its code: a test supplies the function that
-// performs a [Step].
+// It does not depend on the breaker's code: a test supplies the function that performs a [Step].
 package history
 
 import (

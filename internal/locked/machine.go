@@ -4,12 +4,12 @@
 // the same word.Next as the lock-free breaker, and guard the word with a mutex instead of a
 // compare-and-swap.
 //
-// They are controls for benchmarks and nothing else. They differ from the breaker in the
-// synchronization, so the ratio of the two is its cost. (They also lack one shortcut: the breaker
-// tries word.Counted before word.Next.) Each is what a careful engineer would write: the same
-// checks of a healthy word, made under the lock; no defer where nothing can panic; no lock held
-// while a caller's function runs. They have no timers and no hooks; a benchmark sets their state
-// with Trip, Reset and Elapsed.
+// They are controls for benchmarks. They differ from the breaker only in the synchronization, so
+// the ratio of their times shows its cost. (They also lack one shortcut: the breaker tries
+// word.Counted before word.Next.) Their code is optimized for a fair comparison: they check for a
+// healthy word under the lock, use no defer where nothing can panic, and hold no lock while a
+// caller's function runs. They have no timers and no hooks; a benchmark sets their state with Trip,
+// Reset and Elapsed.
 package locked
 
 import (

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package model is the reference model of the circuit breaker: the contract's state table, written
-// out under a mutex, with a clock that a test moves by hand.
+// Package model is the reference model of the circuit breaker: the state table of CONCURRENCY.md,
+// implemented with a mutex and a clock that a test advances.
 //
-// It is a test oracle. The lock-free breaker is tested against it, so it shares no code with that
-// breaker, where a common bug would be invisible, and always prefers the obvious to the fast. It
-// has no jitter and no hooks: transitions go to a list that the test takes away. It has no
+// It is a test oracle. Tests compare the lock-free breaker with it, so the two share no code: a
+// shared bug would go unnoticed. The code is simple rather than fast. The model has no jitter and
+// no hooks; it appends transitions to a list, which the test reads and clears. It has no
 // classifier, no slow threshold and no dry run either, because those only select which of its
 // methods a call reaches.
 package model

@@ -5,7 +5,8 @@ package word
 // Kind names what happened.
 type Kind uint8
 
-// The eleven events. Each has a function below, and a column or a note at the table of CONCURRENCY.md.
+// The eleven events. Each has a function below, and a column or a note at the table of
+// CONCURRENCY.md.
 const (
 	Allow       Kind = iota // a caller asks for admission
 	Success                 // a call succeeded
@@ -20,7 +21,8 @@ const (
 	ForceClosed             // an operator holds it closed
 )
 
-// Event is an input of the state machine. It has no clock: the passage of time is the event Elapsed.
+// Event is an input of the state machine. It has no clock: the passage of time is the event
+// Elapsed.
 type Event struct {
 	Kind Kind
 
@@ -30,12 +32,12 @@ type Event struct {
 	Bound      bool
 	Generation uint32
 
-	// Successes is, for Elapsed, the number of half-open successes when the probe was admitted. A probe
-	// that has succeeded since shows that the sink answers, and voids the timer.
+	// Successes is, for Elapsed, the number of half-open successes when the probe was admitted. A
+	// probe that has succeeded since shows that the sink answers, and voids the timer.
 	Successes uint8
 }
 
-// Params is the part of the configuration that decides. It does not change after New.
+// Params is the configuration of the state machine. It does not change after New.
 type Params struct {
 	FailureLimit     uint32 // count at which the breaker opens: threshold × FailureWeight, 1..65,535
 	FailureWeight    uint32 // what a failure adds, 1..65,535
@@ -45,11 +47,11 @@ type Params struct {
 	DueAtOnce        bool   // the recovery timeout is 0: opening skips Cooling, closing clears attempt
 }
 
-// Next returns the word that follows w by e. It is total: it accepts any word and any event, and never
-// panics. Words come only from Next and its part Counted. If e changes nothing, Next returns w, and the
-// caller writes nothing.
+// Next returns the word that follows w after the event e. It accepts any word and any event, and
+// never panics. Only Next and its part Counted make words. If e changes nothing, Next returns w,
+// and the caller writes nothing.
 //
-// There is no second result, because the pair of words says what e did:
+// Next needs no second result, because the two words show what e did:
 //   - If the generations differ, e made a transition. The goroutine whose swap succeeded publishes it
 //     (I2, I6).
 //   - If Allow changed the word, the call is admitted as a probe. If not, w.Admits decides.
@@ -84,7 +86,7 @@ func Next(w Word, e Event, p *Params) Word {
 	return w
 }
 
-// Counted is the part of [Next] for a storm of failures, and short enough to be inlined. If e is a
+// Counted is the part of [Next] for bursts of failures, and short enough to be inlined. If e is a
 // failure that a closed breaker only counts, it returns the next word. Otherwise it returns w.
 func (w Word) Counted(e Event, p *Params) Word {
 	if e.Kind != Failure || w > MaxClosed || e.Bound && e.Generation != w.Generation() {
@@ -96,14 +98,14 @@ func (w Word) Counted(e Event, p *Params) Word {
 	return w + Word(p.FailureWeight)<<failuresShift // below the limit, so it fits the field (I4)
 }
 
-// enter is the only way into another public state or a new open period. It increments the generation and
-// clears the half-open counts (I2, I5).
+// enter is the only way into another public state or a new open period. It increments the
+// generation and clears the half-open counts (I2, I5).
 func (w Word) enter(p Phase) Word {
 	return w.withGeneration(w.Generation() + 1).withPhase(p).withCalls(0).withSuccesses(0)
 }
 
-// open enters an open period that lasts for the recovery timeout. It keeps the failures that tripped the
-// breaker.
+// open enters an open period that lasts for the recovery timeout. It keeps the failures that
+// tripped the breaker.
 func (w Word) open(p *Params) Word {
 	if p.DueAtOnce {
 		return w.enter(Due)
@@ -116,8 +118,8 @@ func (w Word) reopen(p *Params) Word {
 	return w.open(p).withAttempt(w.Attempt() + 1)
 }
 
-// allow admits a probe if there is room for one. The transition to half-open and its first permit are one
-// change of the word, so no second caller can come between them.
+// allow admits a probe if there is room for one. The transition to half-open and its first permit
+// are one change of the word, so no second caller can come between them.
 func (w Word) allow(p *Params) Word {
 	switch w.Phase() {
 	case Due:
@@ -146,9 +148,9 @@ func (w Word) success(p *Params) Word {
 	return w
 }
 
-// recovered closes a breaker whose probes succeeded. The recovery counts as an attempt that only
-// stability forgives. So a sink that accepts one record and fails the next backs off like one that fails
-// its probes.
+// recovered closes a breaker whose probes succeeded. The recovery counts as an attempt until the
+// sink has been stable. So the breaker backs off from a sink that accepts one record and fails the
+// next as it does from a sink that fails its probes.
 func (w Word) recovered(p *Params) Word {
 	closed := w.enter(Closed).withFailures(0)
 	if p.DueAtOnce {
@@ -180,8 +182,8 @@ func (w Word) cancel() Word {
 	return w
 }
 
-// elapsed infers from the phase which timer fired: Next has compared the generations, and a generation has
-// one phase. (Cooling and Due share one, and Due ignores the event.)
+// elapsed infers from the phase which timer fired: Next has compared the generations, and a
+// generation has one phase. (Cooling and Due share one, and Due ignores the event.)
 func (w Word) elapsed(successes uint8, p *Params) Word {
 	switch w.Phase() {
 	case Closed: // the stability timer: the sink is stable if no failure is counted
@@ -206,8 +208,8 @@ func (w Word) trip(p *Params) Word {
 	return w
 }
 
-// tripFor also begins a new period of an open breaker. The new generation voids the timer of the old one.
-// The caller checks that the new period ends later, because the word has no deadlines.
+// tripFor also begins a new period of an open breaker. The new generation voids the timer of the
+// old one. The caller checks that the new period ends later, because the word has no deadlines.
 func (w Word) tripFor() Word {
 	switch w.Phase() {
 	case Closed, Cooling, Due, HalfOpen:
@@ -216,8 +218,8 @@ func (w Word) tripFor() Word {
 	return w
 }
 
-// retryAfter opens the breaker like tripFor, but as the outcome of a call: if the call was a probe, the
-// recovery did not last.
+// retryAfter opens the breaker like tripFor, but as the outcome of a call: if the call was a probe,
+// the recovery did not last.
 func (w Word) retryAfter() Word {
 	switch w.Phase() {
 	case Closed:

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Package word is the state machine of a circuit breaker: its whole state in one uint64, and the function
-// that returns the next state.
+// Package word is the state machine of a circuit breaker: its whole state in one uint64, and the
+// function that returns the next state.
 //
 // The package is pure. The atomic that stores a Word, the timers and the hooks are in package
-// atomicbreaker, which computes words only with [Next] and its part [Word.Counted]. The invariants I1,
-// I2, … are numbered in CONCURRENCY.md.
+// atomicbreaker, which computes words only with [Next] and its part [Word.Counted]. The invariants
+// I1, I2, … are numbered in CONCURRENCY.md.
 package word
 
 // Word is the whole state of a breaker. It is a value: copy it freely, compare it with ==.
@@ -18,8 +18,9 @@ package word
 //	 6, 7:    wraps into   saturates   saturates      1..max:     below the
 //	 invalid  nothing      at 31       at 65,535      checked     threshold
 //
-// The zero Word is a closed breaker that has counted nothing. Next accepts each of the 2^64 values. It
-// never silently repairs a word that no history of calls produces, and Reset leads out of each.
+// The zero Word is a closed breaker that has counted nothing. Next accepts each of the 2^64 values.
+// It does not repair a word that no sequence of calls produces, but Reset closes the breaker from
+// any word.
 type Word uint64
 
 // The layout, from bit 0 up. Everything else follows from the widths.
@@ -58,12 +59,12 @@ const (
 	MaxGeneration = 1<<generationWidth - 1
 )
 
-// Phase says what the breaker does with a call. It is finer than the public state: Cooling and Due are
-// both open, and only Due admits the next call.
+// Phase decides what the breaker does with a call. It is finer than the public state: Cooling and
+// Due are both open, but only Due admits the next call.
 type Phase uint8
 
-// The six phases. The first two admit a call, the next two may, and the last two reject it. Closed is 0,
-// so that the test for a healthy breaker is one mask.
+// The six phases. The first two admit a call, the next two may, and the last two reject it. Closed
+// is 0, so that the test for a healthy breaker is one mask.
 const (
 	Closed       Phase = iota // calls are admitted, failures are counted
 	ForcedClosed              // held closed by an operator
@@ -98,12 +99,13 @@ func (w Word) Phase() Phase { return Phase(w >> phaseShift) }
 // touching its neighbor, because the carry is masked off (I4).
 func (w Word) Generation() uint32 { return uint32(w & generationMask >> generationShift) }
 
-// Attempt returns the number of recoveries that did not last since the sink was last stable. It
-// saturates at 31, where any back-off has reached its cap.
+// Attempt returns the number of recoveries since the sink was last stable. It saturates at 31,
+// where any back-off has reached its cap.
 func (w Word) Attempt() uint32 { return uint32(w & attemptMask >> attemptShift) }
 
-// Failures returns the failure count in units of weight: what has been counted while closed, and what
-// tripped the breaker while open and half-open. It saturates at 65,535, and no limit is above that.
+// Failures returns the failure count in units of weight: what has been counted while closed, and
+// what tripped the breaker while open and half-open. It saturates at 65,535, and no limit is above
+// that.
 func (w Word) Failures() uint32 { return uint32(w & failuresMask >> failuresShift) }
 
 // Calls returns the number of probes in flight: at most Params.MaxCalls, and 0 unless half-open.
@@ -114,19 +116,19 @@ func (w Word) Calls() uint32 { return uint32(w & callsMask >> callsShift) }
 // half-open.
 func (w Word) Successes() uint32 { return uint32(w & successesMask >> successesShift) }
 
-// The tests of the hot path are comparisons with these constants. A method would not fit the inliner's
-// budget.
+// The tests of the hot path are comparisons with these constants. A method would not fit the
+// inliner's budget.
 const (
-	// MaxClosed is the largest word of a closed breaker: the phase is on top and Closed is 0. Every word
-	// up to it admits a call, whatever its counts.
+	// MaxClosed is the largest word of a closed breaker: the phase is on top and Closed is 0. Every
+	// word up to it admits a call, whatever its counts.
 	MaxClosed Word = 1<<phaseShift - 1
 
-	// Unhealthy masks the bits that are 0 in a healthy breaker: the phase and the failures. If they are,
-	// a success of any generation changes nothing.
+	// Unhealthy masks the bits that are 0 in a healthy breaker: the phase and the failures. If they
+	// are, a success of any generation changes nothing.
 	Unhealthy = phaseMask | failuresMask
 
-	// MaxAdmitting is the largest word that may admit a call. A word above it rejects every call, and
-	// Allow does not change it, whatever the limits.
+	// MaxAdmitting is the largest word that may admit a call. A word above it rejects every call,
+	// and Allow does not change it, whatever the limits.
 	MaxAdmitting = Word(ForcedOpen)<<phaseShift - 1
 
 	// MaxWord is the word of all ones. No breaker has it (I5).
@@ -142,8 +144,8 @@ func (w Word) Rejects() bool { return w > MaxAdmitting }
 // Open reports whether the public state is Open.
 func (w Word) Open() bool { return w.Phase() == Cooling || w.Phase() == Due }
 
-// The with methods return w with one field replaced. Failures and attempts saturate. Next passes only
-// values that fit the other fields; the masks keep any other value out of the neighbors (I4).
+// The with methods return w with one field replaced. Failures and attempts saturate. Next passes
+// only values that fit the other fields; the masks keep any other value out of the neighbors (I4).
 
 func (w Word) withPhase(p Phase) Word {
 	return w&^phaseMask | Word(p)<<phaseShift&phaseMask
