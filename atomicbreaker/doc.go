@@ -37,7 +37,8 @@
 //
 // [Breaker.Reset] closes the breaker from any state. [Breaker.ForceOpen] and [Breaker.ForceClosed]
 // hold it open or closed until Reset or the opposite call. An open breaker becomes half-open only
-// when a call arrives, never by itself.
+// when a call arrives, never by itself. A period is the time between two transitions, and its
+// generation is the number of transitions before it.
 //
 // # Guarantees
 //

@@ -34,7 +34,7 @@ type config struct {
 }
 
 // WithFailureThreshold sets how many failures open a closed breaker: consecutive failures or, with
-// [WithFailureRate], the net excess over the rate. That many failures in a row always open it.
+// [WithFailureRate], failures in excess of the rate. That many failures in a row always open it.
 //
 // The range is 1 to 65,535, and less with a rate: see [WithFailureRate]. The default is 5, or 100
 // with a rate.
@@ -53,8 +53,8 @@ func WithFailureThreshold(n int) Option {
 // The test is CUSUM (Page, 1954): a failure adds a weight to the failure count, a success subtracts
 // another weight, the count never goes below 0, and the breaker opens when the count reaches
 // [WithFailureThreshold] failures. If exactly the share rate of the calls fail, the weights
-// balance. There is no window and no clock, so failures do not expire when calls are rare. As long
-// as no call fails, no call writes.
+// balance. There is no window and no clock, so failures do not expire when calls are rare. While
+// the count is 0, successes write nothing.
 //
 // If calls fail independently, with the default threshold of 100 and a rate of 0.01 to 0.5:
 //
@@ -110,8 +110,8 @@ func WithBackoff(maximum time.Duration) Option {
 
 // WithJitter lengthens each recovery timeout by a random share of it between 0 and fraction, so
 // that breakers that opened together do not probe together. It applies after the cap of
-// [WithBackoff], and also to the time after which that option halves its number of recoveries. The
-// fraction is 0 or more and finite; the default is 0.
+// [WithBackoff], and also to the time after which that option halves its count. The fraction is 0
+// or more and finite; the default is 0.
 func WithJitter(fraction float64) Option {
 	return func(c *config) {
 		c.check(0 <= fraction && fraction <= math.MaxFloat64,

@@ -174,7 +174,7 @@ func (t *periodTimer) expire(owner weak.Pointer[Breaker]) {
 
 // TripFor opens the breaker for d plus a slack of d/10, at most 1 s; neither back-off nor jitter
 // applies. Use it if the sink says how long to back off, as HTTP's Retry-After header does.
-// [WithRetryAfter] reads that time from the errors of calls. TripFor(d) with d <= 0 is
+// [WithRetryAfter] reads that time from the errors of calls. If d <= 0, TripFor does the same as
 // [Breaker.Trip].
 //
 // TripFor never shortens an open period. On an open breaker it starts a new one, published as a

@@ -56,7 +56,7 @@
 //
 // Duplicates come from late records ([Lane.Late]), asynchronous probes, and lines that were torn
 // before their newline; all are counted. The order of records across the two sinks is not
-// preserved. A record that a sink loses after it reported success is lost without a report. The
+// preserved. A Writer cannot detect that a sink loses a record after it reported success. The
 // guarantee extends to the far end only if the sink acknowledges each record, as an HTTP server
 // does with a 2xx. A TCP connection does not.
 //

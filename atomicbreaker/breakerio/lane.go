@@ -86,7 +86,7 @@ func WithCloseOnHang() LaneOption {
 }
 
 // WithKeptBuffer sets the size in bytes up to which a slot reuses its buffer for the next record.
-// The default is 64 KiB.
+// The default is 64 KiB. At 0 or less, a slot keeps no buffer.
 func WithKeptBuffer(bytes int) LaneOption {
 	return func(c *laneConfig) { c.keep = bytes }
 }
@@ -138,9 +138,9 @@ func (l *Lane) Write(p []byte) (int, error) {
 
 // Sync calls the sink's Sync method, if there is one. It returns [ErrBusy] if it did not get its
 // turn within the timeout that [WithSyncTimeout] sets, and [ErrHung] if the sink did not answer
-// within that timeout. At width 1, a write that arrives during a Sync waits for its turn no longer
-// than usual and then returns ErrBusy. A Sync that exceeds its timeout leaves its slot stuck, like
-// a write: the sink hangs, and the next write returns ErrHung.
+// within that timeout. At width 1, a write that arrives during a Sync waits for its turn for at
+// most the lane's timeout, and then returns ErrBusy. A Sync that exceeds its timeout leaves its
+// slot stuck, like a write that does. At width 1, the next write then returns ErrHung.
 func (l *Lane) Sync() error {
 	_, err := l.lane.do(jobSync, nil, l.lane.syncTimeout)
 	runtime.KeepAlive(l)

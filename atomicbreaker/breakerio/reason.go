@@ -36,8 +36,8 @@ type (
 // The reasons.
 const (
 	Rejected    = guard.Rejected    // the breaker rejected it
-	Failed      = guard.Failed      // the primary returned an error, or wrote short
+	Failed      = guard.Failed      // the primary returned an error or made a short write
 	Panicked    = guard.Panicked    // the primary panicked or ended the goroutine
-	Busy        = guard.Busy        // the primary was busy, or a queue above the writer was full
-	RecordError = guard.RecordError // the record itself is at fault
+	Busy        = guard.Busy        // the primary or a queue above the writer had no room
+	RecordError = guard.RecordError // the error was the fault of the record
 )

@@ -58,8 +58,8 @@ type session struct {
 type ReopenOption func(*Reopener)
 
 // WithWriteTimeout limits each write to d if the connection has the method SetWriteDeadline. It
-// does not limit the time to open: use the Timeout of a [net.Dialer] for that. By default there is
-// no limit.
+// does not limit the time to open: use the Timeout of a [net.Dialer] for that. By default, and if d
+// is 0 or less, there is no limit.
 func WithWriteTimeout(d time.Duration) ReopenOption {
 	return func(r *Reopener) { r.writeTimeout = d }
 }

@@ -87,7 +87,7 @@ func isLaneToStderr(w io.Writer) bool {
 //	breakerio: "loki": primary: 503 Service Unavailable; fallback: no space left on device
 //
 // Use [errors.Is] to test err for the error of either side, and for [atomicbreaker.ErrRejected] if
-// the breaker rejected p. After [Writer.Close], err is [fs.ErrClosed] and neither side gets p.
+// the breaker rejected p. After [Writer.Close], err matches [fs.ErrClosed] and neither side gets p.
 //
 // A primary that takes less than p without an error has failed with [io.ErrShortWrite]. A primary
 // that panics has failed too: the panic is recovered (see [WithRepanic]) and p goes to the

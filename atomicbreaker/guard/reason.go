@@ -13,10 +13,10 @@ type Reason uint8
 // The reasons.
 const (
 	Rejected    Reason = iota // the breaker rejected it
-	Failed                    // the primary returned an error, or wrote short
+	Failed                    // the primary returned an error or made a short write
 	Panicked                  // the primary panicked or ended the goroutine
-	Busy                      // the primary was busy, or a queue above the writer was full
-	RecordError               // the record itself is at fault
+	Busy                      // the primary or a queue above the writer had no room
+	RecordError               // the error was the fault of the record
 	reasons
 )
 
@@ -37,10 +37,10 @@ type Diversion struct {
 	Err    error // the primary's error, or a match of [atomicbreaker.ErrRejected] that names the state
 }
 
-// Stats counts the writes that the primary did not take, by outcome and by reason. The two outcomes
-// have the same sum as the five reasons. Writes that the primary took are not counted, because each
-// would then write to shared memory. If the adapter is below a buffer, one write is a batch of
-// records.
+// Stats counts the writes that the primary did not take, by outcome and by reason. The sum of the
+// two outcomes equals the sum of the five reasons. Writes that the primary took are not counted,
+// because counting each one would write to shared memory. If the adapter is below a buffer, one
+// write is a batch of records.
 type Stats struct {
 	Fallback, Lost uint64 // taken by the fallback; taken by neither
 
