@@ -106,7 +106,7 @@ func counted(n uint64, of string) string {
 	return fmt.Sprintf("%d %ss", n, of)
 }
 
-// print writes a line on a separate goroutine, because a pipe that no one reads would block the
+// print writes a line on a separate goroutine, because a pipe without a reader would block the
 // logger and its Close. It waits for at most the grace period.
 func (r *reporter) print(line string) {
 	r.printing.Store(true)

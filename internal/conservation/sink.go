@@ -40,7 +40,7 @@ const (
 	exits // runtime.Goexit
 
 	// The acts below are for a File only.
-	busy // fails with ErrBusy, which does not vote
+	busy // fails with ErrBusy, which does not count as a failure
 	lies // returns a result that violates io.Writer
 )
 

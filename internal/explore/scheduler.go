@@ -27,7 +27,7 @@ type Scheduler struct {
 	// moves sees everything that is shared.
 	Own bool
 
-	// Forget drops what a thread has seen when it is done. Set it if nobody judges the thread.
+	// Forget drops what a thread has seen when it is done. Set it if nothing checks the thread.
 	Forget bool
 
 	// Clock has the timers, or is nil. Up to Spare timers fire in a run, each on one of the last

@@ -8,9 +8,9 @@ import "time"
 // loop.
 const shortestStability = 10 * time.Millisecond
 
-// StabilityTimeout is how long a breaker stays closed, with no failure counted at the end, before
-// half of its attempts are forgiven: the recovery timeout without back-off, at least 10 ms. Without
-// a recovery timeout it is 0: closing then forgives all attempts at once.
+// StabilityTimeout is how long a breaker must stay closed, with no failure counted at the end,
+// before its attempts are halved: the recovery timeout without back-off, at least 10 ms. If the
+// recovery timeout is 0, StabilityTimeout is 0, and closing sets the attempts to 0.
 func (m *Model) StabilityTimeout() time.Duration {
 	if m.config.RecoveryTimeout == 0 {
 		return 0
@@ -18,8 +18,7 @@ func (m *Model) StabilityTimeout() time.Duration {
 	return max(m.config.RecoveryTimeout, shortestStability)
 }
 
-// armStability starts the timer that, each time it fires, forgives a closed breaker half of its
-// attempts.
+// armStability starts the timer that halves the attempts of a closed breaker each time it fires.
 func (m *Model) armStability() {
 	m.arm(m.StabilityTimeout()).stability = true
 }
