@@ -33,7 +33,8 @@ func (o Outcome) String() string { return nameOf("Outcome", outcomeNames[:], o) 
 // right after a successful TryAcquire settles the permit on every path, including a panic.
 //
 // A permit belongs to the period in which it was given. If that period has ended by the time of the
-// report, for example because the breaker has opened or closed, the report changes nothing.
+// report, for example because the breaker has opened or closed, the report changes nothing, except
+// that an error with a retry time (see [WithRetryAfter]) may extend an open period.
 //
 // A Permit is a value of 16 bytes and is not allocated. It may be passed to another goroutine, but
 // two goroutines must not use it at once. A copy can report a second time, which makes the counts

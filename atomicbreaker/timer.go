@@ -11,8 +11,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/word"
 )
 
-// timing holds the configured durations. The breaker compares no durations. Instead, a runtime
-// timer posts an event that names its period (I3), and the word decides what the event does.
+// timing holds the configured durations. A runtime timer that runs for one of them posts an event
+// that names its period (I3), and the word alone decides what the event does.
 type timing struct {
 	recovery time.Duration // recovery timeout, 0: due at once
 	backoff  time.Duration // cap of the doubled recovery timeout, 0: no back-off

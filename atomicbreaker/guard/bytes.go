@@ -21,7 +21,7 @@ type Chunk struct {
 // BytesOptions are the options of a [Bytes].
 type BytesOptions struct {
 	Options
-	OnLost       func(p []byte, err error) // called with the lost bytes; p is valid during the call
+	OnLost       func(p []byte, err error) // called with lost bytes; p is valid during the call
 	WholeRecords bool                      // each write is one record, of one or more lines
 }
 

@@ -33,7 +33,7 @@ type Options struct {
 	OnOutage   func(Outage)    // called once for each outage, when it has ended
 
 	Repanic       bool // panics continue after the record is in the fallback or lost
-	LossAsSuccess bool // Reject, Fail, Unwound and Busy return no error for a lost record
+	LossAsSuccess bool // no method returns an error for a lost record
 	StderrIsSink  bool // os.Stderr is the primary or the fallback, so nothing is reported there
 }
 
