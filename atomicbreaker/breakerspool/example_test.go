@@ -56,7 +56,9 @@ func Example() {
 		fmt.Print(<-sink.taken)
 	}
 	cancel()
-	<-replayed
+	if err := <-replayed; !errors.Is(err, context.Canceled) {
+		panic(err)
+	}
 	fmt.Println(spool.Stats().Records, "records in the spool")
 	_ = w.Close() // closes the spool
 
