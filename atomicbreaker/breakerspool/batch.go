@@ -41,10 +41,18 @@ type item struct {
 
 // write is what the sink gets at once.
 type write struct {
-	buf     []byte // begins with a newline, for a sink that is torn
-	items   []item
-	isTrial bool // see suspect
+	buf   []byte // begins with a newline, for a sink that is torn
+	items []item
+	kind  writeKind
 }
+
+type writeKind uint8
+
+const (
+	inOrder writeKind = iota // from the head
+	ahead                    // a trial, from where the trials before it ended: see suspect
+	further                  // a trial behind a record that was refused; settles nothing
+)
 
 // prefix is the length of the newline in a write's buffer.
 const prefix = 1
@@ -130,27 +138,34 @@ func (s *Spool) next(at place) (_ place, end int64, ok bool) {
 
 // fill prepares the next write. ready is false if the spool has no record for it.
 func (r *replay) fill() (ready bool, err error) {
-	trial := r.suspect.trialNext
-	ready, err = r.fillFrom(r.start(), trial)
-	if trial && !ready && err == nil { // the suspect is the last record
-		r.suspect.trialNext = false
-		return r.fillFrom(r.start(), false)
+	r.reader.disk, r.reader.store = r.spool.disk, &r.spool.queue
+	if r.suspect.held && r.spool.isDropped(r.suspect.at.g) {
+		r.pass(r.suspect.at) // moves behind what was taken in trials
 	}
-	return ready, err
+	if r.suspect.trialNext {
+		if r.fillTrial() {
+			return true, nil
+		}
+		r.suspect.trialNext = false // the suspect is the last record
+		r.suspect.trialAt = r.suspect.ahead
+	}
+	return r.fillInOrder()
 }
 
-func (r *replay) fillFrom(at place, trial bool) (ready bool, err error) {
+func (r *replay) fillInOrder() (ready bool, err error) {
 	w := &r.write
 	w.reset()
-	w.isTrial = trial
 	limit := r.limit
 	if r.config.hasRate {
 		limit = min(limit, int(min(max(r.config.rate, 1), math.MaxInt32)))
 	}
-	if trial || r.suspect.isHeld() {
+	if r.config.hasBatch {
+		limit = min(limit, mostItems)
+	}
+	if r.suspect.held {
 		limit = 1
 	}
-	r.reader.disk, r.reader.store = r.spool.disk, &r.spool.queue
+	at := r.head
 	for len(w.items) < limit {
 		var end int64
 		var ok bool
@@ -162,59 +177,119 @@ func (r *replay) fillFrom(at place, trial bool) (ready bool, err error) {
 			if len(w.items) > 0 {
 				break // the write comes first
 			}
-			if at, err = r.spool.skip(at, err); err != nil {
+			if at, err = r.spool.skip(at, err); err != nil || r.ended() != nil {
 				return false, err
 			}
+			r.pass(at)
+			at = r.head
 			continue
 		}
 		if len(w.items) > 0 && !isLines(frame.Data) {
 			break
 		}
-		if maxAge := r.spool.config.maxAge; maxAge > 0 && time.Since(frame.Time) > maxAge {
+		if r.spool.isOld(frame) {
 			if len(w.items) > 0 {
 				break
 			}
-			next := place{at.g, segment.Position{Offset: frame.End}}
-			r.spool.expire(at, next, frame)
-			r.spool.report()
-			at = next
+			r.expire(at, frame)
+			if at = r.head; r.ended() != nil {
+				break
+			}
 			continue
 		}
+		if len(w.items) == 0 {
+			r.spool.noteOldest(at.g, frame.Time)
+		}
 		full := false
-		if at, full = r.add(at, frame, limit); full || !r.config.hasBatch || !isLines(frame.Data) {
+		if at, full = r.add(at, frame, limit); len(w.items) == 0 {
+			// The user's function panicked.
+			_, after := recordAt(at, frame)
+			if err := r.setAside(&item{at: at, after: after, time: frame.Time}, errTransform); err != nil {
+				return false, err
+			}
+			at = r.head
+			continue
+		}
+		if full || !r.config.hasBatch || !isLines(frame.Data) {
 			break
 		}
 	}
 	return len(w.items) > 0, nil
 }
 
+// mostItems bounds the records of a batch, because those that are filtered have no bytes.
+const mostItems = 1 << 16
+
+// fillTrial prepares a write of one record behind the suspect. It settles nothing: what it cannot
+// use is left to the writes that are in order.
+func (r *replay) fillTrial() (ready bool) {
+	w := &r.write
+	at := r.suspect.trialAt
+	for r.ended() == nil {
+		var end int64
+		var ok bool
+		if at, end, ok = r.spool.next(at); !ok {
+			return false
+		}
+		frame, err := r.reader.read(at.g, at.pos.Offset, end)
+		var damage *segment.DamageError
+		switch {
+		case errors.As(err, &damage):
+			at.pos = segment.Position{Offset: damage.End}
+			continue
+		case err != nil:
+			return false
+		case r.spool.isOld(frame):
+			at.pos = segment.Position{Offset: frame.End}
+			continue
+		}
+		w.reset()
+		if r.add(at, frame, 1); len(w.buf) > prefix {
+			w.kind = further
+			if next, _, ok := r.spool.next(r.suspect.ahead); ok && next == at {
+				w.kind = ahead
+			}
+			return true
+		}
+		_, at = recordAt(at, frame) // filtered, or the user's function panicked
+	}
+	return false
+}
+
 func isLines(p []byte) bool { return len(p) > 0 && p[len(p)-1] == '\n' }
 
+// recordAt returns the record at a place in a frame, and the place behind it.
+func recordAt(at place, f segment.Frame) (record []byte, after place) {
+	from, to := min(int(at.pos.Taken), len(f.Data)), len(f.Data)
+	if isLines(f.Data) && from < to {
+		to = from + 1 + bytes.IndexByte(f.Data[from:], '\n')
+	}
+	after = place{at.g, segment.Position{Offset: f.Offset, Taken: uint32(to)}}
+	if to == len(f.Data) {
+		after.pos = segment.Position{Offset: f.End}
+	}
+	return f.Data[from:to:to], after
+}
+
 // add adds the records of a frame to the write, from a place on. It returns the place of the first
-// record that it did not add, and whether the write is full.
+// record that it did not add, and whether the write is full. It stops at a record for which the
+// user's function panics.
 func (r *replay) add(at place, frame segment.Frame, limit int) (next place, full bool) {
 	w := &r.write
-	data := slices.Clip(frame.Data)
-	from := min(int(at.pos.Taken), len(data))
-	for from < len(data) {
+	room := math.MaxInt
+	if r.config.hasBatch {
+		room = r.config.batch + prefix
+		if r.torn {
+			room-- // for the newline before the write
+		}
+	}
+	for at.pos.Offset == frame.Offset {
 		if len(w.items) >= limit {
 			return at, true
 		}
-		to := len(data)
-		if isLines(data) {
-			to = from + 1 + bytes.IndexByte(data[from:], '\n')
-		}
-		after := place{at.g, segment.Position{Offset: frame.Offset, Taken: uint32(to)}}
-		if to == len(data) {
-			after.pos = segment.Position{Offset: frame.End}
-		}
-		record, ok := r.transformed(frame.Time, data[from:to])
+		data, after := recordAt(at, frame)
+		record, ok := r.transformed(frame.Time, data)
 		if !ok {
-			if len(w.items) == 0 {
-				w.items = append(w.items, item{at: at, after: after, time: frame.Time, end: prefix})
-				r.setAside(0, errTransform)
-				w.items = w.items[:0]
-			}
 			return at, true
 		}
 		missing := len(record) > 0 && isLines(data) && !isLines(record)
@@ -222,7 +297,7 @@ func (r *replay) add(at place, frame segment.Frame, limit int) (next place, full
 		if missing {
 			size++
 		}
-		if r.config.hasBatch && len(w.items) > 0 && len(w.buf)-prefix+size > r.config.batch {
+		if len(w.items) > 0 && len(w.buf)+size > room {
 			return at, true
 		}
 		w.buf = append(w.buf, record...)
@@ -230,7 +305,7 @@ func (r *replay) add(at place, frame segment.Frame, limit int) (next place, full
 			w.buf = append(w.buf, '\n') // the next record must not be glued to it
 		}
 		w.items = append(w.items, item{at, after, frame.Time, len(w.buf) - prefix, len(record) == 0})
-		at, from = after, to
+		at = after
 	}
 	return at, false
 }
@@ -251,10 +326,14 @@ func (r *replay) transformed(t time.Time, p []byte) (record []byte, ok bool) {
 	return r.config.transform(Record{t, slices.Clip(r.scratch)}), true
 }
 
-// claim marks the records of a write as in flight. It returns false if a limit has dropped one.
+// claim marks the records of a write as in flight. It returns false if a limit has dropped one, or
+// the spool is closed.
 func (s *Spool) claim(w *write) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
 	for i := range w.items {
 		if w.items[i].at.g.dropped {
 			return false
@@ -265,10 +344,15 @@ func (s *Spool) claim(w *write) bool {
 }
 
 // settle forgets the first records of a write, which the sink took. A record whose segment was
-// dropped meanwhile counts now.
+// dropped meanwhile counts now. After Close nothing is forgotten, because the files may belong to
+// another Spool: what the sink takes then is repeated.
 func (s *Spool) settle(w *write, taken int) {
 	var gone []*part
 	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return // the records stay where they are
+	}
 	w.parts(func(g *part, from, to int) {
 		g.inFlight = 0
 		for i := from; i < min(to, taken); i++ {
@@ -282,28 +366,26 @@ func (s *Spool) settle(w *write, taken int) {
 		g.records -= k
 		s.backlog.Add(-k)
 		if g.dropped && g.records > 0 {
-			s.drop(Drop{Reason: DropMaxBytes, Records: uint64(g.records), Age: time.Since(w.items[from].time)})
+			s.drop(Drop{Reason: g.reason, Records: uint64(g.records), Age: time.Since(w.items[from].time)})
 			s.backlog.Add(-g.records)
 			g.records = 0
 		}
 	})
-	if taken > 0 && !w.isTrial {
+	if taken > 0 && w.kind == inOrder {
 		gone = s.acknowledge(w.items[taken-1].after)
-		if taken < len(w.items) {
-			w.items[taken].at.g.first = w.items[taken].time
-		}
 	}
 	s.mu.Unlock()
 	s.unlink(gone)
 }
 
 // acknowledge notes that everything before a place is settled. It returns the segments that hold
-// nothing else; the caller unlinks them without the lock.
+// nothing else; the caller unlinks them without the lock. After Close it changes nothing.
 func (s *Spool) acknowledge(to place) (gone []*part) {
-	st := &s.queue
-	if st.closed {
-		return nil // another process may have the directory by now
+	if s.closed {
+		return nil
 	}
+	defer func() { s.deleting.Add(len(gone)) }()
+	st := &s.queue
 	for len(st.segments) > 0 && st.segments[0].number < to.g.number {
 		gone = append(gone, s.finish())
 	}
@@ -314,21 +396,29 @@ func (s *Spool) acknowledge(to place) (gone []*part) {
 	if to.pos.Offset >= to.g.size && (!isActive || to.g.size >= s.config.segmentBytes/2) {
 		return append(gone, s.finish())
 	}
-	st.acknowledge(to.g, to.pos, s.config.maxBytes-s.total())
+	if to.pos.Offset >= to.g.size {
+		s.dropDamaged(to.g)
+	}
+	st.acknowledge(to.g, to.pos, max(s.config.maxBytes-s.total(), 0))
 	s.syncLater()
 	return gone
 }
 
-// finish takes the oldest segment, which is settled, from the list. Records that are left in its
-// count were damaged after they had been written.
+// finish takes the oldest segment, which is settled, from the list.
 func (s *Spool) finish() *part {
 	g := s.queue.take()
+	s.dropDamaged(g)
+	return g
+}
+
+// dropDamaged gives up the records that are left in the count of a segment which is settled. They
+// were damaged after they had been written.
+func (s *Spool) dropDamaged(g *part) {
 	if g.records > 0 {
 		s.drop(Drop{Reason: DropCorrupt, Records: uint64(g.records), Age: time.Since(g.first)})
 		s.backlog.Add(-g.records)
 		g.records = 0
 	}
-	return g
 }
 
 func (s *Spool) unlink(gone []*part) {
@@ -337,6 +427,7 @@ func (s *Spool) unlink(gone []*part) {
 		s.mu.Lock()
 		s.queue.account(g, err)
 		s.mu.Unlock()
+		s.deleting.Done()
 	}
 }
 
@@ -373,33 +464,39 @@ func (s *Spool) skip(at place, err error) (place, error) {
 	return at, nil
 }
 
-// expire gives up the rest of a frame, which is too old.
-func (s *Spool) expire(at, next place, frame segment.Frame) {
-	records := recordsAfter(frame, at.pos)
+// isOld reports whether a limit drops the records of a frame.
+func (s *Spool) isOld(f segment.Frame) bool {
+	return s.config.maxAge > 0 && time.Since(f.Time) > s.config.maxAge
+}
+
+// expire gives up the rest of the frame at the head, which is too old. If the head is a suspect, what
+// follows it may be taken already: then only the suspect is given up.
+func (r *replay) expire(at place, frame segment.Frame) {
+	next, data := place{at.g, segment.Position{Offset: frame.End}}, frame.Data[min(int(at.pos.Taken), len(frame.Data)):]
+	if r.suspect.held {
+		data, next = recordAt(at, frame)
+	}
+	s := r.spool
 	s.mu.Lock()
 	var gone []*part
-	if !at.g.dropped {
-		at.g.records -= int64(records)
-		s.backlog.Add(-int64(records))
-		s.drop(Drop{
-			Reason: DropMaxAge, Records: uint64(records), Bytes: int64(len(frame.Data)) - int64(at.pos.Taken),
-			Age: time.Since(frame.Time),
-		})
+	if !at.g.dropped && !s.closed {
+		records := int64(countRecords(data))
+		at.g.records -= records
+		s.backlog.Add(-records)
+		s.drop(Drop{Reason: DropMaxAge, Records: uint64(records), Bytes: int64(len(data)), Age: time.Since(frame.Time)})
 		gone = s.acknowledge(next)
 	}
 	s.mu.Unlock()
 	s.unlink(gone)
+	s.report()
+	r.pass(next)
 }
 
-// start returns the place from which to fill the next write.
-func (r *replay) start() place {
-	if r.suspect.isHeld() && r.spool.isDropped(r.suspect.at.g) {
-		r.pass(r.suspect.at) // moves behind what was taken in trials
-	}
-	if r.suspect.trialNext {
-		return r.suspect.ahead
-	}
-	return r.head
+// noteOldest notes when the oldest record of a segment was written.
+func (s *Spool) noteOldest(g *part, t time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	g.first = t
 }
 
 func (s *Spool) isDropped(g *part) bool {
@@ -414,8 +511,9 @@ func (r *replay) advance(taken int) {
 		return
 	}
 	after := r.write.items[taken-1].after
-	if r.write.isTrial {
-		r.suspect.ahead = after
+	if r.write.kind == ahead {
+		r.suspect.ahead, r.suspect.trialAt = after, after
+		r.suspect.held = true
 		return
 	}
 	r.pass(after)
@@ -424,7 +522,7 @@ func (r *replay) advance(taken int) {
 // pass moves the head to a place, or behind the records that were taken before it.
 func (r *replay) pass(to place) {
 	r.head = to
-	if ahead := r.suspect.ahead; r.suspect.isHeld() && to.less(ahead) {
+	if ahead := r.suspect.ahead; r.suspect.held && to.less(ahead) {
 		r.head = ahead
 		s := r.spool
 		s.mu.Lock()

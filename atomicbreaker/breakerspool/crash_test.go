@@ -289,7 +289,7 @@ func crashPrograms() []crashProgram {
 			}
 			r.sync()
 		}},
-		{name: "log replaced", syncs: true, config: wide, run: func(r *crashRun) {
+		{name: "log begun anew", syncs: true, config: wide, run: func(r *crashRun) {
 			for range 3 {
 				r.write(1)
 			}
@@ -342,14 +342,18 @@ func crashPrograms() []crashProgram {
 	return programs
 }
 
-// growLog makes the only log of acknowledgments so long that the next entry replaces it.
+// growLog makes the only log of acknowledgments so long that the next entry begins it anew. Its last
+// entry is the one that counts.
 func (r *crashRun) growLog() {
+	g := r.spool.queue.segments[0]
+	const at = maxLog - segment.AckSize
+	entry := segment.AppendAck(nil, g.sums, at, g.acked)
 	for name, id := range r.disk.dirs[crashDir].cached {
 		if strings.HasSuffix(name, ackSuffix) {
 			fails := r.disk.fails
 			r.disk.fails = nil
 			require.NoError(r.t, r.disk.do(fakeOp{
-				kind: opWrite, dir: crashDir, name: name, node: id, at: maxLog - 1, data: []byte{0},
+				kind: opWrite, dir: crashDir, name: name, node: id, at: at, data: entry,
 			}))
 			require.NoError(r.t, r.disk.do(fakeOp{kind: opSync, dir: crashDir, name: name, node: id}))
 			r.disk.fails = fails
@@ -435,7 +439,7 @@ func (r *crashRun) crashes(d *fakeDisk, log crashLog, kind crashKind, yield func
 func checkCrash(p crashProgram, kind crashKind, d *fakeDisk, log crashLog) error {
 	highest := int64(-1)
 	for name := range d.dirs[crashDir].cached {
-		for _, suffix := range []string{segmentSuffix, ackSuffix, badSuffix, newSuffix} {
+		for _, suffix := range []string{segmentSuffix, ackSuffix, badSuffix} {
 			if n, ok := parseName(name, suffix); ok {
 				highest = max(highest, int64(n))
 			}

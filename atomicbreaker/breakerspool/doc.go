@@ -35,8 +35,8 @@
 //
 // In order. If one Write returned before another began, its record reaches the sink first. Three
 // cases are outside of this. Live records do not wait for the spool; use [Spool.DrainFirst] if they
-// must. A crash and a failure repeat records. And a record that the sink refuses five times or more
-// while it takes the next ones arrives after them, if it arrives: see Poison.
+// must. A crash and a failure repeat records. And in a process that writes nothing else, Replay may
+// write a later record as a trial: that record arrives early, and possibly twice. See Poison.
 //
 // # Limits
 //

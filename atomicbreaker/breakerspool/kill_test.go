@@ -224,6 +224,7 @@ func TestKill_QuietProcessReplays(t *testing.T) {
 			want = append(want, strconv.Itoa(n))
 		}
 		assert.Subset(t, lines, want, "lost")
-		assert.LessOrEqual(t, len(lines), len(want)+1, "repeated")
+		// One record may not have been acknowledged, and one may have been taken in a trial.
+		assert.LessOrEqual(t, len(lines), len(want)+2, "repeated")
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"math"
+	"reflect"
 	"sync/atomic"
 	"time"
 
@@ -87,9 +88,10 @@ func (s *Spool) Replay(ctx context.Context, b *atomicbreaker.Breaker, sink io.Wr
 	}
 	defer s.replays.Store(false)
 	defer s.idle.Store(false)
+	r.resume()
 	defer b.Subscribe(func(t atomicbreaker.Transition) {
 		if t.Cause == atomicbreaker.CauseProbeSucceeded {
-			r.recoveries.Add(1)
+			r.recovered.Store(&t.Generation)
 		}
 		select {
 		case r.changed <- struct{}{}:
@@ -97,6 +99,15 @@ func (s *Spool) Replay(ctx context.Context, b *atomicbreaker.Breaker, sink io.Wr
 		}
 	})()
 	return r.run()
+}
+
+// resume goes on where the last Replay ended. Only its own breaker and its own sink say something
+// about the sink.
+func (r *replay) resume() {
+	r.cursor = &r.spool.cursor
+	r.suspect.state = r.breaker.Snapshot()
+	r.torn = r.torn && reflect.ValueOf(r.sink).Comparable() && r.sink == r.tornSink
+	r.tornSink = r.sink
 }
 
 func (s *Spool) newReplay(ctx context.Context, b *atomicbreaker.Breaker, sink io.Writer, opts []ReplayOption) (*replay, error) {
@@ -138,15 +149,21 @@ type replay struct {
 	reader  reader
 	scratch []byte
 	write   write
-	torn    bool // the sink ends in the middle of a line
-	limit   int  // records in a write; halved when a write is refused
+	limit   int // records in a write; halved when a write is refused
 
-	head       place // of the first record that is not settled
-	offered    place // how far the sink was offered records
-	suspect    suspect
-	recoveries atomic.Int64 // probes that closed the breaker, whoever made them
-	delay      time.Duration
-	due        time.Time // when the rate allows the next record
+	*cursor
+	recovered atomic.Pointer[uint32] // generation of the last success of a probe, whoever made it
+	delay     time.Duration
+	due       time.Time // when the rate allows the next record
+}
+
+// cursor is what the next Replay of the same process goes on with.
+type cursor struct {
+	head     place // of the first record that is not settled
+	offered  place // how far the sink was offered records
+	suspect  suspect
+	torn     bool // the sink ends in the middle of a line
+	tornSink io.Writer
 }
 
 // ended returns why Replay ends, or nil.
@@ -250,12 +267,15 @@ func (r *replay) offer() {
 
 // settle forgets the records that the sink took.
 func (r *replay) settle(taken int) {
+	if r.write.kind == further {
+		taken = 0
+	}
 	r.countRepeats()
 	r.spool.settle(&r.write, taken)
 	r.advance(taken)
 	if r.config.hasRate {
-		pace := time.Duration(float64(time.Second) * float64(taken) / r.config.rate)
-		r.due = time.Now().Add(pace)
+		pace := float64(time.Second) * float64(len(r.write.items)) / r.config.rate
+		r.due = time.Now().Add(time.Duration(min(pace, math.MaxInt64/2)))
 	}
 	r.spool.report()
 }
@@ -285,10 +305,10 @@ func (r *replay) call() (n int, err error) {
 // taken returns how many records of the write the sink took, given its result. A short write
 // without an error is one.
 func (r *replay) taken(n int, err *error) (records int) {
-	p := r.write.bytes(r.torn)
+	p, torn := r.write.bytes(r.torn), &r.torn
 	switch {
 	case *err == nil && n >= len(p):
-		r.torn = false
+		*torn = false
 		return len(r.write.items)
 	case *err == nil:
 		*err = io.ErrShortWrite
@@ -296,14 +316,14 @@ func (r *replay) taken(n int, err *error) (records int) {
 	if n <= 0 || n >= len(p) {
 		return 0 // nothing is believed
 	}
-	if r.torn {
-		r.torn = false
+	if *torn {
+		*torn = false
 		n--
 	}
 	if !r.write.isLines() || n == 0 {
 		return 0
 	}
-	r.torn = r.write.buf[prefix+n-1] != '\n'
+	*torn = r.write.buf[prefix+n-1] != '\n'
 	for records < len(r.write.items) && r.write.items[records].end <= n {
 		records++
 	}
@@ -317,7 +337,9 @@ func (r *replay) judge(permit *atomicbreaker.Permit, taken int, took time.Durati
 		if r.limit < taken || r.limit <= 0 {
 			r.limit = math.MaxInt
 		}
-		r.suspect.otherTaken(r.write.isTrial)
+		if r.write.kind != inOrder {
+			r.suspect.otherTaken()
+		}
 		if slow := r.breaker.SlowThreshold(); slow > 0 && took > slow {
 			permit.Fail(fmt.Errorf("%w: took %v, over %v", atomicbreaker.ErrSlow, took, slow))
 			return
@@ -330,19 +352,27 @@ func (r *replay) judge(permit *atomicbreaker.Permit, taken int, took time.Durati
 	case errors.Is(err, breakerio.ErrBusy):
 		permit.Cancel()
 		r.wait(firstDelay, r.changed)
+	case r.isRecordError(err) && r.write.kind != inOrder:
+		permit.Cancel()
+		r.refusedTrial()
+		r.suspect.others = true // the sink has answered
 	case r.isRecordError(err):
 		permit.Cancel()
-		if left == 1 {
-			r.setAside(taken, err)
-		}
 		r.limit = max(1, left/2)
+		if left == 1 {
+			r.setAsideLast(err)
+		}
+	case r.write.kind != inOrder:
+		report(permit, err)
+		r.refusedTrial()
+		r.wait(r.backOff(), r.closes())
 	default:
 		report(permit, err)
+		r.limit = max(1, left/2)
 		if left == 1 && r.refused() {
-			r.setAside(taken, err)
+			r.setAsideLast(err)
 			return
 		}
-		r.limit = max(1, left/2)
 		r.wait(r.backOff(), r.closes())
 	}
 }

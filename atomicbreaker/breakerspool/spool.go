@@ -46,6 +46,9 @@ type Spool struct {
 	low      bool // there was too little free space
 	syncing  *time.Timer
 	syncErr  error // of a sync in the background, until somebody is told
+
+	deleting sync.WaitGroup // segments that Replay is deleting
+	cursor   cursor         // Replay owns it
 }
 
 // The spool looks at the free space of the disk, and whether its files are still there, before each
@@ -289,7 +292,7 @@ func (s *Spool) dropOldest(reason DropReason) {
 // writing counts when its write has ended.
 func (s *Spool) giveUp(g *part, reason DropReason, err error) {
 	records := g.records - g.inFlight
-	g.records = g.inFlight
+	g.records, g.reason = g.inFlight, reason
 	s.backlog.Add(-records)
 	if records > 0 {
 		s.drop(Drop{
@@ -305,7 +308,8 @@ func (s *Spool) dropOld(now time.Time) {
 	}
 	for len(s.queue.segments) > 0 {
 		g := s.queue.segments[0]
-		if g.records == 0 || now.Sub(g.last) <= s.config.maxAge {
+		isSettled := g.records == 0 && len(s.queue.segments) > 1
+		if !isSettled && (g.records == 0 || now.Sub(g.last) <= s.config.maxAge) {
 			return
 		}
 		s.dropOldest(DropMaxAge)
@@ -404,6 +408,7 @@ func (s *Spool) Close() error {
 		st.close()
 	}
 	s.mu.Unlock()
+	s.deleting.Wait()
 	if s.lock != nil {
 		err = errors.Join(err, s.lock.Unlock())
 	}

@@ -235,3 +235,12 @@ func TestOpen_InUse(t *testing.T) {
 	require.NoError(t, s.Close())
 	openSpool(t, dir)
 }
+
+// tempDir returns a directory for one check of a property.
+func tempDir(t interface{ Fatal(args ...any) }) (dir string, remove func()) {
+	dir, err := os.MkdirTemp("", "breakerspool")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir, func() { _ = os.RemoveAll(dir) }
+}

@@ -104,7 +104,9 @@ func (s *Spool) reportOne(d Drop) {
 // Stats returns the current counts.
 func (s *Spool) Stats() Stats {
 	s.mu.Lock()
-	s.dropOld(time.Now())
+	if !s.closed {
+		s.dropOld(time.Now())
+	}
 	stats := s.stats
 	stats.Bytes = s.queue.bytes + s.rejected.bytes
 	for _, g := range s.queue.segments {

@@ -55,16 +55,17 @@ type part struct {
 	acked     segment.Position
 	log       file // of the acknowledgments; nil: not open
 	logLength int64
+	logNext   int64 // where its next entry goes
 	dropped   bool
 
-	unsynced, unsyncedLog bool // the file is not durable
+	reason                DropReason // why it was dropped
+	unsynced, unsyncedLog bool       // the file is not durable
 }
 
 const (
 	segmentSuffix = ".seg"
 	ackSuffix     = ".ack"
 	badSuffix     = ".bad"
-	newSuffix     = ".new"
 )
 
 // numbers is how many numbers there are for segments. A file with a higher one is not the spool's:
@@ -100,7 +101,7 @@ func (st *store) load() (found, error) {
 	}
 	logs := make(map[uint64]int64)
 	for _, e := range entries {
-		for _, suffix := range []string{segmentSuffix, ackSuffix, badSuffix, newSuffix} {
+		for _, suffix := range []string{segmentSuffix, ackSuffix, badSuffix} {
 			number, ok := parseName(e.name, suffix)
 			if !ok {
 				continue
@@ -109,8 +110,7 @@ func (st *store) load() (found, error) {
 			// be newer than the segment.
 			st.next = max(st.next, number+1)
 			switch {
-			case suffix == newSuffix, // of a log that was being replaced
-				suffix == ackSuffix && !e.isFile: // a link, which must not be written through
+			case suffix == ackSuffix && !e.isFile: // a link, which must not be written through
 				_ = st.disk.Remove(filepath.Join(st.dir, e.name))
 			case !e.isFile:
 			case suffix == segmentSuffix:
@@ -409,7 +409,8 @@ func (st *store) cut(g *part, n int) {
 }
 
 // acknowledge writes how far a segment is taken. If that fails, records may be repeated after the
-// process has died, and none is lost. room is how many bytes the files may grow by.
+// process has died, and none is lost. room is how many bytes the files may grow by. A log that may
+// not grow begins anew: the largest position counts, wherever it is in the log.
 func (st *store) acknowledge(g *part, p segment.Position, room int64) {
 	g.acked = p
 	if g.log == nil {
@@ -417,60 +418,34 @@ func (st *store) acknowledge(g *part, p segment.Position, room int64) {
 		if err != nil {
 			return
 		}
-		g.log = log
+		g.log, g.logNext = log, g.logLength-g.logLength%segment.AckSize // a torn entry is overwritten
 		st.unnamed = true
 	}
 	g.unsyncedLog = true
-	at := g.logLength - g.logLength%segment.AckSize // a torn entry is overwritten
-	if at >= maxLog || room < 2*segment.AckSize {   // one for the log that replaces this one
-		st.replaceLog(g)
+	if g.logNext >= maxLog || g.logNext+segment.AckSize > g.logLength+room {
+		g.logNext = 0
+	}
+	if g.logNext+segment.AckSize > g.logLength+room {
 		return
 	}
-	st.buf = segment.AppendAck(st.buf[:0], g.sums, at, p)
-	if _, err := g.log.WriteAt(st.buf, at); err != nil {
-		return
+	st.buf = segment.AppendAck(st.buf[:0], g.sums, g.logNext, p)
+	n, err := g.log.WriteAt(st.buf, g.logNext)
+	growth := max(g.logNext+int64(n)-g.logLength, 0)
+	g.logLength += growth
+	st.bytes += growth
+	if err == nil {
+		g.logNext += segment.AckSize
 	}
-	st.bytes += at + segment.AckSize - g.logLength
-	g.logLength = at + segment.AckSize
 }
 
 const (
-	// maxLog is the size at which a log of acknowledgments is replaced by one with its last entry.
+	// maxLog is the size of a log of acknowledgments.
 	maxLog = 64 << 10
 
 	// ackReserve is how many bytes below its limit the spool leaves to the log of acknowledgments. A
 	// full spool without it would repeat what it replayed.
 	ackReserve = 4 << 10
 )
-
-// replaceLog replaces a log of acknowledgments by one with a single entry.
-func (st *store) replaceLog(g *part) {
-	if g.logLength <= segment.AckSize {
-		return // no room even for this
-	}
-	name := st.name(g.number, newSuffix)
-	f, err := st.disk.Edit(name)
-	if err != nil {
-		return
-	}
-	_, err = f.WriteAt(segment.AppendAck(nil, g.sums, 0, g.acked), 0)
-	if err == nil && st.durable {
-		err = f.Sync()
-	}
-	_ = g.log.Close() // Windows replaces no open file
-	_ = f.Close()
-	g.log = nil
-	if err == nil {
-		err = st.disk.Rename(name, st.name(g.number, ackSuffix))
-	}
-	if err != nil {
-		_ = st.disk.Remove(name)
-		return
-	}
-	st.unnamed = true
-	st.bytes += segment.AckSize - g.logLength
-	g.logLength = segment.AckSize
-}
 
 // take removes the oldest segment from the list. The caller deletes its files.
 func (st *store) take() *part {

@@ -3,6 +3,7 @@
 package breakerspool
 
 import (
+	"io/fs"
 	"time"
 
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
@@ -17,6 +18,10 @@ const refusalsAside = 3
 // next record as a trial. It tells a sink that refuses one record from a sink that is down. Without
 // trials, one bad record would stop the queue of a process that writes nothing else. They begin
 // late, because a record that the sink takes as a trial comes before one that it takes after all.
+//
+// If the sink refuses that record too, the next trial is the record behind it, and so on. A record
+// that is taken behind a refused one is not settled. It is repeated when its turn comes, because
+// the log of acknowledgments has no gaps.
 const (
 	trialAfter = 5
 	trialEvery = 4
@@ -29,16 +34,14 @@ type suspect struct {
 	refusals  int  // that count
 	inRow     int  // refusals since another record was taken in a trial
 	others    bool // the sink has taken another record since the last refusal
+	proved    bool // the sink has taken a trial
 	trialNext bool
 	ahead     place // behind the last record that was taken in a trial; before the first trial, behind the suspect
-	held      bool  // a record was taken in a trial
+	held      bool  // ahead is not directly behind the suspect
+	trialAt   place // where the next trial begins
 
-	state      atomicbreaker.Snapshot // after the last refusal
-	recoveries int64
+	state atomicbreaker.Snapshot // after the last refusal
 }
-
-// isHeld reports whether the sink has taken records behind the suspect.
-func (s *suspect) isHeld() bool { return s.held }
 
 // lookForOthers looks at the breaker for a success of another writer since the last refusal.
 func (s *suspect) lookForOthers(r *replay) {
@@ -46,55 +49,66 @@ func (s *suspect) lookForOthers(r *replay) {
 		return
 	}
 	now := r.breaker.Snapshot()
-	s.others = r.recoveries.Load() != s.recoveries ||
+	g := r.recovered.Load()
+	s.others = g != nil && isAfter(*g, s.state.Generation) ||
 		now.State == atomicbreaker.Closed && s.state.State == atomicbreaker.Closed &&
 			now.Generation == s.state.Generation && now.Failures < s.state.Failures
 }
 
-// otherTaken notes that the sink has taken a write.
-func (s *suspect) otherTaken(isTrial bool) {
-	if !isTrial {
-		return // pass has forgotten the suspect
-	}
-	s.others, s.held, s.trialNext, s.inRow = true, true, false, 0
+// isAfter compares generations, which wrap around at 2^24.
+func isAfter(g, h uint32) bool {
+	const half = 1 << 23
+	return g != h && (g-h)%(2*half) < half
+}
+
+// otherTaken notes that the sink has taken a trial.
+func (s *suspect) otherTaken() {
+	s.others, s.proved, s.trialNext, s.inRow = true, true, false, 0
+}
+
+// refusedTrial notes that the sink refused a trial.
+func (r *replay) refusedTrial() {
+	r.suspect.trialNext = false
+	r.suspect.trialAt = r.write.items[0].after
 }
 
 // refused notes that the sink refused a write of one record. It reports whether to set the record
 // aside.
 func (r *replay) refused() bool {
 	s := &r.suspect
-	if r.write.isTrial {
-		s.trialNext = false
-		return false
-	}
 	w := &r.write.items[len(r.write.items)-1]
 	if s.at != w.at {
-		*s = suspect{at: w.at, ahead: w.after, others: true}
+		*s = suspect{at: w.at, ahead: w.after, trialAt: w.after, others: true}
 	}
 	s.inRow++
 	if s.others {
 		s.refusals++
 		s.others = false
 	}
-	s.trialNext = s.held || s.inRow >= trialAfter && (s.inRow-trialAfter)%trialEvery == 0
-	s.state, s.recoveries = r.breaker.Snapshot(), r.recoveries.Load()
+	s.trialNext = s.proved || s.inRow >= trialAfter && (s.inRow-trialAfter)%trialEvery == 0
+	s.state = r.breaker.Snapshot()
 	return s.refusals >= refusalsAside
 }
 
-// setAside moves a record of the write to the directory rejected. If that fails, the record stays
-// where it is and is tried again.
-func (r *replay) setAside(i int, cause error) {
-	w := &r.write.items[i]
+// setAsideLast sets the last record of the write aside. If that fails, the record stays where it is
+// and is tried again.
+func (r *replay) setAsideLast(cause error) {
+	if r.setAside(&r.write.items[len(r.write.items)-1], cause) != nil {
+		r.wait(r.backOff(), nil)
+	}
+}
+
+// setAside moves the record at the head to the directory rejected.
+func (r *replay) setAside(w *item, cause error) error {
 	data, err := r.original(w)
 	if err == nil {
 		err = r.spool.aside(w, data, cause)
 	}
 	r.spool.report()
-	if err != nil {
-		r.wait(r.backOff(), nil)
-		return
+	if err == nil {
+		r.pass(w.after)
 	}
-	r.pass(w.after)
+	return err
 }
 
 // original reads a record as it was written into the spool.
@@ -107,11 +121,8 @@ func (r *replay) original(w *item) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	to := len(f.Data)
-	if w.after.pos.Offset == f.Offset {
-		to = int(w.after.pos.Taken)
-	}
-	return f.Data[min(int(at.pos.Taken), to):to], nil
+	data, _ := recordAt(at, f)
+	return data, nil
 }
 
 // aside appends a record to the store of rejected records, and settles it.
@@ -122,6 +133,9 @@ func (s *Spool) aside(w *item, data []byte, cause error) error {
 		s.mu.Unlock()
 		s.unlink(gone)
 	}()
+	if s.closed {
+		return fs.ErrClosed
+	}
 	if w.at.g.dropped || len(data) == 0 {
 		return nil // it is counted already
 	}
