@@ -15,15 +15,11 @@ import (
 
 // settings is what the command line decides.
 type settings struct {
-	duration   time.Duration // of each guard's run
-	timeout    time.Duration // how long a log call may wait for the sink
-	goroutines int
-	rate       int // records/s in all
-	logger     string
-	guards     []string
-	sink       endpoint
-	out        string
-	keep       bool
+	plan
+	logger string
+	guards []string
+	out    string
+	keep   bool
 }
 
 // The ranges are checked and, when a value is refused, named. Under four seconds the breakers would not have the time to
@@ -39,8 +35,11 @@ const (
 
 func defaults() settings {
 	return settings{
-		duration: 12 * time.Second, timeout: 250 * time.Millisecond, goroutines: 8, rate: 2000, logger: allLoggers,
-		out: "results/outage",
+		plan: plan{
+			duration: 12 * time.Second, timeout: 250 * time.Millisecond, goroutines: 8, rate: 2000,
+		},
+		logger: allLoggers,
+		out:    "results/outage",
 	}
 }
 

@@ -22,14 +22,6 @@ const (
 	recoveryTimeout  = 400 * time.Millisecond
 )
 
-// The states of a breaker, whatever its library calls them. noBreaker is that of a guard without one.
-const (
-	noBreaker  = "-"
-	isClosed   = "closed"
-	isOpen     = "open"
-	isHalfOpen = "half_open"
-)
-
 // guard brings records past a sink that may be out.
 type guard struct {
 	// logger returns a new logger of a kind that so many goroutines share, with the guard behind it.
@@ -48,15 +40,11 @@ type parts struct {
 
 // contender is a guard that can be built, so that every guard can have a sink and a breaker of its own.
 type contender struct {
-	name  string // on the command line, and of the files
-	label string // in all that is shown
-	about string
-	kinds []string // of loggers that it works with
-
-	hasBreaker bool
-	hasLane    bool // a Lane limits how long a log call waits; behind the others the client's timeout does
-	hasReasons bool // it says why a record went to the fallback
-	build      func(parts) guard
+	guardInfo
+	about   string
+	kinds   []string // of loggers that it works with
+	hasLane bool     // a Lane limits how long a log call waits; behind the others the client's timeout does
+	build   func(parts) guard
 }
 
 // The names of the guards. The demo fails if atomicBreaker's run is wrong.
@@ -69,17 +57,21 @@ const (
 
 var contenders = []contender{
 	{
-		name: noGuard, label: "no breaker", about: "the client with its timeout, nothing else",
-		kinds: loggerKinds, build: newNoBreaker,
+		guardInfo: guardInfo{name: noGuard, label: "no breaker"},
+		about:     "the client with its timeout, nothing else",
+		kinds:     loggerKinds, build: newNoBreaker,
 	}, {
-		name: failover, label: "slog-multi failover", about: "the sink first, on any error the fallback",
-		kinds: []string{"slog"}, build: newFailover,
+		guardInfo: guardInfo{name: failover, label: "slog-multi failover"},
+		about:     "the sink first, on any error the fallback",
+		kinds:     []string{"slog"}, build: newFailover,
 	}, {
-		name: goBreaker, label: "gobreaker", about: "sony/gobreaker around the client, fallback on any error",
-		kinds: loggerKinds, hasBreaker: true, build: newGobreaker,
+		guardInfo: guardInfo{name: goBreaker, label: "gobreaker", hasBreaker: true},
+		about:     "sony/gobreaker around the client, fallback on any error",
+		kinds:     loggerKinds, build: newGobreaker,
 	}, {
-		name: atomicBreaker, label: "atomicbreaker", about: "breakerio.Writer and Lane, asynchronous probes",
-		kinds: loggerKinds, hasBreaker: true, hasLane: true, hasReasons: true, build: newAtomicBreaker,
+		guardInfo: guardInfo{name: atomicBreaker, label: "atomicbreaker", isJudged: true, hasBreaker: true, hasReasons: true},
+		about:     "breakerio.Writer and Lane, asynchronous probes",
+		kinds:     loggerKinds, hasLane: true, build: newAtomicBreaker,
 	},
 }
 

@@ -44,18 +44,6 @@ func main() {
 	os.Exit(code)
 }
 
-// runAsSink does not return when this process was started to be the sink: startSink runs the binary that it is in.
-func runAsSink() {
-	if len(os.Args) != 4 || os.Args[1] != sinkCommand {
-		return
-	}
-	if err := sinkMain(os.Args[2], os.Args[3], os.Stdin, os.Stdout); err != nil {
-		fmt.Fprintln(os.Stderr, "outage: sink:", err)
-		os.Exit(1)
-	}
-	os.Exit(0)
-}
-
 // run is the whole program without the process around it. It returns the exit status.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	s, err := parseFlags(args)
@@ -127,10 +115,10 @@ func runTrials(ctx context.Context, s settings, dir string, stdout io.Writer) (r
 // conclude prints the tables, and writes them and the picture to files.
 func conclude(s settings, results []result, stdout io.Writer) error {
 	var tables bytes.Buffer
-	report(&tables, s, results)
+	report(&tables, s.plan, results)
 	say(stdout, "\n%s\n", tables.Bytes())
 	text, image := filepath.Join(s.out, "outage.txt"), filepath.Join(s.out, "outage.svg")
-	err := errors.Join(os.WriteFile(text, tables.Bytes(), 0o600), os.WriteFile(image, picture(s, results), 0o600))
+	err := errors.Join(os.WriteFile(text, tables.Bytes(), 0o600), os.WriteFile(image, picture(s.plan, results), 0o600))
 	if err == nil {
 		say(stdout, "picture: %s\n", image)
 	}

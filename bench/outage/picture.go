@@ -59,7 +59,7 @@ type drawing struct {
 }
 
 // picture draws the runs.
-func picture(s settings, results []result) []byte {
+func picture(s plan, results []result) []byte {
 	d := &drawing{end: s.duration, top: 2 * float64(s.rate)}
 	for _, r := range results {
 		d.end = max(d.end, r.marks[phases].at)

@@ -18,7 +18,7 @@ import (
 
 // drawnRun is a run with two seconds of samples and an outage of the breaker.
 func drawnRun() result {
-	r := ran(atomicBreaker, counts{returned: 6000, diverted: 6000})
+	r := mtRan(mtAtomic, counts{returned: 6000, diverted: 6000})
 	r.verdict.lost = 3
 	for i := range uint64(20) {
 		r.samples = append(r.samples, sample{time.Duration(i) * 100 * time.Millisecond, counts{returned: 200 * i, acknowledged: 150 * i, diverted: 40 * i}})
@@ -31,9 +31,9 @@ func drawnRun() result {
 }
 
 func TestPictureIsWellFormed(t *testing.T) {
-	for name, results := range map[string][]result{"empty": nil, "one": {drawnRun()}, "two": {ran(noGuard, counts{}), drawnRun()}} {
+	for name, results := range map[string][]result{"empty": nil, "one": {drawnRun()}, "two": {mtRan(mtNoBreaker, counts{}), drawnRun()}} {
 		t.Run(name, func(t *testing.T) {
-			image := string(picture(defaults(), results))
+			image := string(picture(mtPlan(), results))
 			decoder := xml.NewDecoder(strings.NewReader(image))
 			for {
 				_, err := decoder.Token()
@@ -49,14 +49,14 @@ func TestPictureIsWellFormed(t *testing.T) {
 			for _, r := range results {
 				assert.Contains(t, image, ">"+r.label+"<")
 			}
-			assert.Equal(t, image, string(picture(defaults(), results)), "the same run is the same picture")
+			assert.Equal(t, image, string(picture(mtPlan(), results)), "the same run is the same picture")
 		})
 	}
 }
 
 // Each class that is drawn with has a colour in both schemes.
 func TestPictureHasAColourForEverything(t *testing.T) {
-	image := string(picture(defaults(), []result{ran(noGuard, counts{}), drawnRun()}))
+	image := string(picture(mtPlan(), []result{mtRan(mtNoBreaker, counts{}), drawnRun()}))
 	light, dark, found := strings.Cut(pictureStyle, "@media")
 	require.True(t, found)
 	for _, match := range regexp.MustCompile(`<(?:rect|path|line)[^>]* class="(\w+)"`).FindAllStringSubmatch(image, -1) {
@@ -66,7 +66,7 @@ func TestPictureHasAColourForEverything(t *testing.T) {
 }
 
 func TestPictureShowsTheBreakerAndTheOutages(t *testing.T) {
-	image := string(picture(defaults(), []result{drawnRun()}))
+	image := string(picture(mtPlan(), []result{drawnRun()}))
 	width := func(class string) (sum float64) {
 		for _, match := range regexp.MustCompile(`<rect x="[\d.]+" y="[\d.]+" width="([\d.]+)" height="9.0" class="`+class+`"`).FindAllStringSubmatch(image, -1) {
 			w, err := strconv.ParseFloat(match[1], 64)
@@ -88,7 +88,7 @@ func TestPictureShowsTheBreakerAndTheOutages(t *testing.T) {
 }
 
 func TestTicksFitBesideThePlot(t *testing.T) {
-	for rate, want := range map[float64]string{0: "0", 2000: "2000", 9999: "9999", 12_000: "12k", 2 * maxRate: "200k"} {
+	for rate, want := range map[float64]string{0: "0", 2000: "2000", 9999: "9999", 12_000: "12k", 200_000: "200k"} {
 		assert.Equal(t, want, tick(rate))
 	}
 }

@@ -10,7 +10,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"strconv"
 	"time"
 )
 
@@ -75,18 +74,6 @@ func (c *contents) add(line []byte, seen tally, patience time.Duration) {
 			c.late++
 		}
 	}
-}
-
-// unstamp takes the two times off a line of a sink's file, and returns what lies between them. A line without is whole, too.
-func unstamp(line []byte) (record []byte, waited time.Duration, whole bool) {
-	if bytes.HasPrefix(line, []byte("{")) {
-		return line, 0, true
-	}
-	stored, rest, _ := bytes.Cut(line, []byte(" "))
-	sent, record, found := bytes.Cut(rest, []byte(" "))
-	to, err := strconv.ParseInt(string(stored), 10, 64)
-	from, err2 := strconv.ParseInt(string(sent), 10, 64)
-	return record, time.Duration(to - from), found && err == nil && err2 == nil
 }
 
 // missing returns how many offered records were found nowhere, and the numbers of the first few.

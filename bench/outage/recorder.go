@@ -10,6 +10,14 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
+// The states of a breaker, whatever its library calls them. noBreaker is that of a guard without one.
+const (
+	noBreaker  = "-"
+	isClosed   = "closed"
+	isOpen     = "open"
+	isHalfOpen = "half_open"
+)
+
 // recorder measures one guard's run: how long its log calls took, by phase and over time, when its breaker changed, and
 // what was counted when. All times are since its start.
 type recorder struct {
@@ -182,4 +190,11 @@ func (r *recorder) until(state string, p phase) (time.Duration, bool) {
 		}
 	}
 	return 0, false
+}
+
+func perSecond(n uint64, during time.Duration) float64 {
+	if during <= 0 {
+		return 0
+	}
+	return float64(n) / during.Seconds()
 }

@@ -6,46 +6,13 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
 )
 
-// introduce says what will happen.
-func introduce(w io.Writer, s settings) {
-	say(w, "load      %d goroutines log %d records/s with %s for %s\n", s.goroutines, s.rate, s.loggerNames(), brief(s.duration))
-	say(w, "guards    %s\n", strings.Join(s.labels(), ", "))
-	if s.sink.kind == embeddedSink {
-		say(w, "sink      a process that stores a record and then answers 204, as Loki does\n")
-		say(w, "schedule  hang at %s, resume at %s, kill at %s, restart at %s\n",
-			brief(hang.at(s.duration)), brief(resumed.at(s.duration)), brief(dead.at(s.duration)), brief(restarted.at(s.duration)))
-	} else {
-		say(w, "sink      %s\n          It is yours to stop and start while this runs.\n", s.sink.where)
-	}
-	say(w, "timeout   a log call waits for the sink for at most %s\n", brief(s.timeout))
-	say(w, "breakers  open after %d failures in a row, probe after %s\n\n", failureThreshold, recoveryTimeout)
-}
-
-// labels are those of the guards that were asked for.
-func (s settings) labels() (labels []string) {
-	for _, c := range contenders {
-		if slices.Contains(s.guards, c.name) {
-			labels = append(labels, c.label)
-		}
-	}
-	return labels
-}
-
-func (s settings) loggerNames() string {
-	if s.logger == allLoggers {
-		return strings.Join(loggerKinds, ", ")
-	}
-	return s.logger
-}
-
 // report prints what the run has shown: the log calls, the breakers' part, and the verdict on the records last.
-func report(w io.Writer, s settings, results []result) {
+func report(w io.Writer, s plan, results []result) {
 	say(w, "%s/%s %s, GOMAXPROCS %d\nThe guards ran one after the other, each alone.\n\n",
 		runtime.GOOS, runtime.GOARCH, runtime.Version(), runtime.GOMAXPROCS(0))
 	reportCalls(w, s, results)
@@ -54,14 +21,14 @@ func report(w io.Writer, s settings, results []result) {
 	}
 	reportVerdict(w, s, results)
 	for _, r := range results {
-		for _, note := range r.notes() {
+		for _, note := range r.notes {
 			say(w, "%s.\n", note)
 		}
 	}
 }
 
 // reportCalls is about the loggers' callers.
-func reportCalls(w io.Writer, s settings, results []result) {
+func reportCalls(w io.Writer, s plan, results []result) {
 	rows := [][]string{{"log calls", "calls/s", "primary/s", "fallback/s", "p50", "p99", "p99.9", "max"}}
 	for _, r := range results {
 		rows = append(rows, []string{r.label})
@@ -109,7 +76,7 @@ func reportOutages(w io.Writer, results []result) {
 			return brief(d)
 		}
 	}
-	sideBySide(w, "outages", results, []measure{
+	sideBySide(w, "outages", results, []figure{
 		{"hang to open", after(isOpen, hang)},
 		{"slowest call then*", func(r result) string {
 			if _, opened := r.until(isOpen, hang); !opened {
@@ -144,11 +111,11 @@ tried: records that the client took to the sink while it was down, with probes.
 }
 
 // reportVerdict is about the records.
-func reportVerdict(w io.Writer, s settings, results []result) {
+func reportVerdict(w io.Writer, s plan, results []result) {
 	count := func(of func(verdict) int) func(result) string {
 		return func(r result) string { return fmt.Sprint(of(r.verdict)) }
 	}
-	measures := []measure{
+	measures := []figure{
 		{"offered", count(func(v verdict) int { return v.offered })},
 		{"primary", count(func(v verdict) int { return v.primary.records })},
 		{"fallback", count(func(v verdict) int { return v.fallback.records })},
@@ -161,7 +128,7 @@ func reportVerdict(w io.Writer, s settings, results []result) {
 	}
 	if why.sum() > 0 {
 		for _, of := range why.shown() {
-			measures = append(measures, measure{"  " + reasonNames[of], func(r result) string {
+			measures = append(measures, figure{"  " + reasonNames[of], func(r result) string {
 				if !r.hasReasons {
 					return "-"
 				}
@@ -170,11 +137,11 @@ func reportVerdict(w io.Writer, s settings, results []result) {
 		}
 	}
 	measures = append(measures,
-		measure{"lost", count(func(v verdict) int { return v.lost })},
-		measure{"duplicated", count(func(v verdict) int { return v.duplicated })},
+		figure{"lost", count(func(v verdict) int { return v.lost })},
+		figure{"duplicated", count(func(v verdict) int { return v.duplicated })},
 	)
 	if s.sink.kind == embeddedSink {
-		measures = append(measures, measure{"late", count(func(v verdict) int { return v.primary.late })})
+		measures = append(measures, figure{"late", count(func(v verdict) int { return v.primary.late })})
 	}
 	sideBySide(w, "verdict", results, measures)
 	say(w, "\n%s.\n", s.sink.meaning())
@@ -191,14 +158,14 @@ busy: the same, when it was reported already.
 	}
 }
 
-// measure is a row of a table that has a column for each guard.
-type measure struct {
+// figure is a row of a table that has a column for each guard.
+type figure struct {
 	name string
 	of   func(result) string
 }
 
 // sideBySide prints a table with a column for each guard.
-func sideBySide(w io.Writer, title string, results []result, measures []measure) {
+func sideBySide(w io.Writer, title string, results []result, measures []figure) {
 	first, second := []string{title}, []string{""}
 	for _, r := range results {
 		above, below, _ := strings.Cut(r.label, " ")

@@ -5,41 +5,35 @@ package main
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 )
 
 // result is what one guard's run has shown.
 type result struct {
-	settings
-	contender
-	loggers []string
+	plan
+	guardInfo
 	verdict verdict
 	*recorder
-	behind uint64   // calls that were due at the end, and never made
-	why    byReason // of the records in the fallback, if hasReasons
+	why   byReason // of the records in the fallback, if hasReasons
+	notes []string // what a reader of the tables should know about this run
 }
 
-// judge looks for every record that was offered.
-func (t *trial) judge() (result, error) {
-	r := result{settings: t.settings, contender: t.contender, loggers: t.usedKinds(), recorder: t.recorder, behind: t.load.behind.Load()}
-	r.why = t.counters.now().reasons
-	seen := make(tally, t.counters.offered.Load())
-	var v verdict
-	var err error
-	if v.fallback, err = readBack(t.fallbackFile, seen, t.timeout); err != nil {
-		return r, fmt.Errorf("read the fallback back: %w", err)
-	}
-	if t.sink.kind != embeddedSink {
-		v.believed, v.primary.records = true, t.taken.mergeInto(seen)
-		r.verdict = v.from(seen)
-		return r, nil
-	}
-	if v.primary, err = readBack(t.sinkFile, seen, t.timeout); err != nil {
-		return r, fmt.Errorf("read the sink's file back: %w", err)
-	}
-	r.verdict = v.from(seen)
-	return r, nil
+// plan is what a run was made with.
+type plan struct {
+	duration   time.Duration // of each guard's run
+	timeout    time.Duration // how long a log call may wait for the sink
+	goroutines int
+	rate       int // records/s in all
+	sink       endpoint
+}
+
+// guardInfo is what the tables and the picture say of a guard.
+type guardInfo struct {
+	name       string // on the command line, and of the files
+	label      string // in all that is shown
+	isJudged   bool   // the demo fails if its run is wrong
+	hasBreaker bool
+	hasReasons bool // it says why a record went to the fallback
 }
 
 // during is how long a phase took and what was counted in it; 0 if it did not come.
@@ -67,12 +61,12 @@ func (r result) whileDown() (sum counts) {
 
 // isWrong says whether the files of the run are worth keeping: as evidence.
 func (r result) isWrong() bool {
-	return r.verdict.foreign() > 0 || r.name == atomicBreaker && r.verdict.lost != 0
+	return r.verdict.foreign() > 0 || r.isJudged && r.verdict.lost != 0
 }
 
 // problem is what makes the demo fail. What the other guards lose is a finding, not a failure.
 func (r result) problem() error {
-	if r.name != atomicBreaker && r.verdict.foreign() == 0 {
+	if !r.isJudged && r.verdict.foreign() == 0 {
 		return nil
 	}
 	if text := r.verdict.problem(); text != "" {
@@ -85,15 +79,4 @@ func (r result) problem() error {
 		return fmt.Errorf("in the hang %.0f records/s reached the fallback: less than half of the healthy %.0f", got, 2*want)
 	}
 	return nil
-}
-
-// notes are what a reader of the tables should know about this run.
-func (r result) notes() (notes []string) {
-	if r.logger != r.loggers[0] && !slices.Equal(r.loggers, loggerKinds) {
-		notes = append(notes, fmt.Sprintf("%s is for %s alone, so all its goroutines log with that", r.label, r.loggers[0]))
-	}
-	if r.behind > 0 {
-		notes = append(notes, fmt.Sprintf("%s: calls that were due by the end and never made: %d", r.label, r.behind))
-	}
-	return notes
 }

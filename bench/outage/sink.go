@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,6 +25,18 @@ const (
 	maxPush       = 1 << 20
 	maxLine       = 256 << 10 // Loki's own default
 )
+
+// runAsSink does not return when this process was started to be the sink: startSink runs the binary that it is in.
+func runAsSink() {
+	if len(os.Args) != 4 || os.Args[1] != sinkCommand {
+		return
+	}
+	if err := sinkMain(os.Args[2], os.Args[3], os.Stdin, os.Stdout); err != nil {
+		fmt.Fprintln(os.Stderr, "outage: sink:", err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
 
 // sinkMain is the child process: it appends each record that is pushed to the file at path, and acknowledges it then.
 func sinkMain(addr, path string, stdin io.Reader, stdout io.Writer) error {
@@ -101,6 +114,18 @@ func stamped(p push, now time.Time) (records []byte, err error) {
 		return nil, errors.New("the push has no records")
 	}
 	return records, nil
+}
+
+// unstamp takes the two times off a line of a sink's file, and returns what lies between them. A line without is whole, too.
+func unstamp(line []byte) (record []byte, waited time.Duration, whole bool) {
+	if bytes.HasPrefix(line, []byte("{")) {
+		return line, 0, true
+	}
+	stored, rest, _ := bytes.Cut(line, []byte(" "))
+	sent, record, found := bytes.Cut(rest, []byte(" "))
+	to, err := strconv.ParseInt(string(stored), 10, 64)
+	from, err2 := strconv.ParseInt(string(sent), 10, 64)
+	return record, time.Duration(to - from), found && err == nil && err2 == nil
 }
 
 // openRecords opens a file of one record a line for appending. O_APPEND makes every Write one atomic append, from

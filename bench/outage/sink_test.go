@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -19,37 +18,6 @@ import (
 )
 
 var errSink = errors.New("the sink is out")
-
-// forgetful is the environment variable that makes a sink of these tests lie: it acknowledges each 100th record
-// without storing it.
-const forgetful = "OUTAGE_TEST_FORGETFUL"
-
-// TestMain is the sink's main when the demo under test starts its own binary, which is this one.
-func TestMain(m *testing.M) {
-	if len(os.Args) == 4 && os.Args[1] == sinkCommand && os.Getenv(forgetful) != "" {
-		forgetfulSink(os.Args[2], os.Args[3])
-	}
-	runAsSink()
-	if os.Getenv(asDemo) != "" {
-		main()
-	}
-	os.Exit(m.Run())
-}
-
-func forgetfulSink(addr, path string) {
-	file, err := openRecords(path)
-	if err != nil {
-		os.Exit(1)
-	}
-	n := 0
-	_ = serveSink(addr, writerFunc(func(p []byte) (int, error) {
-		if n++; n%100 == 0 {
-			return len(p), nil
-		}
-		return file.Write(p)
-	}), os.Stdin, os.Stdout)
-	os.Exit(0)
-}
 
 // pushed is a push of one line.
 func pushed(line string) string {

@@ -219,10 +219,3 @@ func (t *trial) status(at time.Duration, now, since counts, during time.Duration
 	}
 	return s
 }
-
-func perSecond(n uint64, during time.Duration) float64 {
-	if during <= 0 {
-		return 0
-	}
-	return float64(n) / during.Seconds()
-}

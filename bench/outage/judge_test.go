@@ -5,6 +5,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -78,7 +79,7 @@ func TestVerdict(t *testing.T) {
 				return
 			}
 			assert.EqualError(t, r.problem(), c.problem)
-			r.name = noGuard
+			r.isJudged = false
 			assert.Equal(t, v.foreign() > 0, r.problem() != nil, "another guard may lose, but nobody may invent")
 		})
 	}
@@ -127,4 +128,21 @@ func TestAcknowledgementsReadTheNumberOfARecord(t *testing.T) {
 
 func cells(v verdict) [6]int {
 	return [6]int{v.offered, v.primary.records, v.fallback.records, v.lost, v.duplicated, v.primary.late}
+}
+
+func TestNotes(t *testing.T) {
+	trialOf := func(name string) *trial {
+		i := slices.IndexFunc(contenders, func(c contender) bool { return c.name == name })
+		return newTrial(defaults(), contenders[i], t.TempDir(), quiet{})
+	}
+	assert.Empty(t, trialOf(atomicBreaker).notes())
+	tr := trialOf(failover)
+	tr.load.behind.Store(3)
+	notes := tr.notes()
+	require.Len(t, notes, 2)
+	assert.Equal(t, "slog-multi failover is for slog alone, so all its goroutines log with that", notes[0])
+	assert.Contains(t, notes[1], "never made: 3")
+	tr.logger = "slog"
+	tr.load.behind.Store(0)
+	assert.Empty(t, tr.notes(), "that was asked for")
 }
