@@ -11,11 +11,15 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/sinkguard/go-atomicbreaker/bench/outage/measure"
+	"github.com/sinkguard/go-atomicbreaker/bench/outage/sink"
+	"github.com/sinkguard/go-atomicbreaker/bench/outage/view"
 )
 
 // settings is what the command line decides.
 type settings struct {
-	plan
+	measure.Plan
 	logger string
 	guards []string
 	out    string
@@ -35,8 +39,8 @@ const (
 
 func defaults() settings {
 	return settings{
-		plan: plan{
-			duration: 12 * time.Second, timeout: 250 * time.Millisecond, goroutines: 8, rate: 2000,
+		Plan: measure.Plan{
+			Duration: 12 * time.Second, Timeout: 250 * time.Millisecond, Goroutines: 8, Rate: 2000,
 		},
 		logger: allLoggers,
 		out:    "results/outage",
@@ -49,7 +53,7 @@ sink hangs and when it dies.
   go run ./outage [flags]
 
 Goroutines log numbered records with real loggers to a sink: a process of its
-own, which takes them as Loki does (POST ` + pushPath + `, 204). After
+own, which takes them as Loki does (POST ` + sink.PushPath + `, 204). After
 %d %% of the time it is frozen (SIGSTOP), after %d %% it goes on, after %d %% it is
 killed (SIGKILL) and after %d %% started again. Each guard goes through that in
 turn, alone on the machine and with a sink of its own:
@@ -91,16 +95,16 @@ func printUsage(w io.Writer) {
 	var guards strings.Builder
 	for _, c := range contenders {
 		about := c.about
-		if c.label != c.name {
-			about = c.label + ": " + about
+		if c.Label != c.Name {
+			about = c.Label + ": " + about
 		}
-		say(&guards, "  %-13s  %s\n", c.name, about)
+		view.Say(&guards, "  %-13s  %s\n", c.Name, about)
 	}
 	d := defaults()
-	say(w, usage, begins[hang], begins[resumed], begins[dead], begins[restarted], guards.String(),
-		brief(minDuration), brief(maxDuration), brief(d.duration), brief(minTimeout), brief(maxTimeout), brief(d.timeout),
-		laneHeadroom, minRate, maxRate, d.rate, minGoroutines, maxGoroutines, d.goroutines,
-		strings.Join(loggerKinds, ", "), d.logger, pushPath, d.out)
+	view.Say(w, usage, measure.Begins[measure.Hang], measure.Begins[measure.Resumed], measure.Begins[measure.Dead], measure.Begins[measure.Restarted], guards.String(),
+		view.Brief(minDuration), view.Brief(maxDuration), view.Brief(d.Duration), view.Brief(minTimeout), view.Brief(maxTimeout), view.Brief(d.Timeout),
+		laneHeadroom, minRate, maxRate, d.Rate, minGoroutines, maxGoroutines, d.Goroutines,
+		strings.Join(loggerKinds, ", "), d.logger, sink.PushPath, d.out)
 }
 
 // parseFlags returns flag.ErrHelp for -h. Any other error is one line that names the flag, the value and what it wants.
@@ -108,10 +112,10 @@ func parseFlags(args []string) (settings, error) {
 	s := defaults()
 	set := flag.NewFlagSet("outage", flag.ContinueOnError)
 	set.SetOutput(io.Discard) // main prints the error, and the usage for -h alone
-	set.Func("duration", "", period(&s.duration, minDuration, maxDuration))
-	set.Func("timeout", "", period(&s.timeout, minTimeout, maxTimeout))
-	set.Func("goroutines", "", wholeNumber(&s.goroutines, minGoroutines, maxGoroutines))
-	set.Func("rate", "", wholeNumber(&s.rate, minRate, maxRate))
+	set.Func("duration", "", period(&s.Duration, minDuration, maxDuration))
+	set.Func("timeout", "", period(&s.Timeout, minTimeout, maxTimeout))
+	set.Func("goroutines", "", wholeNumber(&s.Goroutines, minGoroutines, maxGoroutines))
+	set.Func("rate", "", wholeNumber(&s.Rate, minRate, maxRate))
 	set.Func("logger", "", func(v string) error {
 		if s.logger = v; v != allLoggers && !slices.Contains(loggerKinds, v) {
 			return fmt.Errorf("want %s or %s", strings.Join(loggerKinds, ", "), allLoggers)
@@ -123,7 +127,7 @@ func parseFlags(args []string) (settings, error) {
 		return err
 	})
 	set.Func("sink", "", func(v string) (err error) {
-		s.sink, err = parseSink(v)
+		s.Sink, err = sink.ParseEndpoint(v)
 		return err
 	})
 	set.Func("out", "", func(v string) error {
@@ -144,13 +148,13 @@ func parseFlags(args []string) (settings, error) {
 	if set.NArg() > 0 {
 		return settings{}, fmt.Errorf("unexpected argument %q: want flags only", set.Arg(0))
 	}
-	if most := s.duration / 8; s.timeout > most {
+	if most := s.Duration / 8; s.Timeout > most {
 		return settings{}, fmt.Errorf("-timeout %s: want at most %s, an eighth of -duration %s",
-			brief(s.timeout), brief(most), brief(s.duration))
+			view.Brief(s.Timeout), view.Brief(most), view.Brief(s.Duration))
 	}
 	if s.guards == nil {
 		s.guards, _ = parseGuards(allGuards)
-		if s.sink.kind != embeddedSink {
+		if s.Sink.Kind != sink.Embedded {
 			s.guards = []string{atomicBreaker}
 		}
 	}
@@ -162,9 +166,9 @@ func parseGuards(v string) (names []string, err error) {
 	var known []string
 	asked := strings.Split(v, ",")
 	for _, c := range contenders {
-		known = append(known, c.name)
-		if v == allGuards || slices.Contains(asked, c.name) {
-			names = append(names, c.name)
+		known = append(known, c.Name)
+		if v == allGuards || slices.Contains(asked, c.Name) {
+			names = append(names, c.Name)
 		}
 	}
 	for _, name := range asked {
@@ -179,7 +183,7 @@ func period(to *time.Duration, least, most time.Duration) func(string) error {
 	return func(v string) error {
 		d, err := time.ParseDuration(v)
 		if err != nil || d < least || d > most {
-			return fmt.Errorf("want a duration such as %s, from %s to %s", brief(*to), brief(least), brief(most))
+			return fmt.Errorf("want a duration such as %s, from %s to %s", view.Brief(*to), view.Brief(least), view.Brief(most))
 		}
 		*to = d
 		return nil

@@ -13,6 +13,8 @@ import (
 
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
+	"github.com/sinkguard/go-atomicbreaker/bench/outage/measure"
+	"github.com/sinkguard/go-atomicbreaker/bench/outage/sink"
 )
 
 // The breakers of both guards that have one are set alike. The recovery timeout lets several probes fail within seconds; a
@@ -35,12 +37,12 @@ type parts struct {
 	primary, fallback io.Writer
 	timeout           time.Duration        // how long a log call may wait for the sink
 	changed           func(to, why string) // the guard calls it with each new state, in order; it does not block
-	diverted          func(reason)         // the guard calls it for each record that went to the fallback, if it knows why
+	diverted          func(measure.Reason) // the guard calls it for each record that went to the fallback, if it knows why
 }
 
 // contender is a guard that can be built, so that every guard can have a sink and a breaker of its own.
 type contender struct {
-	guardInfo
+	measure.Guard
 	about   string
 	kinds   []string // of loggers that it works with
 	hasLane bool     // a Lane limits how long a log call waits; behind the others the client's timeout does
@@ -57,21 +59,21 @@ const (
 
 var contenders = []contender{
 	{
-		guardInfo: guardInfo{name: noGuard, label: "no breaker"},
-		about:     "the client with its timeout, nothing else",
-		kinds:     loggerKinds, build: newNoBreaker,
+		Guard: measure.Guard{Name: noGuard, Label: "no breaker"},
+		about: "the client with its timeout, nothing else",
+		kinds: loggerKinds, build: newNoBreaker,
 	}, {
-		guardInfo: guardInfo{name: failover, label: "slog-multi failover"},
-		about:     "the sink first, on any error the fallback",
-		kinds:     []string{"slog"}, build: newFailover,
+		Guard: measure.Guard{Name: failover, Label: "slog-multi failover"},
+		about: "the sink first, on any error the fallback",
+		kinds: []string{"slog"}, build: newFailover,
 	}, {
-		guardInfo: guardInfo{name: goBreaker, label: "gobreaker", hasBreaker: true},
-		about:     "sony/gobreaker around the client, fallback on any error",
-		kinds:     loggerKinds, build: newGobreaker,
+		Guard: measure.Guard{Name: goBreaker, Label: "gobreaker", HasBreaker: true},
+		about: "sony/gobreaker around the client, fallback on any error",
+		kinds: loggerKinds, build: newGobreaker,
 	}, {
-		guardInfo: guardInfo{name: atomicBreaker, label: "atomicbreaker", isJudged: true, hasBreaker: true, hasReasons: true},
-		about:     "breakerio.Writer and Lane, asynchronous probes",
-		kinds:     loggerKinds, hasLane: true, build: newAtomicBreaker,
+		Guard: measure.Guard{Name: atomicBreaker, Label: "atomicbreaker", IsJudged: true, HasBreaker: true, HasReasons: true},
+		about: "breakerio.Writer and Lane, asynchronous probes",
+		kinds: loggerKinds, hasLane: true, build: newAtomicBreaker,
 	},
 }
 
@@ -105,10 +107,10 @@ func newGobreaker(p parts) guard {
 		Name:        "loki",
 		Timeout:     recoveryTimeout,
 		ReadyToTrip: func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= failureThreshold },
-		IsExcluded:  isRecordError,
+		IsExcluded:  sink.IsRecordError,
 		OnStateChange: func(_ string, _, to gobreaker.State) {
 			p.changed(map[gobreaker.State]string{
-				gobreaker.StateClosed: isClosed, gobreaker.StateOpen: isOpen, gobreaker.StateHalfOpen: isHalfOpen,
+				gobreaker.StateClosed: measure.Closed, gobreaker.StateOpen: measure.Open, gobreaker.StateHalfOpen: measure.HalfOpen,
 			}[to], "")
 		},
 	})
@@ -138,7 +140,7 @@ func newAtomicBreaker(p parts) guard {
 			lanes = append(lanes, lane)
 			return newLogger(kind, breakerio.NewWriter(breaker, lane, p.fallback,
 				breakerio.WithAsyncProbes(),
-				breakerio.WithRecordErrors(isRecordError),
+				breakerio.WithRecordErrors(sink.IsRecordError),
 				breakerio.WithOnDiverted(func(d breakerio.Diversion) { p.diverted(reasonOf(d)) }),
 			))
 		},
@@ -152,20 +154,20 @@ func newAtomicBreaker(p parts) guard {
 }
 
 // reasonOf tells a failure of the sink from the lane's report that the sink hangs.
-func reasonOf(d breakerio.Diversion) reason {
+func reasonOf(d breakerio.Diversion) measure.Reason {
 	switch d.Reason {
 	case breakerio.Rejected:
-		return rejected
+		return measure.Rejected
 	case breakerio.Busy:
-		return busy
+		return measure.Busy
 	case breakerio.RecordError:
-		return recordError
+		return measure.RecordError
 	case breakerio.Failed, breakerio.Panicked:
 	}
 	if errors.Is(d.Err, breakerio.ErrHung) {
-		return hung
+		return measure.Hung
 	}
-	return failed
+	return measure.Failed
 }
 
 // writerFunc is a function as an io.Writer.

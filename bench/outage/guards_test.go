@@ -17,6 +17,8 @@ import (
 
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
+	"github.com/sinkguard/go-atomicbreaker/bench/outage/measure"
+	"github.com/sinkguard/go-atomicbreaker/bench/outage/sink"
 )
 
 // scene is a guard between a sink that answers what the test wants and a fallback that keeps everything.
@@ -26,7 +28,7 @@ type scene struct {
 	answer   error // of the sink
 	fallback bytes.Buffer
 	states   []string
-	why      byReason
+	why      measure.ByReason
 	log      logFunc
 }
 
@@ -34,7 +36,7 @@ func newScene(t *testing.T, name, kind string) *scene {
 	t.Helper()
 	s := &scene{}
 	for _, c := range contenders {
-		if c.name != name {
+		if c.Name != name {
 			continue
 		}
 		g := c.build(parts{
@@ -50,7 +52,7 @@ func newScene(t *testing.T, name, kind string) *scene {
 			fallback: &s.fallback,
 			timeout:  30 * time.Second,
 			changed:  func(to, _ string) { s.states = append(s.states, to) },
-			diverted: func(why reason) { s.why[why]++ },
+			diverted: func(why measure.Reason) { s.why[why]++ },
 		})
 		if g.close != nil {
 			t.Cleanup(g.close)
@@ -72,12 +74,12 @@ func (s *scene) logs(t *testing.T, n int) (tried, diverted int) {
 	for seq := range n {
 		s.log(uint64(seq))
 	}
-	found, err := readRecords(&s.fallback, make(tally, n), time.Second)
+	found, err := measure.ReadRecords(&s.fallback, make(measure.Tally, n), time.Second)
 	require.NoError(t, err)
-	assert.Zero(t, found.torn)
+	assert.Zero(t, found.Torn)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.tried, found.records
+	return s.tried, found.Records
 }
 
 // What each guard does with a sink that refuses, in one table: whether it asks it again for every record, and what it
@@ -97,11 +99,11 @@ func TestGuardsOfASinkThatIsOut(t *testing.T) {
 				tried, diverted := s.logs(t, records)
 				assert.Equal(t, []int{records, 0}, []int{tried, diverted}, "healthy")
 
-				s.answer = &statusError{http.StatusServiceUnavailable, "busy"}
+				s.answer = &sink.StatusError{Code: http.StatusServiceUnavailable, Text: "busy"}
 				tried, diverted = s.logs(t, records)
 				assert.Equal(t, []int{want.tried, want.diverted}, []int{tried, diverted}, "out")
 				if want.tried == failureThreshold {
-					assert.Equal(t, []string{isOpen}, s.states)
+					assert.Equal(t, []string{measure.Open}, s.states)
 				} else {
 					assert.Empty(t, s.states)
 				}
@@ -114,13 +116,13 @@ func TestGuardsOfASinkThatIsOut(t *testing.T) {
 func TestGuardsOfARecordThatIsRefused(t *testing.T) {
 	const records = 3 * failureThreshold
 	for _, c := range contenders {
-		t.Run(c.name, func(t *testing.T) {
+		t.Run(c.Name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := newScene(t, c.name, "slog")
-				s.answer = &statusError{http.StatusBadRequest, "too long"}
+				s := newScene(t, c.Name, "slog")
+				s.answer = &sink.StatusError{Code: http.StatusBadRequest, Text: "too long"}
 				tried, diverted := s.logs(t, records)
 				assert.Equal(t, records, tried)
-				assert.Equal(t, map[bool]int{true: 0, false: records}[c.name == noGuard], diverted)
+				assert.Equal(t, map[bool]int{true: 0, false: records}[c.Name == noGuard], diverted)
 				assert.Empty(t, s.states)
 			})
 		})
@@ -130,9 +132,9 @@ func TestGuardsOfARecordThatIsRefused(t *testing.T) {
 func TestGuardsServeEveryLoggerThatTheyName(t *testing.T) {
 	for _, c := range contenders {
 		for _, kind := range c.kinds {
-			t.Run(c.name+" "+kind, func(t *testing.T) {
+			t.Run(c.Name+" "+kind, func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					tried, _ := newScene(t, c.name, kind).logs(t, 3)
+					tried, _ := newScene(t, c.Name, kind).logs(t, 3)
 					assert.Equal(t, 3, tried)
 				})
 			})
@@ -143,17 +145,17 @@ func TestGuardsServeEveryLoggerThatTheyName(t *testing.T) {
 // hangs is what a hang of three seconds costs the callers of a guard, in virtual time.
 type hangs struct {
 	states  []string
-	why     byReason
-	waits   []int         // of each goroutine, its calls that took any time
-	longest time.Duration // of those that began after the breaker had opened
-	kept    contents      // in the fallback
+	why     measure.ByReason
+	waits   []int            // of each goroutine, its calls that took any time
+	longest time.Duration    // of those that began after the breaker had opened
+	kept    measure.Contents // in the fallback
 }
 
 // hang3s has goroutines log every 10 ms for three seconds, to a sink that answers nothing. Its client gives up as in a trial.
 func hang3s(t *testing.T, name, kind string, timeout time.Duration, goroutines int) (h hangs) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		c := contenders[slices.IndexFunc(contenders, func(c contender) bool { return c.name == name })]
+		c := contenders[slices.IndexFunc(contenders, func(c contender) bool { return c.Name == name })]
 		var mu sync.Mutex
 		var fallback bytes.Buffer
 		locked := func(f func()) { mu.Lock(); defer mu.Unlock(); f() }
@@ -168,7 +170,7 @@ func hang3s(t *testing.T, name, kind string, timeout time.Duration, goroutines i
 			changed: func(to, _ string) {
 				locked(func() { h.states, isOpened = append(h.states, to), true })
 			},
-			diverted: func(why reason) { locked(func() { h.why[why]++ }) },
+			diverted: func(why measure.Reason) { locked(func() { h.why[why]++ }) },
 		})
 		log := g.logger(kind, goroutines)
 		h.waits = make([]int, goroutines)
@@ -198,10 +200,10 @@ func hang3s(t *testing.T, name, kind string, timeout time.Duration, goroutines i
 			g.close()
 		}
 		time.Sleep(laneHeadroom * timeout) // the client gives up what it had begun
-		seen := make(tally, goroutines*calls)
-		found, err := readRecords(&fallback, seen, time.Second)
+		seen := make(measure.Tally, goroutines*calls)
+		found, err := measure.ReadRecords(&fallback, seen, time.Second)
 		require.NoError(t, err)
-		missing, _ := seen.missing()
+		missing, _ := seen.Missing()
 		assert.Zero(t, missing)
 		h.kept = found
 	})
@@ -220,13 +222,13 @@ func TestAtomicBreakerOfASinkThatHangs(t *testing.T) {
 			for id, waits := range h.waits {
 				assert.LessOrEqual(t, waits, 1, id)
 			}
-			assert.Equal(t, []string{isOpen, isHalfOpen, isOpen}, h.states[:3])
-			assert.EqualValues(t, failureThreshold, h.why[hung], "one a timeout")
-			assert.Zero(t, h.why[failed])
-			assert.Positive(t, h.why[busy])
-			assert.Positive(t, h.why[rejected])
-			assert.EqualValues(t, h.kept.records, h.why.sum(), "each record for one reason")
-			assert.Zero(t, h.kept.torn)
+			assert.Equal(t, []string{measure.Open, measure.HalfOpen, measure.Open}, h.states[:3])
+			assert.EqualValues(t, failureThreshold, h.why[measure.Hung], "one a timeout")
+			assert.Zero(t, h.why[measure.Failed])
+			assert.Positive(t, h.why[measure.Busy])
+			assert.Positive(t, h.why[measure.Rejected])
+			assert.EqualValues(t, h.kept.Records, h.why.Sum(), "each record for one reason")
+			assert.Zero(t, h.kept.Torn)
 		})
 	}
 }
@@ -236,7 +238,7 @@ func TestGobreakerOfASinkThatHangs(t *testing.T) {
 	const timeout = 100 * time.Millisecond
 	h := hang3s(t, goBreaker, "zap", timeout, 8)
 	assert.Equal(t, timeout, h.longest)
-	assert.Zero(t, h.why.sum(), "it does not say")
+	assert.Zero(t, h.why.Sum(), "it does not say")
 }
 
 // A healthy sink gets as many records at once as there are callers: none waits for its turn.
@@ -256,7 +258,7 @@ func TestAtomicBreakerMakesNoCallerWaitForItsTurn(t *testing.T) {
 					fallback: writerFunc(func([]byte) (int, error) { return 0, errSink }),
 					timeout:  time.Second,
 					changed:  func(string, string) {},
-					diverted: func(reason) {},
+					diverted: func(measure.Reason) {},
 				})
 				log := g.logger(kind, goroutines)
 				began := time.Now()
@@ -272,16 +274,16 @@ func TestAtomicBreakerMakesNoCallerWaitForItsTurn(t *testing.T) {
 }
 
 func TestReasonOf(t *testing.T) {
-	for want, d := range map[reason]breakerio.Diversion{
-		rejected:    {Reason: breakerio.Rejected, Err: atomicbreaker.ErrRejected},
-		failed:      {Reason: breakerio.Failed, Err: errSink},
-		hung:        {Reason: breakerio.Failed, Err: fmt.Errorf("lane: %w", breakerio.ErrHung)},
-		busy:        {Reason: breakerio.Busy, Err: breakerio.ErrBusy},
-		recordError: {Reason: breakerio.RecordError, Err: errSink},
+	for want, d := range map[measure.Reason]breakerio.Diversion{
+		measure.Rejected:    {Reason: breakerio.Rejected, Err: atomicbreaker.ErrRejected},
+		measure.Failed:      {Reason: breakerio.Failed, Err: errSink},
+		measure.Hung:        {Reason: breakerio.Failed, Err: fmt.Errorf("lane: %w", breakerio.ErrHung)},
+		measure.Busy:        {Reason: breakerio.Busy, Err: breakerio.ErrBusy},
+		measure.RecordError: {Reason: breakerio.RecordError, Err: errSink},
 	} {
-		assert.Equal(t, want, reasonOf(d), reasonNames[want])
+		assert.Equal(t, want, reasonOf(d), measure.ReasonNames[want])
 	}
-	assert.Equal(t, failed, reasonOf(breakerio.Diversion{Reason: breakerio.Panicked, Err: errSink}))
+	assert.Equal(t, measure.Failed, reasonOf(breakerio.Diversion{Reason: breakerio.Panicked, Err: errSink}))
 }
 
 func TestTrialDealsOutTheLoggers(t *testing.T) {
@@ -292,20 +294,20 @@ func TestTrialDealsOutTheLoggers(t *testing.T) {
 			tr := newTrial(s, c, t.TempDir(), quiet{})
 			switch {
 			case len(c.kinds) == 1, asked == allLoggers:
-				assert.Equal(t, c.kinds, tr.usedKinds(), c.name)
+				assert.Equal(t, c.kinds, tr.usedKinds(), c.Name)
 			default:
-				assert.Equal(t, []string{asked}, tr.usedKinds(), c.name)
+				assert.Equal(t, []string{asked}, tr.usedKinds(), c.Name)
 			}
 			made, shared := 0, 0
 			tr.guard = guard{logger: func(_ string, goroutines int) logFunc {
 				made, shared = made+1, shared+goroutines
 				return func(uint64) {}
 			}}
-			assert.Len(t, tr.loggers(), s.goroutines)
+			assert.Len(t, tr.loggers(), s.Goroutines)
 			assert.Equal(t, len(tr.usedKinds()), made, "one of each kind, shared")
-			assert.Equal(t, s.goroutines, shared, "each goroutine by one logger")
+			assert.Equal(t, s.Goroutines, shared, "each goroutine by one logger")
 
-			tr.goroutines, made, shared = 1, 0, 0
+			tr.Goroutines, made, shared = 1, 0, 0
 			assert.Len(t, tr.loggers(), 1)
 			assert.Equal(t, []int{1, 1}, []int{made, shared}, "no logger that nobody uses")
 		}

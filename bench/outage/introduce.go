@@ -6,28 +6,32 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/sinkguard/go-atomicbreaker/bench/outage/measure"
+	"github.com/sinkguard/go-atomicbreaker/bench/outage/sink"
+	"github.com/sinkguard/go-atomicbreaker/bench/outage/view"
 )
 
 // introduce says what will happen.
 func introduce(w io.Writer, s settings) {
-	say(w, "load      %d goroutines log %d records/s with %s for %s\n", s.goroutines, s.rate, s.loggerNames(), brief(s.duration))
-	say(w, "guards    %s\n", strings.Join(s.labels(), ", "))
-	if s.sink.kind == embeddedSink {
-		say(w, "sink      a process that stores a record and then answers 204, as Loki does\n")
-		say(w, "schedule  hang at %s, resume at %s, kill at %s, restart at %s\n",
-			brief(hang.at(s.duration)), brief(resumed.at(s.duration)), brief(dead.at(s.duration)), brief(restarted.at(s.duration)))
+	view.Say(w, "load      %d goroutines log %d records/s with %s for %s\n", s.Goroutines, s.Rate, s.loggerNames(), view.Brief(s.Duration))
+	view.Say(w, "guards    %s\n", strings.Join(s.labels(), ", "))
+	if s.Sink.Kind == sink.Embedded {
+		view.Say(w, "sink      a process that stores a record and then answers 204, as Loki does\n")
+		view.Say(w, "schedule  hang at %s, resume at %s, kill at %s, restart at %s\n",
+			view.Brief(measure.Hang.At(s.Duration)), view.Brief(measure.Resumed.At(s.Duration)), view.Brief(measure.Dead.At(s.Duration)), view.Brief(measure.Restarted.At(s.Duration)))
 	} else {
-		say(w, "sink      %s\n          It is yours to stop and start while this runs.\n", s.sink.where)
+		view.Say(w, "sink      %s\n          It is yours to stop and start while this runs.\n", s.Sink.Where)
 	}
-	say(w, "timeout   a log call waits for the sink for at most %s\n", brief(s.timeout))
-	say(w, "breakers  open after %d failures in a row, probe after %s\n\n", failureThreshold, recoveryTimeout)
+	view.Say(w, "timeout   a log call waits for the sink for at most %s\n", view.Brief(s.Timeout))
+	view.Say(w, "breakers  open after %d failures in a row, probe after %s\n\n", failureThreshold, recoveryTimeout)
 }
 
 // labels are those of the guards that were asked for.
 func (s settings) labels() (labels []string) {
 	for _, c := range contenders {
-		if slices.Contains(s.guards, c.name) {
-			labels = append(labels, c.label)
+		if slices.Contains(s.guards, c.Name) {
+			labels = append(labels, c.Label)
 		}
 	}
 	return labels

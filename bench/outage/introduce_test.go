@@ -6,21 +6,26 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/sinkguard/go-atomicbreaker/bench/outage/measure"
+	"github.com/sinkguard/go-atomicbreaker/bench/outage/sink"
+	"github.com/sinkguard/go-atomicbreaker/bench/outage/view"
+	"github.com/sinkguard/go-atomicbreaker/bench/outage/view/console"
 )
 
 // What is printed before a run and during it, in the widest words that there are.
 func TestEventsFit(t *testing.T) {
 	var out strings.Builder
 	for _, c := range contenders {
-		say(&out, "%s\n", eventLine(0, c.label+": "+c.about))
+		view.Say(&out, "%s\n", view.EventLine(0, c.Label+": "+c.about))
 	}
-	most := byReason{60_000_000, 60_000_000, 60_000_000, 60_000_000}
-	say(&out, "%s\n", eventLine(maxDuration+graceToClose, "to the fallback: "+most.String()))
+	most := measure.ByReason{60_000_000, 60_000_000, 60_000_000, 60_000_000}
+	view.Say(&out, "%s\n", view.EventLine(maxDuration+graceToClose, "to the fallback: "+most.String()))
 	s := defaults()
-	s.duration, s.timeout, s.goroutines, s.rate = maxDuration-time.Second, maxTimeout-time.Millisecond, maxGoroutines, maxRate
+	s.Duration, s.Timeout, s.Goroutines, s.Rate = maxDuration-time.Second, maxTimeout-time.Millisecond, maxGoroutines, maxRate
 	s.guards, _ = parseGuards(allGuards)
 	introduce(&out, s)
-	s.sink = endpoint{lokiSink, "http://127.0.0.1:65535" + pushPath}
+	s.Sink = sink.Endpoint{Kind: sink.Loki, Where: "http://127.0.0.1:65535" + sink.PushPath}
 	introduce(&out, s)
-	fits(t, 80, out.String())
+	console.Fits(t, 80, out.String())
 }

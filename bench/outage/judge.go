@@ -5,27 +5,30 @@ package main
 import (
 	"fmt"
 	"slices"
+
+	"github.com/sinkguard/go-atomicbreaker/bench/outage/measure"
+	"github.com/sinkguard/go-atomicbreaker/bench/outage/sink"
 )
 
 // judge looks for every record that was offered.
-func (t *trial) judge() (result, error) {
-	r := result{plan: t.plan, guardInfo: t.guardInfo, recorder: t.recorder, notes: t.notes()}
-	r.why = t.counters.now().reasons
-	seen := make(tally, t.counters.offered.Load())
-	var v verdict
+func (t *trial) judge() (measure.Result, error) {
+	r := measure.Result{Plan: t.Plan, Guard: t.Guard, Recorder: t.recorder, Notes: t.notes()}
+	r.Why = t.counters.Now().Reasons
+	seen := make(measure.Tally, t.counters.Offered.Load())
+	var v measure.Verdict
 	var err error
-	if v.fallback, err = readBack(t.fallbackFile, seen, t.timeout); err != nil {
+	if v.Fallback, err = measure.ReadBack(t.fallbackFile, seen, t.Timeout); err != nil {
 		return r, fmt.Errorf("read the fallback back: %w", err)
 	}
-	if t.sink.kind != embeddedSink {
-		v.believed, v.primary.records = true, t.taken.mergeInto(seen)
-		r.verdict = v.from(seen)
+	if t.Sink.Kind != sink.Embedded {
+		v.Believed, v.Primary.Records = true, t.taken.MergeInto(seen)
+		r.Verdict = v.From(seen)
 		return r, nil
 	}
-	if v.primary, err = readBack(t.sinkFile, seen, t.timeout); err != nil {
+	if v.Primary, err = measure.ReadBack(t.sinkFile, seen, t.Timeout); err != nil {
 		return r, fmt.Errorf("read the sink's file back: %w", err)
 	}
-	r.verdict = v.from(seen)
+	r.Verdict = v.From(seen)
 	return r, nil
 }
 
@@ -33,10 +36,10 @@ func (t *trial) judge() (result, error) {
 func (t *trial) notes() (notes []string) {
 	used := t.usedKinds()
 	if t.logger != used[0] && !slices.Equal(used, loggerKinds) {
-		notes = append(notes, fmt.Sprintf("%s is for %s alone, so all its goroutines log with that", t.label, used[0]))
+		notes = append(notes, fmt.Sprintf("%s is for %s alone, so all its goroutines log with that", t.Label, used[0]))
 	}
 	if n := t.load.behind.Load(); n > 0 {
-		notes = append(notes, fmt.Sprintf("%s: calls that were due by the end and never made: %d", t.label, n))
+		notes = append(notes, fmt.Sprintf("%s: calls that were due by the end and never made: %d", t.Label, n))
 	}
 	return notes
 }

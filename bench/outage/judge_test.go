@@ -10,18 +10,21 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/sinkguard/go-atomicbreaker/bench/outage/measure"
+	"github.com/sinkguard/go-atomicbreaker/bench/outage/sink"
 )
 
 // judged is the result of a run that offered so many records and left these two files.
-func judged(t *testing.T, s settings, offered int, acknowledged []int, sinkFile, fallbackFile string) result {
+func judged(t *testing.T, s settings, offered int, acknowledged []int, sinkFile, fallbackFile string) measure.Result {
 	t.Helper()
 	tr := newTrial(s, contenders[len(contenders)-1], t.TempDir(), quiet{})
-	require.Equal(t, atomicBreaker, tr.name)
-	tr.recorder = newRecorder(s.duration, tr.counters.now)
-	tr.recorder.enter(phases)
-	tr.counters.offered.Store(uint64(offered))
+	require.Equal(t, atomicBreaker, tr.Name)
+	tr.recorder = measure.NewRecorder(s.Duration, tr.counters.Now)
+	tr.recorder.Enter(measure.Phases)
+	tr.counters.Offered.Store(uint64(offered))
 	for _, seq := range acknowledged {
-		tr.taken.add(fmt.Appendf(nil, "{\"level\":\"info\",\"seq\":%d,\"item\":\"anvil\"}\n", seq))
+		tr.taken.Add(fmt.Appendf(nil, "{\"level\":\"info\",\"seq\":%d,\"item\":\"anvil\"}\n", seq))
 	}
 	require.NoError(t, os.WriteFile(tr.sinkFile, []byte(sinkFile), 0o600))
 	require.NoError(t, os.WriteFile(tr.fallbackFile, []byte(fallbackFile), 0o600))
@@ -69,70 +72,70 @@ func TestVerdict(t *testing.T) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			r := judged(t, defaults(), 4, nil, c.sink, c.fallback)
-			v := r.verdict
+			v := r.Verdict
 			assert.Equal(t, c.cells, cells(v))
-			assert.Equal(t, c.problem, v.problem())
-			assert.Equal(t, v.offered+v.duplicated, v.primary.records+v.fallback.records+v.lost, "conservation")
-			assert.Equal(t, c.problem != "", r.isWrong())
+			assert.Equal(t, c.problem, v.Problem())
+			assert.Equal(t, v.Offered+v.Duplicated, v.Primary.Records+v.Fallback.Records+v.Lost, "conservation")
+			assert.Equal(t, c.problem != "", r.IsWrong())
 			if c.problem == "" {
-				assert.NoError(t, r.problem())
+				assert.NoError(t, r.Problem())
 				return
 			}
-			assert.EqualError(t, r.problem(), c.problem)
-			r.isJudged = false
-			assert.Equal(t, v.foreign() > 0, r.problem() != nil, "another guard may lose, but nobody may invent")
+			assert.EqualError(t, r.Problem(), c.problem)
+			r.IsJudged = false
+			assert.Equal(t, v.Foreign() > 0, r.Problem() != nil, "another guard may lose, but nobody may invent")
 		})
 	}
 }
 
 func TestVerdictNamesOnlyTheFirstLostRecords(t *testing.T) {
 	r := judged(t, defaults(), 1000, nil, "", "")
-	assert.Equal(t, "1000 records are in neither file: 0, 1, 2, 3, 4, …", r.verdict.problem())
+	assert.Equal(t, "1000 records are in neither file: 0, 1, 2, 3, 4, …", r.Verdict.Problem())
 }
 
 // With somebody's own endpoint its acknowledgements stand for the file that cannot be read. One record may be in both: a
 // probe, or what was acknowledged too late.
 func TestVerdictOnSomebodysEndpoint(t *testing.T) {
 	s := defaults()
-	s.sink = endpoint{lokiSink, "http://127.0.0.1:1" + pushPath}
+	s.Sink = sink.Endpoint{Kind: sink.Loki, Where: "http://127.0.0.1:1" + sink.PushPath}
 	r := judged(t, s, 5, []int{0, 1, 3, 4}, "", "{\"seq\":2}\n{\"seq\":4}\n")
-	assert.Equal(t, [6]int{5, 4, 2, 0, 1, 0}, cells(r.verdict))
-	assert.NoError(t, r.problem())
+	assert.Equal(t, [6]int{5, 4, 2, 0, 1, 0}, cells(r.Verdict))
+	assert.NoError(t, r.Problem())
 
 	r = judged(t, s, 5, []int{0, 1, 4}, "", "{\"seq\":2}\n{\"seq\":4}\n")
-	assert.Equal(t, [6]int{5, 3, 2, 1, 1, 0}, cells(r.verdict), "a duplicate does not make up for a loss")
-	assert.EqualError(t, r.problem(), "1 record was neither acknowledged by the sink nor found in the fallback: 3")
+	assert.Equal(t, [6]int{5, 3, 2, 1, 1, 0}, cells(r.Verdict), "a duplicate does not make up for a loss")
+	assert.EqualError(t, r.Problem(), "1 record was neither acknowledged by the sink nor found in the fallback: 3")
 }
 
 func TestAcknowledgementsReadTheNumberOfARecord(t *testing.T) {
 	for _, kind := range loggerKinds {
-		var a acknowledgements
+		var a measure.Acknowledgements
 		log := newLogger(kind, writerFunc(func(p []byte) (int, error) {
-			a.add(p)
+			a.Add(p)
 			return len(p), nil
 		}))
 		log(2)
 		log(0)
 		log(2)
-		assert.Equal(t, tally{1, 0, 2}, a.seen, kind)
-		seen := make(tally, 2)
-		assert.Equal(t, 1, a.mergeInto(seen), "a number that was never offered is none")
-		assert.Equal(t, tally{1, 0}, seen)
+		assert.Equal(t, measure.Tally{1, 0, 2}, a.Seen, kind)
+		seen := make(measure.Tally, 2)
+		assert.Equal(t, 1, a.MergeInto(seen), "a number that was never offered is none")
+		assert.Equal(t, measure.Tally{1, 0}, seen)
 	}
-	var a acknowledgements
+	var a measure.Acknowledgements
 	for _, record := range []string{"", "{}", "{\"seq\":", "{\"seq\":\"1\"}", "{\"seq\":-1}", "{\"seq\":1"} {
-		a.add([]byte(record))
+		a.Add([]byte(record))
 	}
-	assert.Empty(t, a.seen)
+	assert.Empty(t, a.Seen)
 }
 
-func cells(v verdict) [6]int {
-	return [6]int{v.offered, v.primary.records, v.fallback.records, v.lost, v.duplicated, v.primary.late}
+func cells(v measure.Verdict) [6]int {
+	return [6]int{v.Offered, v.Primary.Records, v.Fallback.Records, v.Lost, v.Duplicated, v.Primary.Late}
 }
 
 func TestNotes(t *testing.T) {
 	trialOf := func(name string) *trial {
-		i := slices.IndexFunc(contenders, func(c contender) bool { return c.name == name })
+		i := slices.IndexFunc(contenders, func(c contender) bool { return c.Name == name })
 		return newTrial(defaults(), contenders[i], t.TempDir(), quiet{})
 	}
 	assert.Empty(t, trialOf(atomicBreaker).notes())

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/sinkguard/go-atomicbreaker/bench/outage/measure"
 )
 
 // load is the application: goroutines that log numbered records, each call at its time on a schedule that was made before
@@ -15,8 +17,8 @@ import (
 type load struct {
 	loggers  []logFunc // one for each goroutine; several may share a logger
 	rate     int       // records/s in all
-	counters *counters
-	recorder *recorder
+	counters *measure.Counters
+	recorder *measure.Recorder
 
 	behind atomic.Uint64 // calls that were due at the end, and never made
 }
@@ -37,7 +39,7 @@ func (l *load) work(ctx context.Context, id int, log logFunc) {
 	defer timer.Stop()
 	due := every * time.Duration(id) / time.Duration(len(l.loggers))
 	for ; ; due += every {
-		now := l.recorder.since()
+		now := l.recorder.Since()
 		from := due
 		if early := due - now; early > 0 {
 			timer.Reset(early)
@@ -46,14 +48,14 @@ func (l *load) work(ctx context.Context, id int, log logFunc) {
 			case <-ctx.Done():
 				return
 			}
-			from = l.recorder.since() // nobody was waiting yet; how late the timer is says nothing about the logger
+			from = l.recorder.Since() // nobody was waiting yet; how late the timer is says nothing about the logger
 		}
 		if ctx.Err() != nil {
 			l.behind.Add(uint64((now - due) / every))
 			return
 		}
-		log(l.counters.offered.Add(1) - 1)
-		l.counters.returned.Add(1)
-		l.recorder.record(from, l.recorder.since())
+		log(l.counters.Offered.Add(1) - 1)
+		l.counters.Returned.Add(1)
+		l.recorder.Record(from, l.recorder.Since())
 	}
 }

@@ -10,15 +10,17 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/sinkguard/go-atomicbreaker/bench/outage/measure"
 )
 
 // newLoad is a load of goroutines that all log with log.
 func newLoad(goroutines, rate int, log logFunc) *load {
-	l := &load{rate: rate, counters: &counters{}}
+	l := &load{rate: rate, counters: &measure.Counters{}}
 	for range goroutines {
 		l.loggers = append(l.loggers, log)
 	}
-	l.recorder = newRecorder(time.Minute, l.counters.now)
+	l.recorder = measure.NewRecorder(time.Minute, l.counters.Now)
 	return l
 }
 
@@ -36,14 +38,14 @@ func TestLoadOffersEachNumberOnce(t *testing.T) {
 		}
 	})
 	l.run(ctx)
-	offered := l.counters.offered.Load()
+	offered := l.counters.Offered.Load()
 	assert.GreaterOrEqual(t, offered, uint64(records))
 	assert.Len(t, seen, int(offered))
 	for seq := range offered {
 		assert.Equal(t, 1, seen[seq], seq)
 	}
-	assert.Equal(t, offered, l.counters.returned.Load())
-	assert.EqualValues(t, offered, l.recorder.calls[healthy].TotalCount(), "each call is measured")
+	assert.Equal(t, offered, l.counters.Returned.Load())
+	assert.EqualValues(t, offered, l.recorder.Calls[measure.Healthy].TotalCount(), "each call is measured")
 }
 
 // One call blocks for a time in which others were due: they are measured from then, and none of them is left out.
@@ -62,7 +64,7 @@ func TestLoadMeasuresFromWhenACallWasDue(t *testing.T) {
 		}
 	}
 	l.run(ctx)
-	calls := l.recorder.calls[healthy]
+	calls := l.recorder.Calls[measure.Healthy]
 	require.GreaterOrEqual(t, calls.TotalCount(), int64(blocked/every))
 	// Record n was due n*every after the start and could not be logged before blocked: half of them waited for at
 	// least half of the time. Without the correction all but one would have taken no time at all.
@@ -78,7 +80,7 @@ func TestLoadCountsTheCallsThatItNeverMade(t *testing.T) {
 		cancel()
 	})
 	l.run(ctx)
-	assert.EqualValues(t, 1, l.counters.offered.Load())
+	assert.EqualValues(t, 1, l.counters.Offered.Load())
 	assert.GreaterOrEqual(t, l.behind.Load(), uint64(90))
 }
 
@@ -94,13 +96,13 @@ func TestLoggersWriteNumberedRecords(t *testing.T) {
 			log(0)
 			log(1)
 			require.Len(t, written, 2)
-			seen := make(tally, 2)
-			var found contents
+			seen := make(measure.Tally, 2)
+			var found measure.Contents
 			for _, line := range written {
-				found.add([]byte(line), seen, time.Second)
+				found.Add([]byte(line), seen, time.Second)
 			}
-			assert.Equal(t, contents{records: 2}, found)
-			assert.Equal(t, tally{1, 1}, seen)
+			assert.Equal(t, measure.Contents{Records: 2}, found)
+			assert.Equal(t, measure.Tally{1, 1}, seen)
 		})
 	}
 }

@@ -26,6 +26,10 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"github.com/sinkguard/go-atomicbreaker/bench/outage/measure"
+	"github.com/sinkguard/go-atomicbreaker/bench/outage/sink"
+	"github.com/sinkguard/go-atomicbreaker/bench/outage/view"
 )
 
 const (
@@ -35,7 +39,7 @@ const (
 )
 
 func main() {
-	runAsSink()
+	sink.RunIfChild()
 	signal.Ignore(syscall.SIGPIPE) // make demo | head cleans up as well
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	context.AfterFunc(ctx, atOnce) // the first Ctrl-C ends the run with a verdict, a second one ends it at once
@@ -52,18 +56,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitOK
 	}
 	if err != nil {
-		say(stderr, "outage: %v (-h explains the flags)\n", err)
+		view.Say(stderr, "outage: %v (-h explains the flags)\n", err)
 		return exitUsage
 	}
 
 	err = os.MkdirAll(s.out, 0o755) // an error here should come before the run
 	if err != nil {
-		say(stderr, "outage: -out: %v\n", err)
+		view.Say(stderr, "outage: -out: %v\n", err)
 		return exitUsage
 	}
 	dir, err := os.MkdirTemp("", "outage-")
 	if err != nil {
-		say(stderr, "outage: %v\n", err)
+		view.Say(stderr, "outage: %v\n", err)
 		return exitLost
 	}
 	records.Store(&dir)
@@ -74,16 +78,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	wrong := false
 	for _, r := range results {
-		wrong = wrong || r.isWrong()
+		wrong = wrong || r.IsWrong()
 	}
 	switch {
 	case s.keep || wrong: // the evidence
-		say(stdout, "records: %s\n", dir)
+		view.Say(stdout, "records: %s\n", dir)
 	default:
 		_ = os.RemoveAll(dir)
 	}
 	if err != nil {
-		say(stderr, "outage: %s\n", strings.ReplaceAll(err.Error(), "\n", "\noutage: "))
+		view.Say(stderr, "outage: %s\n", strings.ReplaceAll(err.Error(), "\n", "\noutage: "))
 		return exitLost
 	}
 	return exitOK
@@ -91,21 +95,21 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 // runTrials gives each guard the whole machine for its time. Side by side, one whose callers wait would leave its processor
 // to the others, and one that floods the sink would take theirs.
-func runTrials(ctx context.Context, s settings, dir string, stdout io.Writer) (results []result, problems error) {
-	on := newScreen(stdout)
-	defer on.close()
+func runTrials(ctx context.Context, s settings, dir string, stdout io.Writer) (results []measure.Result, problems error) {
+	on := view.NewScreen(stdout)
+	defer on.Close()
 	for _, c := range contenders {
-		if ctx.Err() != nil || !slices.Contains(s.guards, c.name) {
+		if ctx.Err() != nil || !slices.Contains(s.guards, c.Name) {
 			continue
 		}
 		r, err := newTrial(s, c, dir, on).run(ctx)
 		if err == nil {
-			err = r.problem()
+			err = r.Problem()
 		}
-		if err != nil && (r.recorder != nil || ctx.Err() == nil) { // else it was interrupted before it began
-			problems = errors.Join(problems, fmt.Errorf("%s: %w", c.label, err))
+		if err != nil && (r.Recorder != nil || ctx.Err() == nil) { // else it was interrupted before it began
+			problems = errors.Join(problems, fmt.Errorf("%s: %w", c.Label, err))
 		}
-		if r.recorder != nil {
+		if r.Recorder != nil {
 			results = append(results, r)
 		}
 	}
@@ -113,14 +117,14 @@ func runTrials(ctx context.Context, s settings, dir string, stdout io.Writer) (r
 }
 
 // conclude prints the tables, and writes them and the picture to files.
-func conclude(s settings, results []result, stdout io.Writer) error {
+func conclude(s settings, results []measure.Result, stdout io.Writer) error {
 	var tables bytes.Buffer
-	report(&tables, s.plan, results)
-	say(stdout, "\n%s\n", tables.Bytes())
+	view.Report(&tables, s.Plan, results)
+	view.Say(stdout, "\n%s\n", tables.Bytes())
 	text, image := filepath.Join(s.out, "outage.txt"), filepath.Join(s.out, "outage.svg")
-	err := errors.Join(os.WriteFile(text, tables.Bytes(), 0o600), os.WriteFile(image, picture(s.plan, results), 0o600))
+	err := errors.Join(os.WriteFile(text, tables.Bytes(), 0o600), os.WriteFile(image, view.Picture(s.Plan, results), 0o600))
 	if err == nil {
-		say(stdout, "picture: %s\n", image)
+		view.Say(stdout, "picture: %s\n", image)
 	}
 	return err
 }
@@ -139,13 +143,10 @@ func atOnce() {
 	for first := time.Now(); time.Since(first) < sameKey; {
 		<-again
 	}
-	killAll()
-	restoreTerminal()
+	sink.KillAll()
+	view.RestoreTerminal()
 	if dir := records.Load(); dir != nil {
 		_ = os.RemoveAll(*dir)
 	}
 	os.Exit(exitLost)
 }
-
-// say prints for a person. A terminal that takes nothing any more is no reason to stop.
-func say(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }

@@ -3,9 +3,14 @@
 package main
 
 import (
+	"errors"
 	"os"
 	"testing"
+
+	"github.com/sinkguard/go-atomicbreaker/bench/outage/sink"
 )
+
+var errSink = errors.New("the sink is out")
 
 // forgetful is the environment variable that makes a sink of these tests lie: it acknowledges each 100th record
 // without storing it.
@@ -13,10 +18,10 @@ const forgetful = "OUTAGE_TEST_FORGETFUL"
 
 // TestMain is the sink's main when the demo under test starts its own binary, which is this one.
 func TestMain(m *testing.M) {
-	if len(os.Args) == 4 && os.Args[1] == sinkCommand && os.Getenv(forgetful) != "" {
-		forgetfulSink(os.Args[2], os.Args[3])
+	if addr, path, ok := sink.ChildArgs(); ok && os.Getenv(forgetful) != "" {
+		forgetfulSink(addr, path)
 	}
-	runAsSink()
+	sink.RunIfChild()
 	if os.Getenv(asDemo) != "" {
 		main()
 	}
@@ -24,12 +29,12 @@ func TestMain(m *testing.M) {
 }
 
 func forgetfulSink(addr, path string) {
-	file, err := openRecords(path)
+	file, err := sink.OpenRecords(path)
 	if err != nil {
 		os.Exit(1)
 	}
 	n := 0
-	_ = serveSink(addr, writerFunc(func(p []byte) (int, error) {
+	_ = sink.Serve(addr, writerFunc(func(p []byte) (int, error) {
 		if n++; n%100 == 0 {
 			return len(p), nil
 		}

@@ -17,6 +17,9 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/sinkguard/go-atomicbreaker/bench/outage/sink"
+	"github.com/sinkguard/go-atomicbreaker/bench/outage/view/console"
 )
 
 // The tests in this file run the whole program, a sink process included.
@@ -110,7 +113,7 @@ func TestOutage(t *testing.T) {
 	rest := inOrder(t, stdout, "8 goroutines log 1000 records/s", "atomicbreaker: breakerio.Writer", "the sink hangs: SIGSTOP",
 		"the sink goes on: SIGCONT", "the sink is killed: SIGKILL", "the sink is back", "log calls", "healthy", "hang", "resumed",
 		"dead", "restarted", "restart to closed", "verdict", "in neither is lost", "picture: ")
-	fits(t, 80, strings.TrimSuffix(stdout, rest)) // except for the path of the picture
+	console.Fits(t, 80, strings.TrimSuffix(stdout, rest)) // except for the path of the picture
 	inOrder(t, stdout, "SIGSTOP", "breaker open", "breaker half_open (probe_admitted)", "breaker closed (probe_succeeded)", "log calls")
 	inOrder(t, stdout, "SIGKILL", "breaker half_open (probe_admitted)", "breaker closed (probe_succeeded)", "log calls")
 	live := regexp.MustCompile(`(?m)^ +\d+\.\d\ds (healthy|hang|resumed|dead|restarted) +(closed|open|half_open) +\d+ +\d+ +\d+ +\S+  \S+$`).FindAllString(stdout, -1)
@@ -156,10 +159,7 @@ func TestOutageInterruptedInTheHang(t *testing.T) {
 	code, stdout, _, _ := execute(t, "SIGSTOP", "-duration", "4s", "-guards", atomicBreaker)
 	assert.Equal(t, exitOK, code, stdout)
 	assert.NotContains(t, stdout, "SIGCONT")
-	alive.Range(func(p, _ any) bool {
-		t.Error("still there:", p)
-		return true
-	})
+	assert.Zero(t, sink.Running(), "still there")
 }
 
 func TestOutageThatCannotWriteItsPicture(t *testing.T) {
@@ -173,14 +173,14 @@ func TestOutageThatCannotWriteItsPicture(t *testing.T) {
 
 func TestOutageOfSomebodysEndpoint(t *testing.T) {
 	var taken atomic.Int64
-	server := httptest.NewServer(acknowledge(writerFunc(func(p []byte) (int, error) {
+	server := httptest.NewServer(sink.Handler(writerFunc(func(p []byte) (int, error) {
 		if n := taken.Add(1); n > 100 && n <= 106 {
 			return 0, errSink // enough to open the breaker and to fail a probe
 		}
 		return len(p), nil
 	})))
 	defer server.Close()
-	code, stdout, stderr, _ := execute(t, "breaker closed", "-duration", "1m", "-timeout", "7s", "-goroutines", "1", "-rate", "1000", "-sink", server.URL+pushPath)
+	code, stdout, stderr, _ := execute(t, "breaker closed", "-duration", "1m", "-timeout", "7s", "-goroutines", "1", "-rate", "1000", "-sink", server.URL+sink.PushPath)
 	t.Log(stdout)
 	assert.Equal(t, exitOK, code)
 	assert.Empty(t, stderr)

@@ -7,62 +7,65 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/sinkguard/go-atomicbreaker/bench/outage/measure"
+	"github.com/sinkguard/go-atomicbreaker/bench/outage/sink"
 )
 
 // schedule does to the sink what happens to sinks, and returns at the end of the run. Only a sink of the demo's own is
 // touched; somebody's endpoint is theirs to stop.
 func (t *trial) schedule(ctx context.Context) error {
-	if t.sink.kind != embeddedSink {
-		t.waitUntil(ctx, t.duration)
+	if t.Sink.Kind != sink.Embedded {
+		t.waitUntil(ctx, t.Duration)
 		return nil
 	}
-	for p := hang; p < phases; p++ {
-		if !t.waitUntil(ctx, p.at(t.duration)) {
+	for p := measure.Hang; p < measure.Phases; p++ {
+		if !t.waitUntil(ctx, p.At(t.Duration)) {
 			return nil
 		}
 		t.forgetClosed()
 		t.tellReasons(p - 1)
-		t.recorder.enter(p)
+		t.recorder.Enter(p)
 		if err := t.begin(p); err != nil {
-			return fmt.Errorf("%s: %w", phaseNames[p], err)
+			return fmt.Errorf("%s: %w", measure.PhaseNames[p], err)
 		}
 	}
-	if !t.waitUntil(ctx, t.duration) {
+	if !t.waitUntil(ctx, t.Duration) {
 		return nil
 	}
-	t.tellReasons(phases - 1)
+	t.tellReasons(measure.Phases - 1)
 	return t.awaitClosed(ctx)
 }
 
 // tellReasons prints why records went to the fallback in the phase that ends, if any did and the guard says so.
-func (t *trial) tellReasons(ending phase) {
-	if why := t.counters.now().minus(t.recorder.begun(ending)).reasons; why.sum() > 0 {
-		t.screen.event(t.recorder.since(), fmt.Sprintf("to the fallback: %s", why))
+func (t *trial) tellReasons(ending measure.Phase) {
+	if why := t.counters.Now().Minus(t.recorder.Begun(ending)).Reasons; why.Sum() > 0 {
+		t.screen.Event(t.recorder.Since(), fmt.Sprintf("to the fallback: %s", why))
 	}
 }
 
 // begin makes the phase what it is.
-func (t *trial) begin(p phase) error {
+func (t *trial) begin(p measure.Phase) error {
 	switch p {
-	case hang:
-		t.screen.event(t.recorder.since(), fmt.Sprintf("the sink hangs: SIGSTOP to process %d", t.process.pid()))
-		return t.process.freeze()
-	case resumed:
-		t.screen.event(t.recorder.since(), fmt.Sprintf("the sink goes on: SIGCONT to process %d", t.process.pid()))
-		return t.process.resume()
-	case dead:
-		t.screen.event(t.recorder.since(), fmt.Sprintf("the sink is killed: SIGKILL to process %d", t.process.pid()))
-		t.addr = t.process.addr
-		t.process.kill()
+	case measure.Hang:
+		t.screen.Event(t.recorder.Since(), fmt.Sprintf("the sink hangs: SIGSTOP to process %d", t.process.PID()))
+		return t.process.Freeze()
+	case measure.Resumed:
+		t.screen.Event(t.recorder.Since(), fmt.Sprintf("the sink goes on: SIGCONT to process %d", t.process.PID()))
+		return t.process.Resume()
+	case measure.Dead:
+		t.screen.Event(t.recorder.Since(), fmt.Sprintf("the sink is killed: SIGKILL to process %d", t.process.PID()))
+		t.addr = t.process.Addr
+		t.process.Kill()
 		t.process = nil
-	case restarted:
-		process, err := startSink(t.addr, t.sinkFile)
+	case measure.Restarted:
+		process, err := sink.Start(t.addr, t.sinkFile)
 		if err != nil {
 			return err
 		}
 		t.process = process
-		t.screen.event(t.recorder.since(), fmt.Sprintf("the sink is back: process %d, same port", process.pid()))
-	case healthy, phases:
+		t.screen.Event(t.recorder.Since(), fmt.Sprintf("the sink is back: process %d, same port", process.PID()))
+	case measure.Healthy, measure.Phases:
 	}
 	return nil
 }
@@ -77,7 +80,7 @@ func (t *trial) forgetClosed() {
 
 // awaitClosed makes sure that the run has shown what it is for.
 func (t *trial) awaitClosed(ctx context.Context) error {
-	if !t.hasBreaker || t.recorder.state() == isClosed {
+	if !t.HasBreaker || t.recorder.State() == measure.Closed {
 		return nil
 	}
 	late, stop := context.WithTimeout(ctx, graceToClose)
@@ -92,7 +95,7 @@ func (t *trial) awaitClosed(ctx context.Context) error {
 
 // waitUntil waits for a moment of the run, and returns false if ctx ended before.
 func (t *trial) waitUntil(ctx context.Context, moment time.Duration) bool {
-	timer := time.NewTimer(moment - t.recorder.since())
+	timer := time.NewTimer(moment - t.recorder.Since())
 	defer timer.Stop()
 	select {
 	case <-timer.C:

@@ -8,6 +8,10 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"time"
+
+	"github.com/sinkguard/go-atomicbreaker/bench/outage/measure"
+	"github.com/sinkguard/go-atomicbreaker/bench/outage/sink"
+	"github.com/sinkguard/go-atomicbreaker/bench/outage/view"
 )
 
 // graceToClose is how much longer than asked a run may take so that a breaker can close again: the wait for a probe, and
@@ -18,67 +22,67 @@ const graceToClose = recoveryTimeout + 4*time.Second
 type trial struct {
 	settings
 	contender
-	screen   screen
-	counters counters
-	recorder *recorder
+	screen   view.Screen
+	counters measure.Counters
+	recorder *measure.Recorder
 	load     load
 	guard    guard
-	closed   chan struct{}     // takes a value when the breaker has closed
-	process  *sinkProcess      // nil while the sink is dead, and always with somebody's own endpoint
-	taken    *acknowledgements // nil unless the endpoint is somebody's own
-	addr     string            // of the dead sink: the next one gets it
+	closed   chan struct{}             // takes a value when the breaker has closed
+	process  *sink.Process             // nil while the sink is dead, and always with somebody's own endpoint
+	taken    *measure.Acknowledgements // nil unless the endpoint is somebody's own
+	addr     string                    // of the dead sink: the next one gets it
 
 	sinkFile, fallbackFile string
 }
 
-func newTrial(s settings, c contender, dir string, on screen) *trial {
+func newTrial(s settings, c contender, dir string, on view.Screen) *trial {
 	t := &trial{
 		settings:     s,
 		contender:    c,
 		screen:       on,
 		closed:       make(chan struct{}, 1),
-		sinkFile:     filepath.Join(dir, c.name+".sink"),
-		fallbackFile: filepath.Join(dir, c.name+".fallback.jsonl"),
+		sinkFile:     filepath.Join(dir, c.Name+".sink"),
+		fallbackFile: filepath.Join(dir, c.Name+".fallback.jsonl"),
 	}
-	if s.sink.kind != embeddedSink {
-		t.taken = &acknowledgements{}
+	if s.Sink.Kind != sink.Embedded {
+		t.taken = &measure.Acknowledgements{}
 	}
 	return t
 }
 
 // run goes through the whole trial. It ends early, but with a verdict, when ctx does. An error means that there is no
 // verdict, or none about a whole outage.
-func (t *trial) run(ctx context.Context) (result, error) {
-	fallback, err := openRecords(t.fallbackFile)
+func (t *trial) run(ctx context.Context) (measure.Result, error) {
+	fallback, err := sink.OpenRecords(t.fallbackFile)
 	if err != nil {
-		return result{}, err
+		return measure.Result{}, err
 	}
 	defer func() { _ = fallback.Close() }()
-	sink := t.sink
-	if sink.kind == embeddedSink {
-		if t.process, err = startSink("127.0.0.1:0", t.sinkFile); err != nil {
-			return result{}, err
+	where := t.Sink
+	if where.Kind == sink.Embedded {
+		if t.process, err = sink.Start("127.0.0.1:0", t.sinkFile); err != nil {
+			return measure.Result{}, err
 		}
 		defer t.stopSink()
-		sink = endpoint{kind: lokiSink, where: t.process.url()}
+		where = sink.Endpoint{Kind: sink.Loki, Where: t.process.URL()}
 	}
-	client, err := sink.open(t.name, t.goroutines, t.clientTimeout(t.timeout))
+	client, err := where.Open(t.Name, t.Goroutines, t.clientTimeout(t.Timeout))
 	if err != nil {
-		return result{}, err
+		return measure.Result{}, err
 	}
 	defer func() { _ = client.Close() }()
 
 	debug.FreeOSMemory() // what the last guard left behind is not this one's weight
-	t.recorder = newRecorder(t.duration, t.counters.now)
+	t.recorder = measure.NewRecorder(t.Duration, t.counters.Now)
 	t.guard = t.build(parts{
-		primary:  countedPrimary{client, &t.counters, t.taken},
-		fallback: countedFallback{fallback, &t.counters},
-		timeout:  t.timeout,
+		primary:  t.counters.Primary(client, t.taken),
+		fallback: t.counters.Fallback(fallback),
+		timeout:  t.Timeout,
 		changed:  t.changed,
-		diverted: func(why reason) { t.counters.reasons[why].Add(1) },
+		diverted: func(why measure.Reason) { t.counters.Reasons[why].Add(1) },
 	})
-	t.load = load{loggers: t.loggers(), rate: t.rate, counters: &t.counters, recorder: t.recorder}
-	t.screen.event(0, fmt.Sprintf("%s: %s", t.label, t.about))
+	t.load = load{loggers: t.loggers(), rate: t.Rate, counters: &t.counters, recorder: t.recorder}
+	t.screen.Event(0, fmt.Sprintf("%s: %s", t.Label, t.about))
 	scheduleErr := t.play(ctx)
 	if t.guard.close != nil {
 		t.guard.close()
@@ -96,12 +100,12 @@ func (t *trial) run(ctx context.Context) (result, error) {
 // loggers deals the loggers out to the goroutines: one of each kind, shared by every goroutine whose turn it is.
 func (t *trial) loggers() []logFunc {
 	kinds := t.usedKinds()
-	kinds = kinds[:min(len(kinds), t.goroutines)]
+	kinds = kinds[:min(len(kinds), t.Goroutines)]
 	made := make([]logFunc, len(kinds))
 	for i, kind := range kinds {
-		made[i] = t.guard.logger(kind, (t.goroutines-i+len(kinds)-1)/len(kinds))
+		made[i] = t.guard.logger(kind, (t.Goroutines-i+len(kinds)-1)/len(kinds))
 	}
-	all := make([]logFunc, t.goroutines)
+	all := make([]logFunc, t.Goroutines)
 	for i := range all {
 		all[i] = made[i%len(made)]
 	}
@@ -121,16 +125,16 @@ func (t *trial) usedKinds() []string {
 
 // changed is the breaker's hook, in the log call that changed it.
 func (t *trial) changed(to, why string) {
-	if to == isHalfOpen {
-		t.counters.probes.Add(1)
+	if to == measure.HalfOpen {
+		t.counters.Probes.Add(1)
 	}
-	c := t.recorder.change(to, why)
+	c := t.recorder.Change(to, why)
 	line := "breaker " + to
 	if why != "" {
 		line += " (" + why + ")"
 	}
-	t.screen.event(c.at, line)
-	if to == isClosed {
+	t.screen.Event(c.At, line)
+	if to == measure.Closed {
 		select {
 		case t.closed <- struct{}{}:
 		default:
@@ -145,9 +149,9 @@ func (t *trial) play(ctx context.Context) error {
 	watched := make(chan struct{})
 	go func() {
 		err := t.schedule(ctx)
-		t.recorder.enter(phases)
+		t.recorder.Enter(measure.Phases)
 		if ctx.Err() != nil {
-			t.screen.event(t.recorder.since(), "interrupted: counting what there is")
+			t.screen.Event(t.recorder.Since(), "interrupted: counting what there is")
 			t.wake()
 		}
 		stopLogging()
@@ -165,57 +169,57 @@ func (t *trial) play(ctx context.Context) error {
 // wake lets a frozen sink go on, so that log calls that wait for it end.
 func (t *trial) wake() {
 	if t.process != nil {
-		_ = t.process.resume()
+		_ = t.process.Resume()
 	}
 }
 
 // stopSink is for the sink that the demo started, if it is alive.
 func (t *trial) stopSink() {
 	if t.process != nil {
-		t.process.stop()
+		t.process.Stop()
 		t.process = nil
 	}
 }
 
 // watch takes the samples for the picture, and shows the live view, until ctx ends.
 func (t *trial) watch(ctx context.Context) {
-	sampling, showing := time.NewTicker(t.recorder.slice), time.NewTicker(t.screen.every())
+	sampling, showing := time.NewTicker(t.recorder.Slice), time.NewTicker(t.screen.Every())
 	defer sampling.Stop()
 	defer showing.Stop()
-	t.recorder.sample()
-	last, lastAt := counts{}, time.Duration(0)
+	t.recorder.Sample()
+	last, lastAt := measure.Counts{}, time.Duration(0)
 	for {
 		select {
 		case <-ctx.Done():
-			t.recorder.sample()
+			t.recorder.Sample()
 			return
 		case <-sampling.C:
-			t.recorder.sample()
+			t.recorder.Sample()
 		case <-showing.C:
-			now, at := t.counters.now(), t.recorder.since()
-			t.screen.show(t.status(at, now, now.minus(last), at-lastAt))
+			now, at := t.counters.Now(), t.recorder.Since()
+			t.screen.Show(t.status(at, now, now.Minus(last), at-lastAt))
 			last, lastAt = now, at
 		}
 	}
 }
 
 // status is the live view: rates of the time since the last one, and what was counted until now.
-func (t *trial) status(at time.Duration, now, since counts, during time.Duration) status {
-	s := status{
-		guard: t.label, at: at, of: t.duration, phase: phaseNames[t.recorder.current()], state: noBreaker, nextProbe: -1,
-		primary: perSecond(since.acknowledged, during), fallback: perSecond(since.diverted, during),
-		nowhere: perSecond(since.returned-min(since.returned, since.acknowledged+since.diverted), during),
-		p99:     t.recorder.takeRecent(), failures: now.failed,
-		hasReasons: t.hasReasons, why: since.reasons, whySoFar: now.reasons,
+func (t *trial) status(at time.Duration, now, since measure.Counts, during time.Duration) view.Status {
+	s := view.Status{
+		Guard: t.Label, At: at, Of: t.Duration, Phase: measure.PhaseNames[t.recorder.Current()], State: measure.NoBreaker, NextProbe: -1,
+		Primary: measure.PerSecond(since.Acknowledged, during), Fallback: measure.PerSecond(since.Diverted, during),
+		Nowhere: measure.PerSecond(since.Returned-min(since.Returned, since.Acknowledged+since.Diverted), during),
+		P99:     t.recorder.TakeRecent(), Failures: now.Failed,
+		HasReasons: t.HasReasons, Why: since.Reasons, WhySoFar: now.Reasons,
 	}
-	if t.sink.kind != embeddedSink {
-		s.phase = ""
+	if t.Sink.Kind != sink.Embedded {
+		s.Phase = ""
 	}
-	if t.hasBreaker {
-		s.state = t.recorder.state()
+	if t.HasBreaker {
+		s.State = t.recorder.State()
 	}
-	if t.guard.nextProbe != nil && s.state == isOpen {
-		s.nextProbe = t.guard.nextProbe()
+	if t.guard.nextProbe != nil && s.State == measure.Open {
+		s.NextProbe = t.guard.nextProbe()
 	}
 	return s
 }

@@ -4,10 +4,14 @@ package main
 
 import "time"
 
+import (
+	"github.com/sinkguard/go-atomicbreaker/bench/outage/view"
+)
+
 // quiet is a screen that nobody watches.
 type quiet struct{}
 
-func (quiet) event(time.Duration, string) {}
-func (quiet) show(status)                 {}
-func (quiet) every() time.Duration        { return time.Hour }
-func (quiet) close()                      {}
+func (quiet) Event(time.Duration, string) {}
+func (quiet) Show(view.Status)            {}
+func (quiet) Every() time.Duration        { return time.Hour }
+func (quiet) Close()                      {}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package measure
+
+import "time"
+
+// Phase is a part of the run in which the sink does one thing. Log calls are measured by phase.
+type Phase int
+
+const (
+	Healthy   Phase = iota
+	Hang            // the sink's process is frozen: it still has its port and its connections, and answers nothing
+	Resumed         // it goes on where it was
+	Dead            // it was killed: nobody listens
+	Restarted       // another process, on the same port
+	Phases          // how many there are
+)
+
+var PhaseNames = [Phases]string{"healthy", "hang", "resumed", "dead", "restarted"}
+
+// Begins is when each phase begins, in per cent of the run.
+var Begins = [Phases]int{0, 15, 40, 60, 80}
+
+// At is how long after the start of a run of that duration the phase begins; at(phases) is its end.
+func (p Phase) At(duration time.Duration) time.Duration {
+	if p == Phases {
+		return duration
+	}
+	return duration / 100 * time.Duration(Begins[p])
+}
+
+// IsDown says whether the sink takes nothing in this phase.
+func (p Phase) IsDown() bool { return p == Hang || p == Dead }

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package measure
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/sinkguard/go-atomicbreaker/bench/outage/sink"
+)
+
+// Contents is what one file of records was found to hold.
+type Contents struct {
+	Records int // whole records with a number that was offered
+	Torn    int // lines that are no whole record: what a writer killed in mid-write leaves. Nobody acknowledged them
+	foreign int // whole records with a number that was never offered; a run leaves none
+	Late    int // of the records, those that the sink stored when their sender had given them up
+}
+
+// Tally counts in how many places each offered record was found. It is all the evidence of the verdict: nothing that
+// the guard believes about a record gets in here.
+type Tally []uint8
+
+// ReadBack reads a file of one JSON record a line and adds what it finds to seen. A file that is not there is empty. The
+// lines of a sink's file begin with when they were stored and sent; those that took longer than patience are late.
+func ReadBack(path string, seen Tally, patience time.Duration) (Contents, error) {
+	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return Contents{}, nil
+	}
+	if err != nil {
+		return Contents{}, err
+	}
+	defer func() { _ = file.Close() }()
+	return ReadRecords(file, seen, patience)
+}
+
+func ReadRecords(r io.Reader, seen Tally, patience time.Duration) (found Contents, err error) {
+	lines := bufio.NewReaderSize(r, 1<<16)
+	for {
+		line, err := lines.ReadBytes('\n')
+		if line = bytes.TrimSuffix(line, []byte("\n")); len(line) > 0 {
+			found.Add(line, seen, patience)
+		}
+		if errors.Is(err, io.EOF) {
+			return found, nil
+		}
+		if err != nil {
+			return found, err
+		}
+	}
+}
+
+func (c *Contents) Add(line []byte, seen Tally, patience time.Duration) {
+	var record struct {
+		Seq *uint64 `json:"seq"`
+	}
+	line, waited, whole := sink.Unstamp(line)
+	switch err := json.Unmarshal(line, &record); {
+	case !whole || err != nil || record.Seq == nil:
+		c.Torn++
+	case *record.Seq >= uint64(len(seen)):
+		c.foreign++
+	default:
+		c.Records++
+		if n := &seen[*record.Seq]; *n < 255 {
+			*n++
+		}
+		if waited > patience {
+			c.Late++
+		}
+	}
+}
+
+// Missing returns how many offered records were found nowhere, and the numbers of the first few.
+func (t Tally) Missing() (count int, first []uint64) {
+	for seq, n := range t {
+		if n > 0 {
+			continue
+		}
+		if count++; len(first) < 5 {
+			first = append(first, uint64(seq))
+		}
+	}
+	return count, first
+}
+
+// distinct returns how many offered records were found at least once.
+func (t Tally) distinct() int {
+	n, _ := t.Missing()
+	return len(t) - n
+}

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package measure
+
+import (
+	"runtime"
+	"sync"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+)
+
+// The states of a breaker, whatever its library calls them. noBreaker is that of a guard without one.
+const (
+	NoBreaker = "-"
+	Closed    = "closed"
+	Open      = "open"
+	HalfOpen  = "half_open"
+)
+
+// Recorder measures one guard's run: how long its log calls took, by phase and over time, when its breaker changed, and
+// what was counted when. All times are since its start.
+type Recorder struct {
+	start  time.Time
+	counts func() Counts
+	Slice  time.Duration // the grain of the picture
+
+	mu      sync.Mutex
+	phase   Phase
+	Marks   [Phases + 1]Mark                // the beginning of each phase, and at the end of the list that of the end
+	Calls   [Phases]*hdrhistogram.Histogram // in ns
+	Slices  []*hdrhistogram.Histogram       // in µs, by when a call was due
+	recent  *hdrhistogram.Histogram         // in µs, since the last live line
+	Changes []Change
+	Samples []Sample
+	Peaks   [Phases]Footprint
+
+	opened     [Phases]time.Duration // when the breaker first opened in a phase; 0: it did not
+	OnceOpened [Phases]time.Duration // the slowest call of the phase that was due after that
+}
+
+// Mark is a moment, and what had been counted until then. The zero mark did not come.
+type Mark struct {
+	Set    bool
+	At     time.Duration
+	Counts Counts
+}
+
+// Change is a breaker's new state.
+type Change struct {
+	At     time.Duration
+	To     string
+	why    string // "" if its library does not say
+	probes uint64 // that it has let through so far
+}
+
+// Sample is what had been counted at a moment.
+type Sample struct {
+	At     time.Duration
+	Counts Counts
+}
+
+// Footprint is what the process weighs.
+type Footprint struct {
+	Goroutines int
+	RSS        uint64 // bytes; 0: this system does not say
+}
+
+const (
+	LongestCall = 10 * time.Minute // what is longer counts as this long; every sink has its timeout far below
+	grains      = 120              // slices of a picture
+)
+
+func NewRecorder(duration time.Duration, now func() Counts) *Recorder {
+	r := &Recorder{counts: now, Slice: max(duration/grains, 10*time.Millisecond), recent: newCoarse()}
+	for p := range r.Calls {
+		r.Calls[p] = hdrhistogram.New(1, LongestCall.Nanoseconds(), 3)
+	}
+	r.start = time.Now()
+	r.Marks[Healthy].Set = true
+	return r
+}
+
+// newCoarse makes a histogram for a picture or a live line: small, because there are many of them.
+func newCoarse() *hdrhistogram.Histogram { return hdrhistogram.New(1, LongestCall.Microseconds(), 2) }
+
+func (r *Recorder) Since() time.Duration { return time.Since(r.start) }
+
+// Enter begins a phase, just before what makes it one: a call that is caught by it belongs to it.
+func (r *Recorder) Enter(p Phase) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.Marks[p] = Mark{true, r.Since(), r.counts()}
+	if p < Phases {
+		r.phase = p
+	}
+}
+
+// Begun is what had been counted when a phase began.
+func (r *Recorder) Begun(p Phase) Counts {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.Marks[p].Counts
+}
+
+func (r *Recorder) Current() Phase {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.phase
+}
+
+// Record notes a log call that was due at one moment and came back at another. It belongs to the phase that it was due
+// in, or to the next if the sink went down before it was back.
+func (r *Recorder) Record(due, back time.Duration) {
+	took := min(max(back-due, 1), LongestCall)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := r.phase
+	for p > Healthy && due < r.Marks[p].At {
+		p--
+	}
+	if next := p + 1; next < Phases && next.IsDown() && r.Marks[next].Set {
+		p = next
+	}
+	_ = r.Calls[p].RecordValue(took.Nanoseconds()) // in range, so never an error
+	if r.opened[p] > 0 && due >= r.opened[p] {
+		r.OnceOpened[p] = max(r.OnceOpened[p], took)
+	}
+	at := int(due / r.Slice)
+	for len(r.Slices) <= at {
+		r.Slices = append(r.Slices, nil)
+	}
+	if r.Slices[at] == nil {
+		r.Slices[at] = newCoarse()
+	}
+	_ = r.Slices[at].RecordValue(max(took.Microseconds(), 1))
+	_ = r.recent.RecordValue(max(took.Microseconds(), 1))
+}
+
+// Change notes a breaker's new state.
+func (r *Recorder) Change(to, why string) Change {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	c := Change{r.Since(), to, why, r.counts().Probes}
+	r.Changes = append(r.Changes, c)
+	if to == Open && r.opened[r.phase] == 0 {
+		r.opened[r.phase] = c.At
+	}
+	return c
+}
+
+// Sample notes what has been counted, and what the process weighs if that is more than before in this phase.
+func (r *Recorder) Sample() {
+	weight := Footprint{runtime.NumGoroutine(), residentBytes()}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.Samples = append(r.Samples, Sample{r.Since(), r.counts()})
+	peak := &r.Peaks[r.phase]
+	peak.Goroutines, peak.RSS = max(peak.Goroutines, weight.Goroutines), max(peak.RSS, weight.RSS)
+}
+
+// State is the breaker's last state.
+func (r *Recorder) State() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.Changes) == 0 {
+		return Closed
+	}
+	return r.Changes[len(r.Changes)-1].To
+}
+
+// TakeRecent returns the p99 of the calls that came back since it was last asked.
+func (r *Recorder) TakeRecent() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p99 := time.Duration(r.recent.ValueAtQuantile(99)) * time.Microsecond
+	r.recent.Reset()
+	return p99
+}
+
+// Until returns how long after the beginning of a phase the breaker was in the state for the first time, if it was before
+// the phase ended.
+func (r *Recorder) Until(state string, p Phase) (time.Duration, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	begin, end := r.Marks[p], r.Marks[p+1]
+	for _, c := range r.Changes {
+		if begin.Set && c.At >= begin.At && (!end.Set || c.At < end.At) && c.To == state {
+			return c.At - begin.At, true
+		}
+	}
+	return 0, false
+}
+
+func PerSecond(n uint64, during time.Duration) float64 {
+	if during <= 0 {
+		return 0
+	}
+	return float64(n) / during.Seconds()
+}

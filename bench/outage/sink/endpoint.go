@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sink
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Endpoint is where records are to go: the demo's own sink process, or what -sink names.
+type Endpoint struct {
+	Kind  Kind
+	Where string // a URL, host:port or a path
+}
+
+type Kind int
+
+const (
+	Embedded Kind = iota // the zero endpoint
+	Loki
+	TCP
+	Syslog
+	File
+)
+
+var errFlag = errors.New("want http://HOST" + PushPath + ", tcp://HOST:PORT, syslog://HOST:PORT, ./NAME, /PATH or file:///PATH")
+
+// ParseEndpoint understands the argument of -sink. Only a path with a separator in it is a file: a scheme that was forgotten, or
+// the name of a host, must not make one.
+func ParseEndpoint(v string) (Endpoint, error) {
+	if !strings.Contains(v, "://") {
+		if !strings.ContainsRune(v, '/') && !strings.ContainsRune(v, os.PathSeparator) {
+			return Endpoint{}, errFlag
+		}
+		return fileAt(v)
+	}
+	u, err := url.Parse(v)
+	if err != nil {
+		return Endpoint{}, errFlag
+	}
+	if u.Scheme == "file" {
+		if u.Host != "" || u.Path == "" {
+			return Endpoint{}, errors.New("want file:///PATH")
+		}
+		return fileAt(u.Path)
+	}
+	if u.Hostname() == "" {
+		return Endpoint{}, errFlag
+	}
+	if port, err := strconv.Atoi(u.Port()); u.Port() != "" && (err != nil || port < 1 || port > 65535) {
+		return Endpoint{}, fmt.Errorf("port %s: want 1 to 65535", u.Port())
+	}
+	switch u.Scheme {
+	case "http", "https":
+		if !strings.HasSuffix(u.Path, PushPath) {
+			return Endpoint{}, fmt.Errorf("path %q: want one that ends in %s", u.Path, PushPath)
+		}
+		return Endpoint{Loki, v}, nil
+	case "tcp", "syslog":
+		if _, rest, _ := strings.Cut(v, "://"); u.Port() == "" || rest != u.Host {
+			return Endpoint{}, fmt.Errorf("want %s://HOST:PORT and nothing else", u.Scheme)
+		}
+		return Endpoint{map[string]Kind{"tcp": TCP, "syslog": Syslog}[u.Scheme], u.Host}, nil
+	}
+	return Endpoint{}, errFlag
+}
+
+// fileAt is a file that is there, or can be made in a folder that is.
+func fileAt(path string) (Endpoint, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err == nil && info.IsDir():
+		return Endpoint{}, errors.New("it is a folder: want the path of a file")
+	case err == nil && info.Mode()&(os.ModeNamedPipe|os.ModeSocket) != 0:
+		return Endpoint{}, fmt.Errorf("%v: want a file", info.Mode()) // opening it might block forever
+	case err == nil:
+		return Endpoint{File, path}, nil
+	}
+	folder := filepath.Dir(path)
+	if info, err = os.Stat(folder); err != nil || !info.IsDir() {
+		return Endpoint{}, fmt.Errorf("there is no folder %s", folder)
+	}
+	return Endpoint{File, path}, nil
+}
+
+// Open returns the client: one Write is one record, and returns nil when the sink took it, as far as such a sink says so.
+func (e Endpoint) Open(guard string, goroutines int, timeout time.Duration) (io.WriteCloser, error) {
+	switch e.Kind {
+	case TCP:
+		return &netClient{addr: e.Where, timeout: timeout, frame: asLine}, nil
+	case Syslog:
+		return &netClient{addr: e.Where, timeout: timeout, frame: newSyslogFrame()}, nil
+	case File:
+		return os.OpenFile(e.Where, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	case Embedded, Loki:
+	}
+	return NewClient(e.Where, guard, goroutines, timeout), nil
+}
+
+// Meaning says what is known about a record that such a sink took, and so what a verdict of none lost is worth.
+func (e Endpoint) Meaning() string {
+	switch e.Kind {
+	case Loki:
+		return "primary: the records that your endpoint acknowledged. It is believed, not read\n" +
+			"back; what it took without an acknowledgement is in the fallback as well"
+	case TCP, Syslog:
+		return "primary: the records that the kernel took for the connection. The far end did\n" +
+			"not acknowledge them, and what was on its way when the connection broke is gone\n" +
+			"without a trace: lost 0 says nothing about the far end"
+	case File:
+		return "primary: the records that the file system took. The file is yours and is not\nread back"
+	case Embedded:
+	}
+	return "Both files were read back; what is in neither is lost"
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package sink
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Process is the demo's handle on one run of the sink: this very binary, started again. A sink in a goroutine
+// could be stopped, but not killed; the demo wants connections that break in mid-answer and a port where nobody listens.
+type Process struct {
+	cmd   *exec.Cmd
+	stdin io.WriteCloser // its end tells the sink to go
+	Addr  string         // where it listens
+}
+
+// Start starts the sink and waits until it takes records. Port 0 lets the sink choose; the address it reports
+// starts the next one in the same place.
+func Start(addr, path string) (*Process, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(self, command, addr, path)
+	cmd.Stderr = os.Stderr
+	cmd.SysProcAttr = attributes()
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start the sink: %w", err)
+	}
+	p := &Process{cmd: cmd, stdin: stdin}
+	alive.Store(p, nil)
+
+	// Without this a sink that neither answers nor ends would hold the demo forever.
+	impatience := time.AfterFunc(10*time.Second, func() { _ = cmd.Process.Kill() })
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	impatience.Stop()
+	where, announced := strings.CutPrefix(strings.TrimSpace(line), announces)
+	if err != nil || !announced {
+		p.Kill()
+		return nil, fmt.Errorf("the sink did not start on %s", addr)
+	}
+	p.Addr = where
+	return p, nil
+}
+
+func (p *Process) PID() int    { return p.cmd.Process.Pid }
+func (p *Process) URL() string { return "http://" + p.Addr + PushPath }
+
+// ErrEnded is what freeze returns when there is no process left to stop.
+var ErrEnded = errors.New("the sink process has ended")
+
+// stopPatience bounds how long a process may take to stop. The kernel needs microseconds for it,
+// but a thread stops only when it is next scheduled or returns from a system call.
+const stopPatience = 10 * time.Second
+
+// Freeze stops the process where it is (SIGSTOP): its connections stay, and nothing comes back on
+// them. The signal is asynchronous, and a thread on another processor still answers for a while, so
+// freeze returns when all threads have stopped. resume lets the process go on.
+func (p *Process) Freeze() error {
+	if err := p.signal(stopSignal); err != nil {
+		return err
+	}
+	return p.awaitStopped(stopPatience)
+}
+
+// awaitStopped waits until the process has stopped, at most for patience. A wait that is given up
+// ends with the process.
+func (p *Process) awaitStopped(patience time.Duration) error {
+	stopped := make(chan error, 1)
+	go func() { stopped <- awaitStopped(p.PID()) }()
+	impatience := time.NewTimer(patience)
+	defer impatience.Stop()
+	select {
+	case err := <-stopped:
+		return err
+	case <-impatience.C:
+		return fmt.Errorf("sink process %d has not stopped within %v of SIGSTOP", p.PID(), patience)
+	}
+}
+
+// Resume lets a process that was frozen go on (SIGCONT).
+func (p *Process) Resume() error { return p.signal(continueSignal) }
+
+func (p *Process) signal(s os.Signal) error {
+	if s == nil {
+		return fmt.Errorf("freeze a process: %w", errors.ErrUnsupported)
+	}
+	return p.cmd.Process.Signal(s)
+}
+
+// Kill ends the process at once (SIGKILL), in the middle of whatever it does, also if it is frozen.
+func (p *Process) Kill() {
+	_ = p.cmd.Process.Kill()
+	_ = p.cmd.Wait()
+	_ = p.stdin.Close()
+	alive.Delete(p)
+}
+
+// Stop asks the process to end, by ending its standard input, and kills it if it does not. A frozen one has to go
+// on to notice.
+func (p *Process) Stop() {
+	impatience := time.AfterFunc(10*time.Second, func() { _ = p.cmd.Process.Kill() })
+	defer impatience.Stop()
+	_ = p.Resume()
+	_ = p.stdin.Close()
+	_ = p.cmd.Wait()
+	alive.Delete(p)
+}
+
+// alive has every sink process that may be running.
+var alive sync.Map
+
+// Running returns how many sink processes may be running.
+func Running() (n int) {
+	alive.Range(func(any, any) bool {
+		n++
+		return true
+	})
+	return n
+}
+
+// KillAll is for a demo that ends at once: a frozen sink would not notice that its standard input has ended.
+func KillAll() {
+	alive.Range(func(p, _ any) bool {
+		_ = p.(*Process).cmd.Process.Kill()
+		return true
+	})
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package view
+
+import (
+	"encoding/xml"
+	"errors"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sinkguard/go-atomicbreaker/bench/outage/measure"
+	"github.com/sinkguard/go-atomicbreaker/bench/outage/measure/measuretest"
+)
+
+// drawnRun is a run with two seconds of samples and an outage of the breaker.
+func drawnRun() measure.Result {
+	r := measuretest.Ran(measuretest.AtomicBreaker, measure.Counts{Returned: 6000, Diverted: 6000})
+	r.Verdict.Lost = 3
+	for i := range uint64(20) {
+		r.Samples = append(r.Samples, measure.Sample{At: time.Duration(i) * 100 * time.Millisecond, Counts: measure.Counts{Returned: 200 * i, Acknowledged: 150 * i, Diverted: 40 * i}})
+	}
+	r.Changes = []measure.Change{{At: 2 * time.Second, To: measure.Open}, {At: 5 * time.Second, To: measure.HalfOpen}, {At: 5 * time.Second, To: measure.Closed}}
+	r.OnceOpened[measure.Hang], r.Why = 120*time.Microsecond, measure.ByReason{measure.Rejected: 40, measure.Hung: 2}
+	r.Record(100*time.Millisecond, 110*time.Millisecond)
+	r.Record(300*time.Millisecond, 310*time.Millisecond)
+	return r
+}
+
+func TestPictureIsWellFormed(t *testing.T) {
+	for name, results := range map[string][]measure.Result{"empty": nil, "one": {drawnRun()}, "two": {measuretest.Ran(measuretest.NoBreaker, measure.Counts{}), drawnRun()}} {
+		t.Run(name, func(t *testing.T) {
+			image := string(Picture(measuretest.Plan(), results))
+			decoder := xml.NewDecoder(strings.NewReader(image))
+			for {
+				_, err := decoder.Token()
+				if errors.Is(err, io.EOF) {
+					break
+				}
+				require.NoError(t, err)
+			}
+			assert.NotContains(t, image, "NaN")
+			assert.NotContains(t, image, "%!")
+			assert.Contains(t, image, "@media (prefers-color-scheme:dark)")
+			assert.NotContains(t, image, "href", "it refers to nothing outside")
+			for _, r := range results {
+				assert.Contains(t, image, ">"+r.Label+"<")
+			}
+			assert.Equal(t, image, string(Picture(measuretest.Plan(), results)), "the same run is the same picture")
+		})
+	}
+}
+
+// Each class that is drawn with has a colour in both schemes.
+func TestPictureHasAColourForEverything(t *testing.T) {
+	image := string(Picture(measuretest.Plan(), []measure.Result{measuretest.Ran(measuretest.NoBreaker, measure.Counts{}), drawnRun()}))
+	light, dark, found := strings.Cut(pictureStyle, "@media")
+	require.True(t, found)
+	for _, match := range regexp.MustCompile(`<(?:rect|path|line)[^>]* class="(\w+)"`).FindAllStringSubmatch(image, -1) {
+		assert.Contains(t, light, "."+match[1]+"{")
+		assert.Contains(t, dark, "."+match[1]+"{")
+	}
+}
+
+func TestPictureShowsTheBreakerAndTheOutages(t *testing.T) {
+	image := string(Picture(measuretest.Plan(), []measure.Result{drawnRun()}))
+	width := func(class string) (sum float64) {
+		for _, match := range regexp.MustCompile(`<rect x="[\d.]+" y="[\d.]+" width="([\d.]+)" height="9.0" class="`+class+`"`).FindAllStringSubmatch(image, -1) {
+			w, err := strconv.ParseFloat(match[1], 64)
+			require.NoError(t, err)
+			sum += w
+		}
+		return sum
+	}
+	second := float64(plotRight-plotLeft) / 12
+	assert.InDelta(t, 3*second, width(measure.Open), 0.2, "from 2 s to 5 s")
+	assert.InDelta(t, 9*second, width(measure.Closed), 0.2)
+	assert.Equal(t, 2, strings.Count(image, `class="down"`), "the hang and the death")
+	for _, text := range []string{
+		"sink hangs", "sink dead", "restarted", ">lost 3<", "in the hang 2000 calls/s; slowest once open 120µs<",
+		">to the fallback: 40 rejected, 2 hung<", "atomicbreaker lost 3 of",
+	} {
+		assert.Contains(t, image, text)
+	}
+}
+
+func TestTicksFitBesideThePlot(t *testing.T) {
+	for rate, want := range map[float64]string{0: "0", 2000: "2000", 9999: "9999", 12_000: "12k", 200_000: "200k"} {
+		assert.Equal(t, want, tick(rate))
+	}
+}
+
+func TestPictureOfRates(t *testing.T) {
+	d := &drawing{end: 2 * time.Second, top: 4000}
+	d.rates(drawnRun(), 100)
+	paths := regexp.MustCompile(`<path d="M[\d.]+ ([\d.]+)[^"]*" class="(\w+)"`).FindAllStringSubmatch(d.String(), -1)
+	require.Len(t, paths, 3)
+	for i, want := range []struct {
+		class string
+		y     float64 // of its upper edge: 1500/s, 1900/s and 2000/s on an axis of 4000/s
+	}{{"primary", 100 - rateHeight*0.375}, {"fallback", 100 - rateHeight*0.475}, {"nowhere", 100 - rateHeight*0.5}} {
+		assert.Equal(t, want.class, paths[i][2])
+		y, err := strconv.ParseFloat(paths[i][1], 64)
+		require.NoError(t, err)
+		assert.InDelta(t, want.y, y, 0.1)
+	}
+}
+
+func TestPictureLeavesGapsWhereNoCallWasDue(t *testing.T) {
+	d := &drawing{end: 12 * time.Second}
+	d.p99(drawnRun(), 100)
+	path := regexp.MustCompile(`d="([^"]*)"`).FindStringSubmatch(d.String())
+	require.NotNil(t, path)
+	assert.Equal(t, 2, strings.Count(path[1], "M"))
+}
+
+func TestCallAxisIsLogarithmic(t *testing.T) {
+	assert.InDelta(t, 100, callY(shortestCall, 100), 0.01)
+	assert.InDelta(t, 100-callHeight, callY(slowestCall, 100), 0.01)
+	assert.InDelta(t, 100-callHeight/2.0, callY(10*time.Millisecond, 100), 0.01, "half of the decades")
+	assert.InDelta(t, 100, callY(0, 100), 0.01, "cut off")
+}
