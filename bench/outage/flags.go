@@ -26,8 +26,9 @@ type settings struct {
 	keep   bool
 }
 
-// The ranges are checked and, when a value is refused, named. Under four seconds the breakers would not have the time to
-// close between two outages. The most there can be is 60 million records, of which the verdict takes a byte each.
+// The ranges are checked and, when a value is refused, named. Under four seconds the breakers would
+// not have the time to close between two outages. The most there can be is 60 million records, of
+// which the verdict takes a byte each.
 const (
 	minDuration, maxDuration     = 4 * time.Second, 10 * time.Minute
 	minTimeout, maxTimeout       = 10 * time.Millisecond, 10 * time.Second
@@ -107,7 +108,8 @@ func printUsage(w io.Writer) {
 		strings.Join(loggerKinds, ", "), d.logger, sink.PushPath, d.out)
 }
 
-// parseFlags returns flag.ErrHelp for -h. Any other error is one line that names the flag, the value and what it wants.
+// parseFlags returns flag.ErrHelp for -h. Any other error is one line that names the flag, the
+// value and what it wants.
 func parseFlags(args []string) (settings, error) {
 	s := defaults()
 	set := flag.NewFlagSet("outage", flag.ContinueOnError)

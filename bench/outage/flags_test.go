@@ -47,7 +47,8 @@ func TestFlags(t *testing.T) {
 	}
 }
 
-// A flag that cannot be used is one line on stderr that names the flag, the value and what would do, and status 2.
+// A flag that cannot be used is one line on stderr that names the flag, the value and what would
+// do, and status 2.
 func TestBadFlags(t *testing.T) {
 	cases := map[string][]string{
 		"-duration soon":            {`"soon"`, "-duration", "4s", "10m"},

@@ -17,8 +17,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/bench/outage/sink"
 )
 
-// The breakers of both guards that have one are set alike. The recovery timeout lets several probes fail within seconds; a
-// service would choose 30 s.
+// The breakers of both guards that have one are set alike. The recovery timeout lets several probes
+// fail within seconds; a service would choose 30 s.
 const (
 	failureThreshold = 5
 	recoveryTimeout  = 400 * time.Millisecond
@@ -26,7 +26,8 @@ const (
 
 // guard brings records past a sink that may be out.
 type guard struct {
-	// logger returns a new logger of a kind that so many goroutines share, with the guard behind it.
+	// logger returns a new logger of a kind that so many goroutines share, with the guard behind
+	// it.
 	logger    func(kind string, goroutines int) logFunc
 	nextProbe func() time.Duration // how long until the breaker admits a probe; nil: it does not say
 	close     func()               // nil: there is nothing to close
@@ -40,7 +41,8 @@ type parts struct {
 	diverted          func(measure.Reason) // the guard calls it for each record that went to the fallback, if it knows why
 }
 
-// contender is a guard that can be built, so that every guard can have a sink and a breaker of its own.
+// contender is a guard that can be built, so that every guard can have a sink and a breaker of its
+// own.
 type contender struct {
 	measure.Guard
 	about   string
@@ -77,8 +79,8 @@ var contenders = []contender{
 	},
 }
 
-// laneHeadroom is how many times longer than the lane the client behind it waits. The lane limits what callers wait; the
-// client's timeout ends the requests that nobody waits for any more.
+// laneHeadroom is how many times longer than the lane the client behind it waits. The lane limits
+// what callers wait; the client's timeout ends the requests that nobody waits for any more.
 const laneHeadroom = 10
 
 // clientTimeout is how long the client waits for the sink, if a log call may wait for timeout.
@@ -93,15 +95,16 @@ func newNoBreaker(p parts) guard {
 	return guard{logger: func(kind string, _ int) logFunc { return newLogger(kind, p.primary) }}
 }
 
-// newFailover writes each record to the first handler that takes it. There is no state: every record asks the sink first.
+// newFailover writes each record to the first handler that takes it. There is no state: every
+// record asks the sink first.
 func newFailover(p parts) guard {
 	return guard{logger: func(string, int) logFunc {
 		return newSlog(slogmulti.Failover()(slog.NewJSONHandler(p.primary, nil), slog.NewJSONHandler(p.fallback, nil)))
 	}}
 }
 
-// newGobreaker calls the sink through Execute, as that library is meant to be used. It never calls State, which moves an
-// open breaker that is due to half-open, so a look would change the run.
+// newGobreaker calls the sink through Execute, as that library is meant to be used. It never calls
+// State, which moves an open breaker that is due to half-open, so a look would change the run.
 func newGobreaker(p parts) guard {
 	breaker := gobreaker.NewCircuitBreaker[int](gobreaker.Settings{
 		Name:        "loki",
@@ -124,9 +127,9 @@ func newGobreaker(p parts) guard {
 	return guard{logger: func(kind string, _ int) logFunc { return newLogger(kind, guarded) }}
 }
 
-// newAtomicBreaker gives each logger a Writer and a Lane of its own, and all of them the one breaker of the sink. A lane is
-// as wide as its logger has callers in Write at once, so no caller waits for its turn, and in a hang each waits for one
-// timeout at most.
+// newAtomicBreaker gives each logger a Writer and a Lane of its own, and all of them the one
+// breaker of the sink. A lane is as wide as its logger has callers in Write at once, so no caller
+// waits for its turn, and in a hang each waits for one timeout at most.
 func newAtomicBreaker(p parts) guard {
 	breaker := atomicbreaker.MustNew("loki",
 		atomicbreaker.WithFailureThreshold(failureThreshold),

@@ -21,7 +21,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/bench/outage/sink"
 )
 
-// scene is a guard between a sink that answers what the test wants and a fallback that keeps everything.
+// scene is a guard between a sink that answers what the test wants and a fallback that keeps
+// everything.
 type scene struct {
 	mu       sync.Mutex
 	tried    int
@@ -64,7 +65,8 @@ func newScene(t *testing.T, name, kind string) *scene {
 	return nil
 }
 
-// logs logs n records, numbered from 0, and returns how many of them the sink was tried with and the fallback took.
+// logs logs n records, numbered from 0, and returns how many of them the sink was tried with and
+// the fallback took.
 func (s *scene) logs(t *testing.T, n int) (tried, diverted int) {
 	t.Helper()
 	s.mu.Lock()
@@ -82,9 +84,9 @@ func (s *scene) logs(t *testing.T, n int) (tried, diverted int) {
 	return s.tried, found.Records
 }
 
-// What each guard does with a sink that refuses, in one table: whether it asks it again for every record, and what it
-// diverts.
-// In virtual time no breaker is due again before the last record, however busy the processors are.
+// What each guard does with a sink that refuses, in one table: whether it asks it again for every
+// record, and what it diverts. In virtual time no breaker is due again before the last record,
+// however busy the processors are.
 func TestGuardsOfASinkThatIsOut(t *testing.T) {
 	const records = 20
 	for name, want := range map[string]struct{ tried, diverted int }{
@@ -112,7 +114,8 @@ func TestGuardsOfASinkThatIsOut(t *testing.T) {
 	}
 }
 
-// A record that the sink refuses for its own sake opens no breaker, and is not lost where there is a fallback.
+// A record that the sink refuses for its own sake opens no breaker, and is not lost where there is
+// a fallback.
 func TestGuardsOfARecordThatIsRefused(t *testing.T) {
 	const records = 3 * failureThreshold
 	for _, c := range contenders {
@@ -151,7 +154,8 @@ type hangs struct {
 	kept    measure.Contents // in the fallback
 }
 
-// hang3s has goroutines log every 10 ms for three seconds, to a sink that answers nothing. Its client gives up as in a trial.
+// hang3s has goroutines log every 10 ms for three seconds, to a sink that answers nothing. Its
+// client gives up as in a trial.
 func hang3s(t *testing.T, name, kind string, timeout time.Duration, goroutines int) (h hangs) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -210,8 +214,8 @@ func hang3s(t *testing.T, name, kind string, timeout time.Duration, goroutines i
 	return h
 }
 
-// In a hang each caller of atomicbreaker waits for one timeout, whatever the logger, and none at all once the breaker is open:
-// nobody waits for a probe.
+// In a hang each caller of atomicbreaker waits for one timeout, whatever the logger, and none at
+// all once the breaker is open: nobody waits for a probe.
 func TestAtomicBreakerOfASinkThatHangs(t *testing.T) {
 	const timeout = 100 * time.Millisecond
 	// Virtual time stands still while a goroutine waits for a mutex, such as slog's.

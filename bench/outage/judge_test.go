@@ -93,8 +93,8 @@ func TestVerdictNamesOnlyTheFirstLostRecords(t *testing.T) {
 	assert.Equal(t, "1000 records are in neither file: 0, 1, 2, 3, 4, …", r.Verdict.Problem())
 }
 
-// With somebody's own endpoint its acknowledgements stand for the file that cannot be read. One record may be in both: a
-// probe, or what was acknowledged too late.
+// With somebody's own endpoint its acknowledgements stand for the file that cannot be read. One
+// record may be in both: a probe, or what was acknowledged too late.
 func TestVerdictOnSomebodysEndpoint(t *testing.T) {
 	s := defaults()
 	s.Sink = sink.Endpoint{Kind: sink.Loki, Where: "http://127.0.0.1:1" + sink.PushPath}

@@ -11,9 +11,10 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/bench/outage/measure"
 )
 
-// load is the application: goroutines that log numbered records, each call at its time on a schedule that was made before
-// the run. A call that comes late because an earlier one was slow is measured from when it was due (coordinated omission
-// would hide just the calls that wait), and no call is left out to catch up.
+// load is the application: goroutines that log numbered records, each call at its time on a
+// schedule that was made before the run. A call that comes late because an earlier one was slow is
+// measured from when it was due (coordinated omission would hide just the calls that wait), and no
+// call is left out to catch up.
 type load struct {
 	loggers  []logFunc // one for each goroutine; several may share a logger
 	rate     int       // records/s in all
@@ -23,8 +24,8 @@ type load struct {
 	behind atomic.Uint64 // calls that were due at the end, and never made
 }
 
-// run logs until ctx ends. It does not interrupt a log call: each number that was given out has been through the guard
-// when run returns.
+// run logs until ctx ends. It does not interrupt a log call: each number that was given out has
+// been through the guard when run returns.
 func (l *load) run(ctx context.Context) {
 	var wg sync.WaitGroup
 	for i, log := range l.loggers {

@@ -48,7 +48,8 @@ func TestLoadOffersEachNumberOnce(t *testing.T) {
 	assert.EqualValues(t, offered, l.recorder.Calls[measure.Healthy].TotalCount(), "each call is measured")
 }
 
-// One call blocks for a time in which others were due: they are measured from then, and none of them is left out.
+// One call blocks for a time in which others were due: they are measured from then, and none of
+// them is left out.
 func TestLoadMeasuresFromWhenACallWasDue(t *testing.T) {
 	const blocked = 200 * time.Millisecond
 	const every = 10 * time.Millisecond
@@ -66,8 +67,9 @@ func TestLoadMeasuresFromWhenACallWasDue(t *testing.T) {
 	l.run(ctx)
 	calls := l.recorder.Calls[measure.Healthy]
 	require.GreaterOrEqual(t, calls.TotalCount(), int64(blocked/every))
-	// Record n was due n*every after the start and could not be logged before blocked: half of them waited for at
-	// least half of the time. Without the correction all but one would have taken no time at all.
+	// Record n was due n*every after the start and could not be logged before blocked: half of them
+	// waited for at least half of the time. Without the correction all but one would have taken no
+	// time at all.
 	assert.GreaterOrEqual(t, time.Duration(calls.ValueAtQuantile(60)), blocked/4)
 	assert.GreaterOrEqual(t, time.Duration(calls.Max()), blocked*99/100)
 }

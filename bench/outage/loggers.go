@@ -12,12 +12,13 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// loggerKinds are the loggers that the demo knows. One of each serves all the goroutines that use its kind, as in an
-// application. Behind slog, whose handlers hold a mutex while they write, they wait for each other.
+// loggerKinds are the loggers that the demo knows. One of each serves all the goroutines that use
+// its kind, as in an application. Behind slog, whose handlers hold a mutex while they write, they
+// wait for each other.
 var loggerKinds = []string{"slog", "zap", "zerolog"}
 
-// writesAtOnce is how many of the goroutines that share a logger can be in its Write at once. A handler of slog holds a
-// mutex while it writes; zap and zerolog take none.
+// writesAtOnce is how many of the goroutines that share a logger can be in its Write at once. A
+// handler of slog holds a mutex while it writes; zap and zerolog take none.
 func writesAtOnce(kind string, goroutines int) int {
 	if kind == "slog" {
 		return 1
@@ -34,8 +35,8 @@ const (
 	itemName = "anvil, cast iron"
 )
 
-// newLogger returns a logger of a kind that writes to w. What w refuses is not reported once more on stderr, record by
-// record, as zap and zerolog do by default: the demo counts it.
+// newLogger returns a logger of a kind that writes to w. What w refuses is not reported once more
+// on stderr, record by record, as zap and zerolog do by default: the demo counts it.
 func newLogger(kind string, w io.Writer) logFunc {
 	switch kind {
 	case "zap":

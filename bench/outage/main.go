@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Command outage logs to a sink that it freezes, kills and restarts, behind four guards, and then looks for every record.
+// Command outage logs to a sink that it freezes, kills and restarts, behind four guards, and then
+// looks for every record.
 //
 //	go run ./outage -h
 //
-// Where things are: flags.go and endpoint.go the command line; phase.go and schedule.go what happens when; sink.go and
-// process.go the sink, from inside and from outside; loki.go and netclient.go the clients; guards.go what is compared;
-// loggers.go and load.go the application; trial.go one guard's run, recorder.go and counters.go what is measured in it;
-// readback.go, verdict.go and result.go the search for the records; reason.go why they were diverted; screen.go, dashboard.go,
-// report.go and picture.go the output.
+// Where things are: flags.go and endpoint.go the command line; phase.go and schedule.go what
+// happens when; sink.go and process.go the sink, from inside and from outside; loki.go and
+// netclient.go the clients; guards.go what is compared; loggers.go and load.go the application;
+// trial.go one guard's run, recorder.go and counters.go what is measured in it; readback.go,
+// verdict.go and result.go the search for the records; reason.go why they were diverted; screen.go,
+// dashboard.go, report.go and picture.go the output.
 package main
 
 import (
@@ -93,8 +95,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return exitOK
 }
 
-// runTrials gives each guard the whole machine for its time. Side by side, one whose callers wait would leave its processor
-// to the others, and one that floods the sink would take theirs.
+// runTrials gives each guard the whole machine for its time. Side by side, one whose callers wait
+// would leave its processor to the others, and one that floods the sink would take theirs.
 func runTrials(ctx context.Context, s settings, dir string, stdout io.Writer) (results []measure.Result, problems error) {
 	on := view.NewScreen(stdout)
 	defer on.Close()
@@ -132,11 +134,13 @@ func conclude(s settings, results []measure.Result, stdout io.Writer) error {
 // records is the folder that the records are in.
 var records atomic.Pointer[string]
 
-// sameKey is how soon after the first signal another is that of the same Ctrl-C. While a child is being started, it shares
-// this program's memory and its process group, so that the program gets the terminal's signal twice.
+// sameKey is how soon after the first signal another is that of the same Ctrl-C. While a child is
+// being started, it shares this program's memory and its process group, so that the program gets
+// the terminal's signal twice.
 const sameKey = 100 * time.Millisecond
 
-// atOnce makes the next signal the last. A sink that is frozen could not notice that its parent has gone.
+// atOnce makes the next signal the last. A sink that is frozen could not notice that its parent has
+// gone.
 func atOnce() {
 	again := make(chan os.Signal, 1)
 	signal.Notify(again, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)

@@ -12,8 +12,8 @@ import (
 
 var errSink = errors.New("the sink is out")
 
-// forgetful is the environment variable that makes a sink of these tests lie: it acknowledges each 100th record
-// without storing it.
+// forgetful is the environment variable that makes a sink of these tests lie: it acknowledges each
+// 100th record without storing it.
 const forgetful = "OUTAGE_TEST_FORGETFUL"
 
 // TestMain is the sink's main when the demo under test starts its own binary, which is this one.

@@ -39,7 +39,8 @@ func (w *terminal) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// execute runs the program with a temporary folder of its own until it prints something, and returns what it leaves in there.
+// execute runs the program with a temporary folder of its own until it prints something, and
+// returns what it leaves in there.
 func execute(t *testing.T, until string, args ...string) (code int, stdout, stderr string, left []string) {
 	t.Helper()
 	tmp := t.TempDir()
@@ -100,7 +101,8 @@ func TestOutage(t *testing.T) {
 	}
 	assert.Empty(t, left, "the files of records are removed")
 
-	// Of late nothing is demanded: a late answer can still be in time, when the client's timer is later.
+	// Of late nothing is demanded: a late answer can still be in time, when the client's timer is
+	// later.
 	v := verdictOf(t, stdout)
 	assert.Zero(t, v["lost"])
 	assert.Greater(t, v["primary"], 100)
@@ -108,8 +110,8 @@ func TestOutage(t *testing.T) {
 	assert.Equal(t, v["fallback"], v["rejected"]+v["failed"]+v["hung"]+v["busy"], "each for one reason")
 	assert.Positive(t, v["hung"], "the sink was frozen for four timeouts")
 	assert.Positive(t, v["rejected"])
-	// Only what follows from something else has an order. A probe that is admitted late in the hang, for
-	// one, succeeds when the sink goes on, and none is needed then.
+	// Only what follows from something else has an order. A probe that is admitted late in the
+	// hang, for one, succeeds when the sink goes on, and none is needed then.
 	rest := inOrder(t, stdout, "8 goroutines log 1000 records/s", "atomicbreaker: breakerio.Writer", "the sink hangs: SIGSTOP",
 		"the sink goes on: SIGCONT", "the sink is killed: SIGKILL", "the sink is back", "log calls", "healthy", "hang", "resumed",
 		"dead", "restarted", "restart to closed", "verdict", "in neither is lost", "picture: ")

@@ -12,8 +12,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/bench/outage/sink"
 )
 
-// schedule does to the sink what happens to sinks, and returns at the end of the run. Only a sink of the demo's own is
-// touched; somebody's endpoint is theirs to stop.
+// schedule does to the sink what happens to sinks, and returns at the end of the run. Only a sink
+// of the demo's own is touched; somebody's endpoint is theirs to stop.
 func (t *trial) schedule(ctx context.Context) error {
 	if t.Sink.Kind != sink.Embedded {
 		t.waitUntil(ctx, t.Duration)
@@ -37,7 +37,8 @@ func (t *trial) schedule(ctx context.Context) error {
 	return t.awaitClosed(ctx)
 }
 
-// tellReasons prints why records went to the fallback in the phase that ends, if any did and the guard says so.
+// tellReasons prints why records went to the fallback in the phase that ends, if any did and the
+// guard says so.
 func (t *trial) tellReasons(ending measure.Phase) {
 	if why := t.counters.Now().Minus(t.recorder.Begun(ending)).Reasons; why.Sum() > 0 {
 		t.screen.Event(t.recorder.Since(), fmt.Sprintf("to the fallback: %s", why))

@@ -33,7 +33,8 @@ func startDemo(t *testing.T, c *console.Console, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// The whole demo on a terminal. What it leaves there is what it prints elsewhere: events and tables.
+// The whole demo on a terminal. What it leaves there is what it prints elsewhere: events and
+// tables.
 func TestDemoOnATerminal(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes four seconds")
@@ -72,7 +73,8 @@ func TestDemoInterruptedOnATerminal(t *testing.T) {
 	inOrder(t, text, "* no breaker: ", "* interrupted: counting what there is", "log calls ", "verdict ", "picture: ")
 }
 
-// Ctrl-C before the sink has started: the terminal sends the signal to all processes of the demo's group.
+// Ctrl-C before the sink has started: the terminal sends the signal to all processes of the demo's
+// group.
 func TestDemoInterruptedAtOnce(t *testing.T) {
 	c := console.New(t, 80, 24)
 	cmd := startDemo(t, c, "-duration", "10m", "-guards", noGuard)

@@ -14,11 +14,12 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/bench/outage/view"
 )
 
-// graceToClose is how much longer than asked a run may take so that a breaker can close again: the wait for a probe, and
-// some for a machine that is busy.
+// graceToClose is how much longer than asked a run may take so that a breaker can close again: the
+// wait for a probe, and some for a machine that is busy.
 const graceToClose = recoveryTimeout + 4*time.Second
 
-// trial is one guard's run: a load behind it in front of a sink of its own, and what is done to that sink meanwhile.
+// trial is one guard's run: a load behind it in front of a sink of its own, and what is done to
+// that sink meanwhile.
 type trial struct {
 	settings
 	contender
@@ -50,8 +51,8 @@ func newTrial(s settings, c contender, dir string, on view.Screen) *trial {
 	return t
 }
 
-// run goes through the whole trial. It ends early, but with a verdict, when ctx does. An error means that there is no
-// verdict, or none about a whole outage.
+// run goes through the whole trial. It ends early, but with a verdict, when ctx does. An error
+// means that there is no verdict, or none about a whole outage.
 func (t *trial) run(ctx context.Context) (measure.Result, error) {
 	fallback, err := sink.OpenRecords(t.fallbackFile)
 	if err != nil {
@@ -97,7 +98,8 @@ func (t *trial) run(ctx context.Context) (measure.Result, error) {
 	return r, err
 }
 
-// loggers deals the loggers out to the goroutines: one of each kind, shared by every goroutine whose turn it is.
+// loggers deals the loggers out to the goroutines: one of each kind, shared by every goroutine
+// whose turn it is.
 func (t *trial) loggers() []logFunc {
 	kinds := t.usedKinds()
 	kinds = kinds[:min(len(kinds), t.Goroutines)]
@@ -112,8 +114,8 @@ func (t *trial) loggers() []logFunc {
 	return all
 }
 
-// usedKinds are the loggers that were asked for, or as many of them as the guard works with. A guard that works with none
-// of them still runs, with those that it does.
+// usedKinds are the loggers that were asked for, or as many of them as the guard works with. A
+// guard that works with none of them still runs, with those that it does.
 func (t *trial) usedKinds() []string {
 	for _, kind := range t.kinds {
 		if t.logger == kind {
@@ -142,7 +144,8 @@ func (t *trial) changed(to, why string) {
 	}
 }
 
-// play runs the load and, beside it, the schedule and the live view. It returns when all of them have ended.
+// play runs the load and, beside it, the schedule and the live view. It returns when all of them
+// have ended.
 func (t *trial) play(ctx context.Context) error {
 	logging, stopLogging := context.WithCancel(context.Background())
 	scheduled := make(chan error, 1)

@@ -10,8 +10,8 @@ import (
 	"sync/atomic"
 )
 
-// Counters count what passes the ends of a guard. The demo shows them while it runs, and as rates; its verdict on the
-// records comes from the files.
+// Counters count what passes the ends of a guard. The demo shows them while it runs, and as rates;
+// its verdict on the records comes from the files.
 type Counters struct {
 	Offered  atomic.Uint64 // records that got a number; their log call has begun
 	Returned atomic.Uint64 // log calls that came back
@@ -54,8 +54,8 @@ func (c Counts) Minus(earlier Counts) Counts {
 	}
 }
 
-// Primary returns a writer that counts what the sink's client to makes of its records. taken keeps the
-// numbers of those that it acknowledged; nil means that the sink's file will be read back.
+// Primary returns a writer that counts what the sink's client to makes of its records. taken keeps
+// the numbers of those that it acknowledged; nil means that the sink's file will be read back.
 func (c *Counters) Primary(to io.Writer, taken *Acknowledgements) io.Writer {
 	return countedPrimary{to, c, taken}
 }
@@ -84,8 +84,9 @@ func (w countedPrimary) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Acknowledgements are the numbers of the records that a sink acknowledged. They stand in for a file that cannot be read
-// back: a record can be acknowledged although it is in the fallback as well, so a count alone would not find a loss.
+// Acknowledgements are the numbers of the records that a sink acknowledged. They stand in for a
+// file that cannot be read back: a record can be acknowledged although it is in the fallback as
+// well, so a count alone would not find a loss.
 type Acknowledgements struct {
 	mu   sync.Mutex
 	Seen Tally
@@ -109,7 +110,8 @@ func (a *Acknowledgements) Add(record []byte) {
 	}
 }
 
-// MergeInto adds what was acknowledged to the places in which each record was found, and returns how many there were.
+// MergeInto adds what was acknowledged to the places in which each record was found, and returns
+// how many there were.
 func (a *Acknowledgements) MergeInto(seen Tally) (records int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

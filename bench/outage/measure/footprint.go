@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// residentBytes is how much memory of this process is resident, and 0 where there is no Linux to ask.
+// residentBytes is how much memory of this process is resident, and 0 where there is no Linux to
+// ask.
 func residentBytes() uint64 {
 	statm, err := os.ReadFile("/proc/self/statm")
 	if err != nil {

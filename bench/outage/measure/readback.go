@@ -23,12 +23,13 @@ type Contents struct {
 	Late    int // of the records, those that the sink stored when their sender had given them up
 }
 
-// Tally counts in how many places each offered record was found. It is all the evidence of the verdict: nothing that
-// the guard believes about a record gets in here.
+// Tally counts in how many places each offered record was found. It is all the evidence of the
+// verdict: nothing that the guard believes about a record gets in here.
 type Tally []uint8
 
-// ReadBack reads a file of one JSON record a line and adds what it finds to seen. A file that is not there is empty. The
-// lines of a sink's file begin with when they were stored and sent; those that took longer than patience are late.
+// ReadBack reads a file of one JSON record a line and adds what it finds to seen. A file that is
+// not there is empty. The lines of a sink's file begin with when they were stored and sent; those
+// that took longer than patience are late.
 func ReadBack(path string, seen Tally, patience time.Duration) (Contents, error) {
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {

@@ -10,7 +10,8 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// The states of a breaker, whatever its library calls them. noBreaker is that of a guard without one.
+// The states of a breaker, whatever its library calls them. noBreaker is that of a guard without
+// one.
 const (
 	NoBreaker = "-"
 	Closed    = "closed"
@@ -18,8 +19,8 @@ const (
 	HalfOpen  = "half_open"
 )
 
-// Recorder measures one guard's run: how long its log calls took, by phase and over time, when its breaker changed, and
-// what was counted when. All times are since its start.
+// Recorder measures one guard's run: how long its log calls took, by phase and over time, when its
+// breaker changed, and what was counted when. All times are since its start.
 type Recorder struct {
 	start  time.Time
 	counts func() Counts
@@ -109,8 +110,8 @@ func (r *Recorder) Current() Phase {
 	return r.phase
 }
 
-// Record notes a log call that was due at one moment and came back at another. It belongs to the phase that it was due
-// in, or to the next if the sink went down before it was back.
+// Record notes a log call that was due at one moment and came back at another. It belongs to the
+// phase that it was due in, or to the next if the sink went down before it was back.
 func (r *Recorder) Record(due, back time.Duration) {
 	took := min(max(back-due, 1), LongestCall)
 	r.mu.Lock()
@@ -149,7 +150,8 @@ func (r *Recorder) Change(to, why string) Change {
 	return c
 }
 
-// Sample notes what has been counted, and what the process weighs if that is more than before in this phase.
+// Sample notes what has been counted, and what the process weighs if that is more than before in
+// this phase.
 func (r *Recorder) Sample() {
 	weight := Footprint{runtime.NumGoroutine(), residentBytes()}
 	r.mu.Lock()
@@ -178,8 +180,8 @@ func (r *Recorder) TakeRecent() time.Duration {
 	return p99
 }
 
-// Until returns how long after the beginning of a phase the breaker was in the state for the first time, if it was before
-// the phase ended.
+// Until returns how long after the beginning of a phase the breaker was in the state for the first
+// time, if it was before the phase ended.
 func (r *Recorder) Until(state string, p Phase) (time.Duration, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -26,7 +26,8 @@ func TestResultOfAPhase(t *testing.T) {
 	assert.Equal(t, r.Marks[measure.Phases].At-r.Marks[measure.Resumed].At, took, "up to the end of the run")
 }
 
-// Half the healthy rate is the least that callers may notice of a hang, and only atomicbreaker is held to it.
+// Half the healthy rate is the least that callers may notice of a hang, and only atomicbreaker is
+// held to it.
 func TestResultIsAProblemWhenTheHangWasSlow(t *testing.T) {
 	assert.NoError(t, measuretest.Ran(measuretest.AtomicBreaker, measure.Counts{Returned: 6000, Diverted: 3000}).Problem(), "1000/s of 2000/s")
 	assert.EqualError(t, measuretest.Ran(measuretest.AtomicBreaker, measure.Counts{Returned: 6000, Diverted: 2997}).Problem(),

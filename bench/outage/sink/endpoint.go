@@ -32,8 +32,8 @@ const (
 
 var errFlag = errors.New("want http://HOST" + PushPath + ", tcp://HOST:PORT, syslog://HOST:PORT, ./NAME, /PATH or file:///PATH")
 
-// ParseEndpoint understands the argument of -sink. Only a path with a separator in it is a file: a scheme that was forgotten, or
-// the name of a host, must not make one.
+// ParseEndpoint understands the argument of -sink. Only a path with a separator in it is a file: a
+// scheme that was forgotten, or the name of a host, must not make one.
 func ParseEndpoint(v string) (Endpoint, error) {
 	if !strings.Contains(v, "://") {
 		if !strings.ContainsRune(v, '/') && !strings.ContainsRune(v, os.PathSeparator) {
@@ -90,7 +90,8 @@ func fileAt(path string) (Endpoint, error) {
 	return Endpoint{File, path}, nil
 }
 
-// Open returns the client: one Write is one record, and returns nil when the sink took it, as far as such a sink says so.
+// Open returns the client: one Write is one record, and returns nil when the sink took it, as far
+// as such a sink says so.
 func (e Endpoint) Open(guard string, goroutines int, timeout time.Duration) (io.WriteCloser, error) {
 	switch e.Kind {
 	case TCP:
@@ -104,7 +105,8 @@ func (e Endpoint) Open(guard string, goroutines int, timeout time.Duration) (io.
 	return NewClient(e.Where, guard, goroutines, timeout), nil
 }
 
-// Meaning says what is known about a record that such a sink took, and so what a verdict of none lost is worth.
+// Meaning says what is known about a record that such a sink took, and so what a verdict of none
+// lost is worth.
 func (e Endpoint) Meaning() string {
 	switch e.Kind {
 	case Loki:

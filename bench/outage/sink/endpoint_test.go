@@ -92,7 +92,8 @@ func TestTCPEndpoint(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, "{\"seq\":0}\n", line)
 
-	// The far end goes. The kernel may take one more record, which is gone; that is why nothing acknowledges here.
+	// The far end goes. The kernel may take one more record, which is gone; that is why nothing
+	// acknowledges here.
 	require.NoError(t, first.(*net.TCPConn).SetLinger(0))
 	require.NoError(t, first.Close())
 	for err = nil; err == nil; {

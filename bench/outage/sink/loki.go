@@ -16,8 +16,9 @@ import (
 // PushPath is where Loki takes records.
 const PushPath = "/loki/api/v1/push"
 
-// push is the body of a request to Loki: streams of lines, each with the time that it was logged at. That time is in
-// nanoseconds and a string, because a JSON number does not carry 19 digits through every parser.
+// push is the body of a request to Loki: streams of lines, each with the time that it was logged
+// at. That time is in nanoseconds and a string, because a JSON number does not carry 19 digits
+// through every parser.
 type push struct {
 	Streams []stream `json:"streams"`
 }
@@ -37,23 +38,25 @@ func (e *StatusError) Error() string {
 	return fmt.Sprintf("the sink answered %d %s: %s", e.Code, http.StatusText(e.Code), e.Text)
 }
 
-// IsRecordError tells a refused record (it is malformed, or too long) from a sink that is out. The former says nothing about
-// the next record, so no breaker counts it; 429 and 5xx are the sink's own trouble.
+// IsRecordError tells a refused record (it is malformed, or too long) from a sink that is out. The
+// former says nothing about the next record, so no breaker counts it; 429 and 5xx are the sink's
+// own trouble.
 func IsRecordError(err error) bool {
 	var answer *StatusError
 	return errors.As(err, &answer) && (answer.Code == http.StatusBadRequest || answer.Code == http.StatusRequestEntityTooLarge)
 }
 
-// Client is the primary: an io.Writer that pushes each record on its own, and returns nil only when the sink
-// acknowledged it with a 2xx. Only such a sink can carry a claim that nothing is lost; one that merely takes bytes cannot.
+// Client is the primary: an io.Writer that pushes each record on its own, and returns nil only when
+// the sink acknowledged it with a 2xx. Only such a sink can carry a claim that nothing is lost; one
+// that merely takes bytes cannot.
 type Client struct {
 	url    string
 	labels map[string]string
 	client *http.Client
 }
 
-// NewClient keeps one connection per goroutine alive: net/http's default of two idle connections per host would
-// make every other call of eight goroutines dial anew. The timeout bounds one push.
+// NewClient keeps one connection per goroutine alive: net/http's default of two idle connections
+// per host would make every other call of eight goroutines dial anew. The timeout bounds one push.
 func NewClient(url, guard string, goroutines int, timeout time.Duration) *Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConns = 0 // no limit in all
@@ -70,8 +73,9 @@ func NewClient(url, guard string, goroutines int, timeout time.Duration) *Client
 	}
 }
 
-// Write keeps nothing of p: the body that is sent is an encoding of it. That matters because net/http may still read a
-// body after the call has returned with an error, and the logger reuses p at once.
+// Write keeps nothing of p: the body that is sent is an encoding of it. That matters because
+// net/http may still read a body after the call has returned with an error, and the logger reuses p
+// at once.
 func (c *Client) Write(p []byte) (int, error) {
 	body, err := json.Marshal(push{[]stream{{c.labels, [][2]string{{
 		strconv.FormatInt(time.Now().UnixNano(), 10), string(bytes.TrimSuffix(p, []byte("\n"))),
@@ -92,7 +96,8 @@ func (c *Client) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Close drops the idle connections, so that a sink that is asked to end is not kept waiting for them.
+// Close drops the idle connections, so that a sink that is asked to end is not kept waiting for
+// them.
 func (c *Client) Close() error {
 	c.client.CloseIdleConnections()
 	return nil

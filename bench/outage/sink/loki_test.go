@@ -103,7 +103,8 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// net/http's transport may read a request's body after it has given up, and the logger has reused its buffer by then.
+// net/http's transport may read a request's body after it has given up, and the logger has reused
+// its buffer by then.
 func TestClientKeepsNothingOfTheLoggersBuffer(t *testing.T) {
 	var late io.ReadCloser
 	client := NewClient("http://sink/", "test", 1, time.Second)
@@ -120,7 +121,8 @@ func TestClientKeepsNothingOfTheLoggersBuffer(t *testing.T) {
 	assert.Contains(t, string(got), "first")
 }
 
-// As many connections as goroutines, however often they all write at once, and also when the sink answers at length.
+// As many connections as goroutines, however often they all write at once, and also when the sink
+// answers at length.
 func TestClientKeepsItsConnections(t *testing.T) {
 	const goroutines, rounds = 8, 5
 	var opened atomic.Int64

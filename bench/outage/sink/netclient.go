@@ -13,8 +13,9 @@ import (
 	"time"
 )
 
-// netClient writes records to a TCP connection, and dials anew after each error. Nothing acknowledges them: Write returns nil
-// when the kernel took the bytes, and the first record after the far end has gone is usually among those.
+// netClient writes records to a TCP connection, and dials anew after each error. Nothing
+// acknowledges them: Write returns nil when the kernel took the bytes, and the first record after
+// the far end has gone is usually among those.
 type netClient struct {
 	addr    string
 	timeout time.Duration
@@ -66,8 +67,8 @@ func (c *netClient) Close() error {
 // asLine is a record as it is: JSON and a line break.
 func asLine(p []byte) []byte { return p }
 
-// newSyslogFrame returns a function that makes RFC 5424 messages of records, each preceded by its length in bytes, as RFC 6587
-// calls octet counting.
+// newSyslogFrame returns a function that makes RFC 5424 messages of records, each preceded by its
+// length in bytes, as RFC 6587 calls octet counting.
 func newSyslogFrame() func([]byte) []byte {
 	const localUse0, informational = 16, 6
 	host, err := os.Hostname()
@@ -75,7 +76,8 @@ func newSyslogFrame() func([]byte) []byte {
 		host = "-"
 	}
 	return func(p []byte) []byte {
-		// RFC 5424 takes at most six digits of a second; after the procid come no msgid and no structured data.
+		// RFC 5424 takes at most six digits of a second; after the procid come no msgid and no
+		// structured data.
 		m := fmt.Appendf(nil, "<%d>1 %s %s outage %d - - ", localUse0*8+informational,
 			time.Now().UTC().Format("2006-01-02T15:04:05.000000Z07:00"), host, os.Getpid())
 		m = append(m, bytes.TrimSuffix(p, []byte("\n"))...)

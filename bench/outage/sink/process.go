@@ -14,16 +14,17 @@ import (
 	"time"
 )
 
-// Process is the demo's handle on one run of the sink: this very binary, started again. A sink in a goroutine
-// could be stopped, but not killed; the demo wants connections that break in mid-answer and a port where nobody listens.
+// Process is the demo's handle on one run of the sink: this very binary, started again. A sink in a
+// goroutine could be stopped, but not killed; the demo wants connections that break in mid-answer
+// and a port where nobody listens.
 type Process struct {
 	cmd   *exec.Cmd
 	stdin io.WriteCloser // its end tells the sink to go
 	Addr  string         // where it listens
 }
 
-// Start starts the sink and waits until it takes records. Port 0 lets the sink choose; the address it reports
-// starts the next one in the same place.
+// Start starts the sink and waits until it takes records. Port 0 lets the sink choose; the address
+// it reports starts the next one in the same place.
 func Start(addr, path string) (*Process, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -112,8 +113,8 @@ func (p *Process) Kill() {
 	alive.Delete(p)
 }
 
-// Stop asks the process to end, by ending its standard input, and kills it if it does not. A frozen one has to go
-// on to notice.
+// Stop asks the process to end, by ending its standard input, and kills it if it does not. A frozen
+// one has to go on to notice.
 func (p *Process) Stop() {
 	impatience := time.AfterFunc(10*time.Second, func() { _ = p.cmd.Process.Kill() })
 	defer impatience.Stop()
@@ -135,7 +136,8 @@ func Running() (n int) {
 	return n
 }
 
-// KillAll is for a demo that ends at once: a frozen sink would not notice that its standard input has ended.
+// KillAll is for a demo that ends at once: a frozen sink would not notice that its standard input
+// has ended.
 func KillAll() {
 	alive.Range(func(p, _ any) bool {
 		_ = p.(*Process).cmd.Process.Kill()

@@ -12,8 +12,8 @@ import (
 
 var stopSignal, continueSignal os.Signal = syscall.SIGSTOP, syscall.SIGCONT
 
-// attributes keeps Ctrl-C from the sink, which reaches the whole process group of the demo. The kernel kills a sink whose
-// parent was killed itself: a frozen one would stay forever.
+// attributes keeps Ctrl-C from the sink, which reaches the whole process group of the demo. The
+// kernel kills a sink whose parent was killed itself: a frozen one would stay forever.
 func attributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 }

@@ -25,7 +25,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// clientOf pushes to a process of the tests; the short timeout is for the pushes that are meant to fail.
+// clientOf pushes to a process of the tests; the short timeout is for the pushes that are meant to
+// fail.
 func clientOf(p *Process, timeout time.Duration) *Client {
 	return NewClient(p.URL(), "test", 1, timeout)
 }

@@ -47,7 +47,8 @@ func ChildArgs() (addr, path string, ok bool) {
 	return os.Args[2], os.Args[3], true
 }
 
-// serveFile is the child process: it appends each record that is pushed to the file at path, and acknowledges it then.
+// serveFile is the child process: it appends each record that is pushed to the file at path, and
+// acknowledges it then.
 func serveFile(addr, path string, stdin io.Reader, stdout io.Writer) error {
 	signal.Ignore(os.Interrupt) // where the sink is in the demo's process group, Ctrl-C reaches it too
 	file, err := OpenRecords(path)
@@ -58,8 +59,8 @@ func serveFile(addr, path string, stdin io.Reader, stdout io.Writer) error {
 	return Serve(addr, file, stdin, stdout)
 }
 
-// Serve takes records until stdin ends. The parent holds the other end of that pipe, so the kernel ends it whichever way
-// the parent goes, and no sink is left behind.
+// Serve takes records until stdin ends. The parent holds the other end of that pipe, so the kernel
+// ends it whichever way the parent goes, and no sink is left behind.
 func Serve(addr string, records io.Writer, stdin io.Reader, stdout io.Writer) error {
 	listener, err := listen(addr)
 	if err != nil {
@@ -79,9 +80,10 @@ func Serve(addr string, records io.Writer, stdin io.Reader, stdout io.Writer) er
 	return nil
 }
 
-// Handler answers as Loki's push API does: 204 after the records of a push were written to w in one call, 400 for a
-// push that will never be one, and 503 when it could not be stored. What was written survives a SIGKILL, because it is
-// the kernel's by then; nothing here guards against a power cut.
+// Handler answers as Loki's push API does: 204 after the records of a push were written to w in one
+// call, 400 for a push that will never be one, and 503 when it could not be stored. What was
+// written survives a SIGKILL, because it is the kernel's by then; nothing here guards against a
+// power cut.
 func Handler(w io.Writer) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+PushPath, func(rw http.ResponseWriter, r *http.Request) {
@@ -104,8 +106,9 @@ func Handler(w io.Writer) http.Handler {
 	return mux
 }
 
-// stamped is what the sink stores of a push: a line for each record, which begins with when it was stored and with when it
-// was sent, both in nanoseconds. Their difference tells a late record from one that was taken in time.
+// stamped is what the sink stores of a push: a line for each record, which begins with when it was
+// stored and with when it was sent, both in nanoseconds. Their difference tells a late record from
+// one that was taken in time.
 func stamped(p push, now time.Time) (records []byte, err error) {
 	for _, s := range p.Streams {
 		for _, value := range s.Values {
@@ -125,7 +128,8 @@ func stamped(p push, now time.Time) (records []byte, err error) {
 	return records, nil
 }
 
-// Unstamp takes the two times off a line of a sink's file, and returns what lies between them. A line without is whole, too.
+// Unstamp takes the two times off a line of a sink's file, and returns what lies between them. A
+// line without is whole, too.
 func Unstamp(line []byte) (record []byte, waited time.Duration, whole bool) {
 	if bytes.HasPrefix(line, []byte("{")) {
 		return line, 0, true
@@ -137,9 +141,9 @@ func Unstamp(line []byte) (record []byte, waited time.Duration, whole bool) {
 	return record, time.Duration(to - from), found && err == nil && err2 == nil
 }
 
-// OpenRecords opens a file of one record a line for appending. O_APPEND makes every Write one atomic append, from
-// any goroutine. A file that ends in the middle of a line, as a killed sink may leave it, gets its line ended
-// first: the next record must not be glued to the torn one.
+// OpenRecords opens a file of one record a line for appending. O_APPEND makes every Write one
+// atomic append, from any goroutine. A file that ends in the middle of a line, as a killed sink may
+// leave it, gets its line ended first: the next record must not be glued to the torn one.
 func OpenRecords(path string) (*os.File, error) {
 	file, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE, 0o600)
 	if err != nil {

@@ -36,8 +36,8 @@ func NewScreen(w io.Writer) Screen {
 	})
 }
 
-// dashboard shows the last status below the events. It takes no keys and leaves the terminal in its ordinary mode, so that
-// Ctrl-C is the signal that it always is.
+// dashboard shows the last status below the events. It takes no keys and leaves the terminal in its
+// ordinary mode, so that Ctrl-C is the signal that it always is.
 type dashboard struct {
 	program *tea.Program
 	width   func() int // of the terminal, now
@@ -58,8 +58,8 @@ func newDashboard(w io.Writer, width func() int, opts ...tea.ProgramOption) *das
 	}()
 	go func() {
 		for line := range d.events {
-			// Parts of the dashboard would stay behind a line that wraps, and before one that does not begin at the left: the
-			// echo of Ctrl-C moves the cursor.
+			// Parts of the dashboard would stay behind a line that wraps, and before one that does
+			// not begin at the left: the echo of Ctrl-C moves the cursor.
 			d.program.Println("\r" + ansi.Truncate(line, d.width(), "…"))
 		}
 		d.program.Send(gone{})

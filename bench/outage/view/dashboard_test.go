@@ -17,7 +17,8 @@ import (
 
 // The tests in this file read the dashboard as a person does: off the screen of a terminal.
 
-// Events scroll by above the dashboard, and it stays in one piece below them; when it ends nothing of it is left.
+// Events scroll by above the dashboard, and it stays in one piece below them; when it ends nothing
+// of it is left.
 func TestDashboardOnATerminal(t *testing.T) {
 	for _, size := range [][2]int{{80, 24}, {60, 24}, {leastWidth, leastHeight}, {200, 50}} {
 		width, height := size[0], size[1]

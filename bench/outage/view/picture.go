@@ -14,9 +14,9 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/bench/outage/sink"
 )
 
-// The picture has a row for each guard, all on one time axis: records/s by where they went, p99 of the log calls on a
-// logarithmic scale, and the breaker's state. What the sink did is behind all of them. Sizes are in pixels. There is room for
-// the larger letters that a narrow picture has.
+// The picture has a row for each guard, all on one time axis: records/s by where they went, p99 of
+// the log calls on a logarithmic scale, and the breaker's state. What the sink did is behind all of
+// them. Sizes are in pixels. There is room for the larger letters that a narrow picture has.
 const (
 	pictureWidth        = 820
 	plotLeft, plotRight = 66, 796
@@ -34,7 +34,8 @@ const (
 // shortestCall and slowestCall are the ends of the p99 axis.
 const shortestCall, slowestCall = 10 * time.Microsecond, 10 * time.Second
 
-// pictureStyle has no background: the page's shows. Both schemes are spelled out, because not every renderer knows variables.
+// pictureStyle has no background: the page's shows. Both schemes are spelled out, because not every
+// renderer knows variables.
 const pictureStyle = `<style>
 text{font:13px system-ui,-apple-system,"Segoe UI",Helvetica,Arial,sans-serif;fill:#3d444d}
 .name{font-weight:600;font-size:15px;fill:#1f2328}.small{font-size:12px;fill:#59636e}.bad{fill:#d1242f;font-weight:600}
@@ -98,7 +99,8 @@ func rowHeight(r measure.Result) int {
 	return height
 }
 
-// titles are the lines above a run: its guard and what became of the records, and why they went to the fallback.
+// titles are the lines above a run: its guard and what became of the records, and why they went to
+// the fallback.
 func titles(r measure.Result) []string {
 	lost := fmt.Sprintf(`<tspan class="small">lost %d</tspan>`, r.Verdict.Lost)
 	if r.Verdict.Lost > 0 {
@@ -235,8 +237,8 @@ func tick(perSecond float64) string {
 	return fmt.Sprintf("%.3gk", perSecond/1000)
 }
 
-// rates draws three areas, one upon the other. What is above the axis is cut off: the rush after a hang would make all
-// else flat.
+// rates draws three areas, one upon the other. What is above the axis is cut off: the rush after a
+// hang would make all else flat.
 func (d *drawing) rates(r measure.Result, bottom float64) {
 	var xs []float64
 	var edges [4][]float64 // of the three areas, the lowest first

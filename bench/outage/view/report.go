@@ -14,7 +14,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/bench/outage/sink"
 )
 
-// Report prints what the run has shown: the log calls, the breakers' part, and the verdict on the records last.
+// Report prints what the run has shown: the log calls, the breakers' part, and the verdict on the
+// records last.
 func Report(w io.Writer, s measure.Plan, results []measure.Result) {
 	Say(w, "%s/%s %s, GOMAXPROCS %d\nThe guards ran one after the other, each alone.\n\n",
 		runtime.GOOS, runtime.GOARCH, runtime.Version(), runtime.GOMAXPROCS(0))
@@ -188,8 +189,8 @@ func sideBySide(w io.Writer, title string, results []measure.Result, measures []
 	table(w, rows)
 }
 
-// table prints columns: the first to the left, as its words are, the others to the right, as numbers are. A row of one cell
-// is a heading and widens no column.
+// table prints columns: the first to the left, as its words are, the others to the right, as
+// numbers are. A row of one cell is a heading and widens no column.
 func table(w io.Writer, rows [][]string) {
 	var widths []int
 	for _, row := range rows {

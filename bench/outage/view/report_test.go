@@ -62,7 +62,8 @@ func TestReport(t *testing.T) {
 	assert.NotContains(t, out.String(), "rejected", "none of these guards says why")
 }
 
-// The tables of a run of ten minutes at the highest rate, in which everything was as slow, or as frequent, as can be.
+// The tables of a run of ten minutes at the highest rate, in which everything was as slow, or as
+// frequent, as can be.
 func TestReportFits(t *testing.T) {
 	const most = 60_000_000
 	var results []measure.Result

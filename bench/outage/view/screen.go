@@ -11,7 +11,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/bench/outage/measure"
 )
 
-// Screen is where a run is watched: a dashboard on a terminal (dashboard.go), plain lines elsewhere (below).
+// Screen is where a run is watched: a dashboard on a terminal (dashboard.go), plain lines elsewhere
+// (below).
 type Screen interface {
 	Event(at time.Duration, text string) // something happened; it must not block a log call for long
 	Show(Status)
@@ -33,8 +34,8 @@ type Status struct {
 	Why, WhySoFar              measure.ByReason // since the last look; since the beginning
 }
 
-// plainLines prints a line a second, and the events between them as they come. Events are queued, because they come from
-// within log calls and a pipe may take its time.
+// plainLines prints a line a second, and the events between them as they come. Events are queued,
+// because they come from within log calls and a pipe may take its time.
 type plainLines struct {
 	w      io.Writer
 	lines  chan string

@@ -75,7 +75,8 @@ func (c *Console) Shows(text string) {
 	c.Becomes(text, func(screen string) bool { return strings.Contains(screen, text) })
 }
 
-// Becomes waits until the screen is as it should be. What a program writes at once can arrive in parts.
+// Becomes waits until the screen is as it should be. What a program writes at once can arrive in
+// parts.
 func (c *Console) Becomes(what string, ok func(screen string) bool) {
 	c.t.Helper()
 	if !assert.Eventually(c.t, func() bool { return ok(strings.Join(c.screen(), "\n")) }, 20*time.Second, 5*time.Millisecond, what) {
@@ -83,8 +84,8 @@ func (c *Console) Becomes(what string, ok func(screen string) bool) {
 	}
 }
 
-// Transcript closes the terminal and returns all lines: those that have left the screen at its top, and those on it, up to
-// the last one that is not empty.
+// Transcript closes the terminal and returns all lines: those that have left the screen at its top,
+// and those on it, up to the last one that is not empty.
 func (c *Console) Transcript() []string {
 	c.t.Helper()
 	require.NoError(c.t, c.Tty.Close())
