@@ -22,6 +22,7 @@ type settings struct {
 	measure.Plan
 	logger string
 	guards []string
+	spool  string // "": a folder beside the other records
 	out    string
 	keep   bool
 }
@@ -82,6 +83,9 @@ Flags:
                   octet counting), or a file: ./NAME, /PATH or file:///PATH.
                   The demo does not freeze or kill it: do so yourself while
                   this runs. Only the fallback is read back
+  -spool DIR      with -sink: the folder of atomicbreaker's spool, which stays.
+                  Records of an earlier run that are in it are delivered first,
+                  for example those of a run that was killed
   -out DIR        where the picture and the tables go (default %s)
   -keep           keep the files of records, and print where they are
   -h              this text
@@ -132,6 +136,12 @@ func parseFlags(args []string) (settings, error) {
 		s.Sink, err = sink.ParseEndpoint(v)
 		return err
 	})
+	set.Func("spool", "", func(v string) error {
+		if s.spool = v; v == "" {
+			return errors.New("want a folder")
+		}
+		return nil
+	})
 	set.Func("out", "", func(v string) error {
 		if s.out = v; v == "" {
 			return errors.New("want a folder")
@@ -153,6 +163,10 @@ func parseFlags(args []string) (settings, error) {
 	if most := s.Duration / 8; s.Timeout > most {
 		return settings{}, fmt.Errorf("-timeout %s: want at most %s, an eighth of -duration %s",
 			view.Brief(s.Timeout), view.Brief(most), view.Brief(s.Duration))
+	}
+	if s.spool != "" && s.Sink.Kind == sink.Embedded {
+		return settings{}, fmt.Errorf("-spool %q: want -sink with it, because the demo's own sink "+
+			"begins empty", s.spool)
 	}
 	if s.guards == nil {
 		s.guards, _ = parseGuards(allGuards)

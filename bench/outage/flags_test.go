@@ -36,6 +36,10 @@ func TestFlags(t *testing.T) {
 		"-sink ./app.log": with(func(s *settings) {
 			s.Sink, s.guards = sink.Endpoint{Kind: sink.File, Where: "./app.log"}, []string{atomicBreaker}
 		}),
+		"-sink ./a.log -spool x": with(func(s *settings) {
+			s.Sink, s.spool = sink.Endpoint{Kind: sink.File, Where: "./a.log"}, "x"
+			s.guards = []string{atomicBreaker}
+		}),
 		"-sink ./a.log -guards all": with(func(s *settings) { s.Sink = sink.Endpoint{Kind: sink.File, Where: "./a.log"} }),
 	}
 	for line, want := range cases {
@@ -92,6 +96,8 @@ func TestBadFlags(t *testing.T) {
 		"-sink /dev/null/x":         {`"/dev/null/x"`, "-sink", "no folder"},
 		"-sink TCP://a":             {`"TCP://a"`, "-sink", "tcp://HOST:PORT"},
 		"-sink=":                    {`""`, "-sink", "./NAME"},
+		"-spool x":                  {`"x"`, "-spool", "-sink"},
+		"-sink ./a -spool=":         {`""`, "-spool", "folder"},
 		"-out=":                     {`""`, "-out", "folder"},
 		"-keep=perhaps":             {`"perhaps"`, "-keep", "true or false"},
 		"-rate":                     {"-rate", "argument"},
@@ -119,7 +125,7 @@ func TestHelp(t *testing.T) {
 	assert.Empty(t, stderr.String())
 	for _, name := range []string{
 		"-duration D", "4s to 10m (default 12s)", "-timeout D", "10ms to 10s", "(default 250ms)", "-goroutines N", "1 to 1024 (default 8)",
-		"-rate N", "100 to 100000", "(default 2000)", "-logger NAME", "-guards LIST", "-sink WHERE", "-out DIR", "-keep", "-h", "Exit status",
+		"-rate N", "100 to 100000", "(default 2000)", "-logger NAME", "-guards LIST", "-sink WHERE", "-spool DIR", "-out DIR", "-keep", "-h", "Exit status",
 		"none           no breaker: ", "failover       slog-multi failover: ", "gobreaker      sony/gobreaker", "atomicbreaker  breakerio.Writer",
 		"./NAME", "file:///PATH",
 	} {

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"io"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerspool"
 	"github.com/sinkguard/go-atomicbreaker/bench/outage/measure"
 	"github.com/sinkguard/go-atomicbreaker/bench/outage/sink"
 )
@@ -29,13 +31,17 @@ type guard struct {
 	// logger returns a new logger of a kind that so many goroutines share, with the guard behind
 	// it.
 	logger    func(kind string, goroutines int) logFunc
-	nextProbe func() time.Duration // how long until the breaker admits a probe; nil: it does not say
-	close     func()               // nil: there is nothing to close
+	nextProbe func() time.Duration        // how long until the breaker admits a probe; nil: it does not say
+	replay    func(context.Context) error // empties the spool into the sink until ctx ends; nil without a spool
+	close     func()                      // nil: there is nothing to close
 }
 
 // parts is what a guard is built from.
 type parts struct {
 	primary, fallback io.Writer
+	spool             *breakerspool.Spool // of a guard that has one; it is the fallback
+	replayTo          io.Writer           // the sink, by a connection of Replay's own
+	replay            []breakerspool.ReplayOption
 	timeout           time.Duration        // how long a log call may wait for the sink
 	changed           func(to, why string) // the guard calls it with each new state, in order; it does not block
 	diverted          func(measure.Reason) // the guard calls it for each record that went to the fallback, if it knows why
@@ -73,8 +79,8 @@ var contenders = []contender{
 		about: "sony/gobreaker around the client, fallback on any error",
 		kinds: loggerKinds, build: newGobreaker,
 	}, {
-		Guard: measure.Guard{Name: atomicBreaker, Label: "atomicbreaker", IsJudged: true, HasBreaker: true, HasReasons: true},
-		about: "breakerio.Writer and Lane, asynchronous probes",
+		Guard: measure.Guard{Name: atomicBreaker, Label: "atomicbreaker", IsJudged: true, HasBreaker: true, HasReasons: true, HasSpool: true},
+		about: "breakerio.Writer and Lane, asynchronous probes, spool",
 		kinds: loggerKinds, hasLane: true, build: newAtomicBreaker,
 	},
 }
@@ -137,7 +143,7 @@ func newAtomicBreaker(p parts) guard {
 		atomicbreaker.WithOnTransition(func(t atomicbreaker.Transition) { p.changed(t.To.String(), t.Cause.String()) }),
 	)
 	var lanes []*breakerio.Lane
-	return guard{
+	g := guard{
 		logger: func(kind string, goroutines int) logFunc {
 			lane := breakerio.NewLane(p.primary, p.timeout, breakerio.WithWidth(writesAtOnce(kind, goroutines)))
 			lanes = append(lanes, lane)
@@ -154,6 +160,12 @@ func newAtomicBreaker(p parts) guard {
 			}
 		},
 	}
+	if p.spool != nil {
+		g.replay = func(ctx context.Context) error {
+			return p.spool.Replay(ctx, breaker, p.replayTo, p.replay...)
+		}
+	}
+	return g
 }
 
 // reasonOf tells a failure of the sink from the lane's report that the sink hangs.

@@ -207,8 +207,7 @@ func hang3s(t *testing.T, name, kind string, timeout time.Duration, goroutines i
 		seen := make(measure.Tally, goroutines*calls)
 		found, err := measure.ReadRecords(&fallback, seen, time.Second)
 		require.NoError(t, err)
-		missing, _ := seen.Missing()
-		assert.Zero(t, missing)
+		assert.NotContains(t, seen, uint8(0))
 		h.kept = found
 	})
 	return h

@@ -78,12 +78,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if len(results) > 0 {
 		err = errors.Join(err, conclude(s, results, stdout))
 	}
-	wrong := false
+	evidence := false
 	for _, r := range results {
-		wrong = wrong || r.IsWrong()
+		evidence = evidence || r.IsEvidence()
 	}
 	switch {
-	case s.keep || wrong: // the evidence
+	case s.keep || evidence:
 		view.Say(stdout, "records: %s\n", dir)
 	default:
 		_ = os.RemoveAll(dir)

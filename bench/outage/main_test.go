@@ -22,6 +22,9 @@ func TestMain(m *testing.M) {
 		forgetfulSink(addr, path)
 	}
 	sink.RunIfChild()
+	if path := os.Getenv(returnedTo); path != "" {
+		noteReturned(path)
+	}
 	if os.Getenv(asDemo) != "" {
 		main()
 	}

@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"path/filepath"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerspool"
 	"github.com/sinkguard/go-atomicbreaker/bench/outage/measure"
 	"github.com/sinkguard/go-atomicbreaker/bench/outage/sink"
 	"github.com/sinkguard/go-atomicbreaker/bench/outage/view"
@@ -33,7 +35,12 @@ type trial struct {
 	taken    *measure.Acknowledgements // nil unless the endpoint is somebody's own
 	addr     string                    // of the dead sink: the next one gets it
 
-	sinkFile, fallbackFile string
+	sinkFile, fallbackFile string // the latter unless the guard has a spool
+
+	spool    *breakerspool.Spool
+	spoolDir string
+	refused  atomic.Bool // the sink refused a record of the spool for good
+	began    time.Time
 }
 
 func newTrial(s settings, c contender, dir string, on view.Screen) *trial {
@@ -44,6 +51,10 @@ func newTrial(s settings, c contender, dir string, on view.Screen) *trial {
 		closed:       make(chan struct{}, 1),
 		sinkFile:     filepath.Join(dir, c.Name+".sink"),
 		fallbackFile: filepath.Join(dir, c.Name+".fallback.jsonl"),
+		spoolDir:     s.spool,
+	}
+	if t.spoolDir == "" {
+		t.spoolDir = filepath.Join(dir, c.Name+".spool")
 	}
 	if s.Sink.Kind != sink.Embedded {
 		t.taken = &measure.Acknowledgements{}
@@ -54,7 +65,7 @@ func newTrial(s settings, c contender, dir string, on view.Screen) *trial {
 // run goes through the whole trial. It ends early, but with a verdict, when ctx does. An error
 // means that there is no verdict, or none about a whole outage.
 func (t *trial) run(ctx context.Context) (measure.Result, error) {
-	fallback, err := sink.OpenRecords(t.fallbackFile)
+	fallback, err := t.openFallback()
 	if err != nil {
 		return measure.Result{}, err
 	}
@@ -73,14 +84,30 @@ func (t *trial) run(ctx context.Context) (measure.Result, error) {
 	}
 	defer func() { _ = client.Close() }()
 
+	replayTo, err := where.Open(t.Name+" replay", 1, max(t.Timeout, leastReplayTimeout))
+	if err != nil {
+		return measure.Result{}, err
+	}
+	defer func() { _ = replayTo.Close() }()
+	if err := t.deliverEarlier(ctx, where, replayTo); err != nil {
+		return measure.Result{}, err
+	}
+
 	debug.FreeOSMemory() // what the last guard left behind is not this one's weight
 	t.recorder = measure.NewRecorder(t.Duration, t.counters.Now)
+	if t.spool != nil {
+		t.recorder.Backlog = t.backlog
+	}
+	t.began = time.Now()
 	t.guard = t.build(parts{
 		primary:  t.counters.Primary(client, t.taken),
 		fallback: t.counters.Fallback(fallback),
 		timeout:  t.Timeout,
 		changed:  t.changed,
 		diverted: func(why measure.Reason) { t.counters.Reasons[why].Add(1) },
+		spool:    t.spool,
+		replayTo: t.counters.Replay(replayTo, t.taken),
+		replay:   t.replayOptions(where),
 	})
 	t.load = load{loggers: t.loggers(), rate: t.Rate, counters: &t.counters, recorder: t.recorder}
 	t.screen.Event(0, fmt.Sprintf("%s: %s", t.Label, t.about))
@@ -89,10 +116,12 @@ func (t *trial) run(ctx context.Context) (measure.Result, error) {
 		t.guard.close()
 	}
 	_ = client.Close()
+	_ = replayTo.Close()
 	t.stopSink()
 
 	r, err := t.judge()
-	if err == nil && ctx.Err() == nil { // what was cut short is judged as far as it went
+	r.Interrupted = ctx.Err() != nil
+	if err == nil && !r.Interrupted { // what was cut short is judged as far as it went
 		err = scheduleErr
 	}
 	return r, err
@@ -144,12 +173,11 @@ func (t *trial) changed(to, why string) {
 	}
 }
 
-// play runs the load and, beside it, the schedule and the live view. It returns when all of them
-// have ended.
+// play runs the load and, beside it, the schedule, Replay and the live view. It returns when all of
+// them have ended. Replay goes on until the spool is empty.
 func (t *trial) play(ctx context.Context) error {
 	logging, stopLogging := context.WithCancel(context.Background())
 	scheduled := make(chan error, 1)
-	watched := make(chan struct{})
 	go func() {
 		err := t.schedule(ctx)
 		t.recorder.Enter(measure.Phases)
@@ -160,13 +188,17 @@ func (t *trial) play(ctx context.Context) error {
 		stopLogging()
 		scheduled <- err
 	}()
-	go func() {
-		t.watch(logging)
-		close(watched)
-	}()
+	stopWatching := inBackground(t.watch)
+	defer stopWatching()
+	if t.guard.replay != nil {
+		defer inBackground(t.guard.replay)()
+	}
 	t.load.run(logging)
-	<-watched
-	return <-scheduled
+	err := <-scheduled
+	if err == nil && ctx.Err() == nil {
+		t.drain(ctx)
+	}
+	return err
 }
 
 // wake lets a frozen sink go on, so that log calls that wait for it end.
@@ -185,7 +217,7 @@ func (t *trial) stopSink() {
 }
 
 // watch takes the samples for the picture, and shows the live view, until ctx ends.
-func (t *trial) watch(ctx context.Context) {
+func (t *trial) watch(ctx context.Context) error {
 	sampling, showing := time.NewTicker(t.recorder.Slice), time.NewTicker(t.screen.Every())
 	defer sampling.Stop()
 	defer showing.Stop()
@@ -195,7 +227,7 @@ func (t *trial) watch(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			t.recorder.Sample()
-			return
+			return nil
 		case <-sampling.C:
 			t.recorder.Sample()
 		case <-showing.C:
@@ -213,7 +245,11 @@ func (t *trial) status(at time.Duration, now, since measure.Counts, during time.
 		Primary: measure.PerSecond(since.Acknowledged, during), Fallback: measure.PerSecond(since.Diverted, during),
 		Nowhere: measure.PerSecond(since.Returned-min(since.Returned, since.Acknowledged+since.Diverted), during),
 		P99:     t.recorder.TakeRecent(), Failures: now.Failed,
+		HasSpool: t.HasSpool, Replayed: now.Replayed,
 		HasReasons: t.HasReasons, Why: since.Reasons, WhySoFar: now.Reasons,
+	}
+	if t.spool != nil {
+		s.Backlog = t.backlog()
 	}
 	if t.Sink.Kind != sink.Embedded {
 		s.Phase = ""

@@ -20,6 +20,7 @@ type Counters struct {
 	failed       atomic.Uint64 // of those, the ones that the sink did not acknowledge
 	acknowledged atomic.Uint64 // and those that it did
 	diverted     atomic.Uint64 // records that the fallback took
+	replayed     atomic.Uint64 // of those, the ones that the sink took later
 
 	Probes atomic.Uint64 // times that a breaker admitted one as a probe
 
@@ -28,15 +29,17 @@ type Counters struct {
 
 // Counts is what the counters had counted at a moment.
 type Counts struct {
-	Offered, Returned, Tried, Failed, Acknowledged, Diverted, Probes uint64
+	Offered, Returned, Tried, Failed, Acknowledged, Diverted, Replayed, Probes uint64
 
 	Reasons ByReason
 }
 
+// Now returns what has been counted so far.
 func (c *Counters) Now() Counts {
 	now := Counts{
-		Offered: c.Offered.Load(), Returned: c.Returned.Load(), Tried: c.tried.Load(), Failed: c.failed.Load(),
-		Acknowledged: c.acknowledged.Load(), Diverted: c.diverted.Load(), Probes: c.Probes.Load(),
+		Offered: c.Offered.Load(), Returned: c.Returned.Load(),
+		Tried: c.tried.Load(), Failed: c.failed.Load(), Acknowledged: c.acknowledged.Load(),
+		Diverted: c.diverted.Load(), Replayed: c.replayed.Load(), Probes: c.Probes.Load(),
 	}
 	for r := range Reasons {
 		now.Reasons[r] = c.Reasons[r].Load()
@@ -44,12 +47,13 @@ func (c *Counters) Now() Counts {
 	return now
 }
 
-// Minus is what was counted since an earlier moment.
+// Minus returns what was counted since an earlier moment.
 func (c Counts) Minus(earlier Counts) Counts {
 	return Counts{
-		Offered: c.Offered - earlier.Offered, Returned: c.Returned - earlier.Returned, Tried: c.Tried - earlier.Tried,
-		Failed: c.Failed - earlier.Failed, Acknowledged: c.Acknowledged - earlier.Acknowledged,
-		Diverted: c.Diverted - earlier.Diverted, Probes: c.Probes - earlier.Probes,
+		Offered: c.Offered - earlier.Offered, Returned: c.Returned - earlier.Returned,
+		Tried: c.Tried - earlier.Tried, Failed: c.Failed - earlier.Failed,
+		Acknowledged: c.Acknowledged - earlier.Acknowledged, Diverted: c.Diverted - earlier.Diverted,
+		Replayed: c.Replayed - earlier.Replayed, Probes: c.Probes - earlier.Probes,
 		Reasons: c.Reasons.minus(earlier.Reasons),
 	}
 }
@@ -134,4 +138,30 @@ func (w countedFallback) Write(p []byte) (int, error) {
 		w.count.diverted.Add(1)
 	}
 	return n, err
+}
+
+// Replay returns a writer that counts the records that the sink's client to takes from the spool, one
+// a line. taken is that of Primary.
+func (c *Counters) Replay(to io.Writer, taken *Acknowledgements) io.Writer {
+	return countedReplay{to, c, taken}
+}
+
+type countedReplay struct {
+	to    io.Writer
+	count *Counters
+	taken *Acknowledgements
+}
+
+func (w countedReplay) Write(p []byte) (int, error) {
+	n, err := w.to.Write(p)
+	if err != nil || n < len(p) {
+		return n, err
+	}
+	for line := range bytes.Lines(p) {
+		w.count.replayed.Add(1)
+		if w.taken != nil {
+			w.taken.Add(line)
+		}
+	}
+	return n, nil
 }

@@ -78,22 +78,3 @@ func (c *Contents) Add(line []byte, seen Tally, patience time.Duration) {
 		}
 	}
 }
-
-// Missing returns how many offered records were found nowhere, and the numbers of the first few.
-func (t Tally) Missing() (count int, first []uint64) {
-	for seq, n := range t {
-		if n > 0 {
-			continue
-		}
-		if count++; len(first) < 5 {
-			first = append(first, uint64(seq))
-		}
-	}
-	return count, first
-}
-
-// distinct returns how many offered records were found at least once.
-func (t Tally) distinct() int {
-	n, _ := t.Missing()
-	return len(t) - n
-}

@@ -26,6 +26,9 @@ type Recorder struct {
 	counts func() Counts
 	Slice  time.Duration // the grain of the picture
 
+	// Backlog returns how many records are in the spool; nil means that there is none.
+	Backlog func() uint64
+
 	mu      sync.Mutex
 	phase   Phase
 	Marks   [Phases + 1]Mark                // the beginning of each phase, and at the end of the list that of the end
@@ -57,8 +60,9 @@ type Change struct {
 
 // Sample is what had been counted at a moment.
 type Sample struct {
-	At     time.Duration
-	Counts Counts
+	At      time.Duration
+	Counts  Counts
+	Backlog uint64 // records in the spool
 }
 
 // Footprint is what the process weighs.
@@ -153,10 +157,14 @@ func (r *Recorder) Change(to, why string) Change {
 // Sample notes what has been counted, and what the process weighs if that is more than before in
 // this phase.
 func (r *Recorder) Sample() {
+	backlog := uint64(0)
+	if r.Backlog != nil {
+		backlog = r.Backlog()
+	}
 	weight := Footprint{runtime.NumGoroutine(), residentBytes()}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.Samples = append(r.Samples, Sample{r.Since(), r.counts()})
+	r.Samples = append(r.Samples, Sample{r.Since(), r.counts(), backlog})
 	peak := &r.Peaks[r.phase]
 	peak.Goroutines, peak.RSS = max(peak.Goroutines, weight.Goroutines), max(peak.RSS, weight.RSS)
 }

@@ -78,3 +78,12 @@ func TestRecorderTellsWhenTheBreakerChanged(t *testing.T) {
 	assert.Equal(t, 1400*time.Millisecond, took)
 	assert.Equal(t, Closed, r.State())
 }
+
+func TestRecorderSamplesTheBacklog(t *testing.T) {
+	r := NewRecorder(time.Second, func() Counts { return Counts{} })
+	r.Sample()
+	r.Backlog = func() uint64 { return 7 }
+	r.Sample()
+	assert.Zero(t, r.Samples[0].Backlog, "without a spool")
+	assert.EqualValues(t, 7, r.Samples[1].Backlog)
+}

@@ -7,54 +7,87 @@ import (
 	"strings"
 )
 
-// Verdict is where the offered records were found. When both files could be read back,
+// Verdict is where the offered records were found at the end of a run:
 //
-//	offered + duplicated = primary + fallback + lost
+//	offered = in the sink + undelivered
+//	undelivered = in the fallback alone + lost
 //
-// The same holds of an endpoint that is believed, as far as it acknowledged what it took.
+// If the sink's file cannot be read, the records that the sink acknowledged count as in the sink.
 type Verdict struct {
-	Offered           int
+	Offered    int
+	InSink     int // each counted once
+	Stranded   int // in the fallback, or in the spool, and not in the sink
+	Lost       int // found nowhere
+	Duplicated int // copies beyond the first
+
 	Primary, Fallback Contents
-	Lost              int      // found nowhere
-	Duplicated        int      // copies beyond the first: the sink stored a record too late, or as an asynchronous probe
-	first             []uint64 // numbers of the first few lost ones
-	Believed          bool     // primary is what an endpoint acknowledged; it was not read back
+	Believed          bool // Primary is what an endpoint acknowledged; it was not read back
+
+	stranded, lost []uint64 // the numbers of the first few
 }
 
-// From completes the verdict when seen has what was found in both places.
-func (v Verdict) From(seen Tally) Verdict {
-	v.Offered = len(seen)
-	v.Lost, v.first = seen.Missing()
-	v.Duplicated = v.Primary.Records + v.Fallback.Records - seen.distinct()
+// named is how many records a problem names.
+const named = 5
+
+// Complete fills in where each record is, given what was found in both places.
+func (v Verdict) Complete(inSink, inFallback Tally) Verdict {
+	v.Offered = len(inSink)
+	for seq := range inSink {
+		switch {
+		case inSink[seq] > 0:
+			v.InSink++
+		case inFallback[seq] > 0:
+			if v.Stranded++; v.Stranded <= named {
+				v.stranded = append(v.stranded, uint64(seq))
+			}
+		default:
+			if v.Lost++; v.Lost <= named {
+				v.lost = append(v.lost, uint64(seq))
+			}
+		}
+	}
+	v.Duplicated = v.Primary.Records + v.Fallback.Records - v.InSink - v.Stranded
 	return v
 }
+
+// Undelivered is how many records are not in the sink.
+func (v Verdict) Undelivered() int { return v.Stranded + v.Lost }
 
 // Foreign is how many records turned up that nobody logged.
 func (v Verdict) Foreign() int { return v.Primary.foreign + v.Fallback.foreign }
 
-// Problem says what is wrong with the records, or "".
-func (v Verdict) Problem() string {
-	subject, verb := fmt.Sprintf("%d records", v.Lost), "are"
-	if v.Lost == 1 {
-		subject, verb = "1 record", "is"
-	}
+// Problem says what is wrong with the records, or "". If all of them should be in the sink, the
+// stranded ones are a problem too.
+func (v Verdict) Problem(all bool) string {
 	switch {
 	case v.Foreign() > 0:
 		return fmt.Sprintf("records were found that nobody logged: %d", v.Foreign())
-	case v.Lost != 0 && v.Believed:
-		was := map[bool]string{true: "was", false: "were"}[v.Lost == 1]
-		return fmt.Sprintf("%s %s neither acknowledged by the sink nor found in the fallback: %s", subject, was, v.examples())
-	case v.Lost != 0:
-		return fmt.Sprintf("%s %s in neither file: %s", subject, verb, v.examples())
+	case v.Lost > 0 && v.Believed:
+		return fmt.Sprintf("%s neither acknowledged by the sink nor found in the fallback: %s",
+			records(v.Lost, "was", "were"), numbers(v.lost, v.Lost))
+	case v.Lost > 0:
+		return fmt.Sprintf("%s neither in the sink nor in the fallback: %s",
+			records(v.Lost, "is", "are"), numbers(v.lost, v.Lost))
+	case all && v.Stranded > 0:
+		return fmt.Sprintf("%s still in the spool and not in the sink: %s",
+			records(v.Stranded, "is", "are"), numbers(v.stranded, v.Stranded))
 	}
 	return ""
 }
 
-// examples lists the first lost records by number.
-func (v Verdict) examples() string {
-	numbers := strings.Join(strings.Fields(strings.Trim(fmt.Sprint(v.first), "[]")), ", ")
-	if len(v.first) < v.Lost {
-		numbers += ", …"
+// records is a number of records and its verb.
+func records(n int, one, many string) string {
+	if n == 1 {
+		return "1 record " + one
 	}
-	return numbers
+	return fmt.Sprintf("%d records %s", n, many)
+}
+
+// numbers lists the first of so many records.
+func numbers(first []uint64, of int) string {
+	list := strings.Join(strings.Fields(strings.Trim(fmt.Sprint(first), "[]")), ", ")
+	if len(first) < of {
+		list += ", …"
+	}
+	return list
 }

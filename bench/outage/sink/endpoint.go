@@ -105,20 +105,26 @@ func (e Endpoint) Open(guard string, goroutines int, timeout time.Duration) (io.
 	return NewClient(e.Where, guard, goroutines, timeout), nil
 }
 
+// TakesLines reports whether a Write may have several records, each with its line break.
+func (e Endpoint) TakesLines() bool { return e.Kind != Syslog }
+
 // Meaning says what is known about a record that such a sink took, and so what a verdict of none
 // lost is worth.
 func (e Endpoint) Meaning() string {
 	switch e.Kind {
 	case Loki:
-		return "primary: the records that your endpoint acknowledged. It is believed, not read\n" +
-			"back; what it took without an acknowledgement is in the fallback as well"
+		return "in the sink: the records that your endpoint acknowledged, live or replayed. It\n" +
+			"is believed, not read back; what it took without an acknowledgement was sent\n" +
+			"again, or is in the fallback"
 	case TCP, Syslog:
-		return "primary: the records that the kernel took for the connection. The far end did\n" +
-			"not acknowledge them, and what was on its way when the connection broke is gone\n" +
-			"without a trace: lost 0 says nothing about the far end"
+		return "in the sink: the records that the kernel took for the connection, live or\n" +
+			"replayed. The far end did not acknowledge them, and what was on its way when\n" +
+			"the connection broke is gone without a trace: lost 0 and undelivered 0 say\n" +
+			"nothing about the far end"
 	case File:
-		return "primary: the records that the file system took. The file is yours and is not\nread back"
+		return "in the sink: the records that the file system took. The file is yours and is\n" +
+			"not read back"
 	case Embedded:
 	}
-	return "Both files were read back; what is in neither is lost"
+	return "The sink's file and the fallback were read back; what is in neither is lost"
 }

@@ -187,9 +187,18 @@ func TestFileEndpoint(t *testing.T) {
 // Only a sink that acknowledges can be believed, and the verdict says so.
 func TestEndpointsSayWhatTheyAreWorth(t *testing.T) {
 	for kind, part := range map[Kind]string{
-		Embedded: "Both files were read back", Loki: "acknowledged", TCP: "lost 0 says nothing about the far end",
-		Syslog: "lost 0 says nothing about the far end", File: "file system",
+		Embedded: "were read back", Loki: "acknowledged", TCP: "nothing about the far end",
+		Syslog: "nothing about the far end", File: "file system",
 	} {
 		assert.Contains(t, Endpoint{Kind: kind}.Meaning(), part)
+	}
+}
+
+// A syslog message is one record; a line break in it would be a part of the record.
+func TestEndpointsThatTakeLines(t *testing.T) {
+	for kind, want := range map[Kind]bool{
+		Embedded: true, Loki: true, TCP: true, Syslog: false, File: true,
+	} {
+		assert.Equal(t, want, Endpoint{Kind: kind}.TakesLines(), kind)
 	}
 }

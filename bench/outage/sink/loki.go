@@ -77,9 +77,12 @@ func NewClient(url, guard string, goroutines int, timeout time.Duration) *Client
 // net/http may still read a body after the call has returned with an error, and the logger reuses p
 // at once.
 func (c *Client) Write(p []byte) (int, error) {
-	body, err := json.Marshal(push{[]stream{{c.labels, [][2]string{{
-		strconv.FormatInt(time.Now().UnixNano(), 10), string(bytes.TrimSuffix(p, []byte("\n"))),
-	}}}}})
+	now := strconv.FormatInt(time.Now().UnixNano(), 10)
+	var values [][2]string
+	for line := range bytes.Lines(p) {
+		values = append(values, [2]string{now, string(bytes.TrimSuffix(line, []byte("\n")))})
+	}
+	body, err := json.Marshal(push{[]stream{{c.labels, values}}})
 	if err != nil {
 		return 0, err
 	}

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -41,6 +42,32 @@ func TestClientPushesAsLokiWantsIt(t *testing.T) {
 	sent, err := strconv.ParseInt(got.Streams[0].Values[0][0], 10, 64)
 	require.NoError(t, err)
 	assert.GreaterOrEqual(t, sent, before)
+}
+
+// Several lines are several values of one push, and the sink stores each as a record.
+func TestClientPushesEachLineAsARecord(t *testing.T) {
+	var stored bytes.Buffer
+	pushes := 0
+	handler := Handler(&stored)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		pushes++
+		handler.ServeHTTP(w, r)
+	}))
+	defer server.Close()
+	client := NewClient(server.URL+PushPath, "test", 1, 30*time.Second)
+	defer func() { _ = client.Close() }()
+	const lines = "{\"seq\":0}\n{\"seq\":1}\n{\"seq\":2}\n"
+	n, err := client.Write([]byte(lines))
+	require.NoError(t, err)
+	assert.Equal(t, len(lines), n)
+	assert.Equal(t, 1, pushes)
+	var records strings.Builder
+	for line := range bytes.Lines(stored.Bytes()) {
+		record, _, whole := Unstamp(line)
+		assert.True(t, whole)
+		records.Write(record)
+	}
+	assert.Equal(t, lines, records.String())
 }
 
 // What each answer says about the sink. A record's own error says nothing.

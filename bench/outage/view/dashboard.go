@@ -131,7 +131,7 @@ const (
 	longestBar  = 32
 	frameWidth  = 4 // two borders, and the space within
 	leastWidth  = frameWidth + nameWidth + shortestBar + clockWidth
-	leastHeight = 2 + 11 + 2 // borders, rows at most, and an event above and the cursor below
+	leastHeight = 2 + 12 + 2 // borders, rows at most, and an event above and the cursor below
 )
 
 func (v model) View() string {
@@ -167,6 +167,10 @@ func (v model) View() string {
 		if c[measure.RecordError] > 0 {
 			rows = append(rows, row("", measure.ReasonNames[measure.RecordError]+" "+measure.Compact(c[measure.RecordError])))
 		}
+	}
+	if s.HasSpool {
+		rows = append(rows, row("backlog", fmt.Sprintf("%-7s  replayed %s",
+			measure.Compact(s.Backlog), measure.Compact(s.Replayed))))
 	}
 	rows = append(rows, row("log call", fmt.Sprintf("p99 %-7s failures %s", Brief(s.P99), measure.Compact(s.Failures))))
 	return "\r" + frame.Width(nameWidth+longest+clockWidth+2).Render(strings.Join(rows, "\n")) + "\n"

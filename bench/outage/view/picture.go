@@ -25,6 +25,7 @@ const (
 	titleHeight         = 24                // of a line of text above a plot
 	rateHeight          = 66
 	callHeight          = 66
+	backlogHeight       = 44
 	bandHeight          = 9
 	rowGap              = 12 // within a row
 	rowMargin           = 18 // below a row
@@ -43,12 +44,14 @@ text{font:13px system-ui,-apple-system,"Segoe UI",Helvetica,Arial,sans-serif;fil
 .grid{stroke:#d1d9e0;stroke-width:1}.down{fill:#818b98;fill-opacity:.16}
 .primary{fill:#2f7ed8}.fallback{fill:#e0a100}.nowhere{fill:#d1242f}
 .p99{fill:none;stroke:#6e40c9;stroke-width:1.6;stroke-linejoin:round}
+.backlog{fill:#1b7c83}
 .closed{fill:#2da44e}.open{fill:#d1242f}.half_open{fill:#e0a100}
 @media (prefers-color-scheme:dark){
 text{fill:#c9d1d9}.name{fill:#f0f6fc}.small{fill:#9198a1}.bad{fill:#ff6b62}
 .grid{stroke:#3d444d}.down{fill:#9198a1;fill-opacity:.2}
 .primary{fill:#4c9aff}.fallback{fill:#e3b341}.nowhere{fill:#ff6b62}
 .p99{stroke:#b392f0}
+.backlog{fill:#39c5cf}
 .closed{fill:#3fb950}.open{fill:#ff6b62}.half_open{fill:#e3b341}
 }
 @media (max-width:640px){text{font-size:19px}.name{font-size:20px}.small{font-size:17px}}
@@ -60,13 +63,17 @@ type drawing struct {
 	bytes.Buffer
 	end time.Duration // of the time axis
 	top float64       // of the rate axis, records/s
+	max uint64        // of the backlog axis, records
 }
 
 // Picture draws the runs.
 func Picture(s measure.Plan, results []measure.Result) []byte {
 	d := &drawing{end: s.Duration, top: 2 * float64(s.Rate)}
 	for _, r := range results {
-		d.end = max(d.end, r.Marks[measure.Phases].At)
+		d.end = max(d.end, endOf(r))
+		for _, sample := range r.Samples {
+			d.max = max(d.max, sample.Backlog)
+		}
 	}
 	height := headerHeight + axisHeight
 	for _, r := range results {
@@ -93,6 +100,9 @@ func Picture(s measure.Plan, results []measure.Result) []byte {
 // rowHeight is how much room a run takes.
 func rowHeight(r measure.Result) int {
 	height := titleHeight*len(titles(r)) + rateHeight + rowGap + callHeight + rowMargin
+	if r.HasSpool {
+		height += rowGap + backlogHeight
+	}
 	if r.HasBreaker {
 		height += rowGap + bandHeight
 	}
@@ -102,22 +112,32 @@ func rowHeight(r measure.Result) int {
 // titles are the lines above a run: its guard and what became of the records, and why they went to
 // the fallback.
 func titles(r measure.Result) []string {
-	lost := fmt.Sprintf(`<tspan class="small">lost %d</tspan>`, r.Verdict.Lost)
-	if r.Verdict.Lost > 0 {
-		lost = fmt.Sprintf(`<tspan class="small bad">lost %d</tspan>`, r.Verdict.Lost)
+	class, text := "small", fmt.Sprintf("undelivered %d", r.Verdict.Undelivered())
+	if r.Verdict.Undelivered() > 0 {
+		class = "small bad"
 	}
-	first := fmt.Sprintf(`<tspan class="name">%s</tspan><tspan dx="10">%s</tspan>`, r.Label, lost)
+	if r.Verdict.Lost > 0 {
+		text += fmt.Sprintf(", lost %d", r.Verdict.Lost)
+	}
+	first := fmt.Sprintf(`<tspan class="name">%s</tspan><tspan dx="10" class="%s">%s</tspan>`,
+		r.Label, class, text)
 	if took, c := r.During(measure.Hang); took > 0 {
-		first += fmt.Sprintf(`<tspan class="small"> · in the hang %s calls/s`, number(measure.PerSecond(c.Returned, took)))
+		first += fmt.Sprintf(`<tspan class="small"> · in the hang %s calls/s`,
+			number(measure.PerSecond(c.Returned, took)))
 		if _, opened := r.Until(measure.Open, measure.Hang); opened {
 			first += "; slowest once open " + Brief(r.OnceOpened[measure.Hang])
 		}
 		first += "</tspan>"
 	}
-	if r.Why.Sum() == 0 {
+	why := r.Total.Reasons
+	if why.Sum() == 0 {
 		return []string{first}
 	}
-	return []string{first, fmt.Sprintf(`<tspan class="small">to the fallback: %s</tspan>`, r.Why)}
+	second := fmt.Sprintf("to the fallback: %s", why)
+	if r.HasSpool {
+		second = fmt.Sprintf("to the spool: %s · replayed %d", why, r.Total.Replayed)
+	}
+	return []string{first, fmt.Sprintf(`<tspan class="small">%s</tspan>`, second)}
 }
 
 // summary describes the picture to a screen reader.
@@ -125,12 +145,23 @@ func summary(results []measure.Result) string {
 	parts := make([]string, len(results))
 	for i, r := range results {
 		took, c := r.During(measure.Hang)
-		parts[i] = fmt.Sprintf("%s lost %d of %d records", r.Label, r.Verdict.Lost, r.Verdict.Offered)
+		parts[i] = fmt.Sprintf("%s brought %d of %d records to the sink and lost %d",
+			r.Label, r.Verdict.InSink, r.Verdict.Offered, r.Verdict.Lost)
 		if took > 0 {
-			parts[i] += fmt.Sprintf(" and came to %.0f log calls/s in the hang", measure.PerSecond(c.Returned, took))
+			parts[i] += fmt.Sprintf(", and came to %.0f log calls/s in the hang",
+				measure.PerSecond(c.Returned, took))
 		}
 	}
 	return strings.Join(parts, "; ")
+}
+
+// endOf is when the last sample of a run was taken. A spool may take longer than the schedule.
+func endOf(r measure.Result) time.Duration {
+	end := r.Marks[measure.Phases].At
+	if n := len(r.Samples); n > 0 {
+		end = max(end, r.Samples[n-1].At)
+	}
+	return end
 }
 
 func (d *drawing) printf(format string, args ...any) { Say(d, format, args...) }
@@ -170,6 +201,7 @@ func (d *drawing) legend() {
 	entry(plotLeft, 50, measure.Closed, "breaker closed")
 	entry(plotLeft+184, 50, measure.HalfOpen, "half-open")
 	entry(plotLeft+330, 50, measure.Open, "open")
+	entry(plotLeft+462, 50, "backlog", "records in the spool")
 }
 
 // phaseNames stand above the first row.
@@ -207,9 +239,13 @@ func (d *drawing) row(y int, r measure.Result) {
 	rateBottom := float64(y + rateHeight)
 	callTop := rateBottom + rowGap
 	callBottom := callTop + callHeight
+	bottom := callBottom
+	if r.HasSpool {
+		bottom += rowGap + backlogHeight
+	}
 	for p := range measure.Phases {
 		if from, to := span(r, p); p.IsDown() && to > from {
-			d.rect(d.x(from), float64(y), d.x(to)-d.x(from), callBottom-float64(y), "down")
+			d.rect(d.x(from), float64(y), d.x(to)-d.x(from), bottom-float64(y), "down")
 		}
 	}
 	for _, share := range []float64{0, 0.5, 1} {
@@ -224,8 +260,11 @@ func (d *drawing) row(y int, r measure.Result) {
 		d.text(plotLeft-6, at+4, "small end", Brief(tick))
 	}
 	d.p99(r, callBottom)
+	if r.HasSpool {
+		d.backlog(r, bottom)
+	}
 	if r.HasBreaker {
-		d.band(r, callBottom+rowGap)
+		d.band(r, bottom+rowGap)
 	}
 }
 
@@ -297,10 +336,30 @@ func (d *drawing) p99(r measure.Result, bottom float64) {
 	}
 }
 
+// backlog draws how many records are in the spool, with its axis.
+func (d *drawing) backlog(r measure.Result, bottom float64) {
+	top := max(d.max, 1)
+	for _, n := range []uint64{0, top} {
+		at := bottom - backlogHeight*float64(n)/float64(top)
+		d.line(plotLeft, at, plotRight, at)
+		d.text(plotLeft-6, at+4, "small end", measure.Compact(n))
+	}
+	if len(r.Samples) == 0 {
+		return
+	}
+	var path strings.Builder
+	Say(&path, "M%.1f %.1f", d.x(r.Samples[0].At), bottom)
+	for _, s := range r.Samples {
+		Say(&path, "L%.1f %.1f", d.x(s.At), bottom-backlogHeight*float64(s.Backlog)/float64(top))
+	}
+	Say(&path, "L%.1f %.1f", d.x(r.Samples[len(r.Samples)-1].At), bottom)
+	d.printf(`<path d="%sZ" class="backlog"/>`+"\n", path.String())
+}
+
 // band draws the breaker's states.
 func (d *drawing) band(r measure.Result, top float64) {
 	state, from := measure.Closed, time.Duration(0)
-	for _, c := range append(slices.Clip(r.Changes), measure.Change{At: r.Marks[measure.Phases].At}) {
+	for _, c := range append(slices.Clip(r.Changes), measure.Change{At: endOf(r)}) {
 		if c.At > from {
 			// A probe that is answered at once is a moment; it gets a pixel all the same.
 			d.rect(d.x(from), top, max(d.x(c.At)-d.x(from), 1), bandHeight, state)

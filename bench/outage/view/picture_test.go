@@ -5,6 +5,7 @@ package view
 import (
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"regexp"
 	"strconv"
@@ -27,7 +28,8 @@ func drawnRun() measure.Result {
 		r.Samples = append(r.Samples, measure.Sample{At: time.Duration(i) * 100 * time.Millisecond, Counts: measure.Counts{Returned: 200 * i, Acknowledged: 150 * i, Diverted: 40 * i}})
 	}
 	r.Changes = []measure.Change{{At: 2 * time.Second, To: measure.Open}, {At: 5 * time.Second, To: measure.HalfOpen}, {At: 5 * time.Second, To: measure.Closed}}
-	r.OnceOpened[measure.Hang], r.Why = 120*time.Microsecond, measure.ByReason{measure.Rejected: 40, measure.Hung: 2}
+	r.OnceOpened[measure.Hang] = 120 * time.Microsecond
+	r.Total.Reasons = measure.ByReason{measure.Rejected: 40, measure.Hung: 2}
 	r.Record(100*time.Millisecond, 110*time.Millisecond)
 	r.Record(300*time.Millisecond, 310*time.Millisecond)
 	return r
@@ -83,8 +85,8 @@ func TestPictureShowsTheBreakerAndTheOutages(t *testing.T) {
 	assert.InDelta(t, 9*second, width(measure.Closed), 0.2)
 	assert.Equal(t, 2, strings.Count(image, `class="down"`), "the hang and the death")
 	for _, text := range []string{
-		"sink hangs", "sink dead", "restarted", ">lost 3<", "in the hang 2000 calls/s; slowest once open 120µs<",
-		">to the fallback: 40 rejected, 2 hung<", "atomicbreaker lost 3 of",
+		"sink hangs", "sink dead", "restarted", ">undelivered 3, lost 3<", "in the hang 2000 calls/s; slowest once open 120µs<",
+		">to the spool: 40 rejected, 2 hung · replayed 0<", "0 records to the sink and lost 3",
 	} {
 		assert.Contains(t, image, text)
 	}
@@ -125,4 +127,44 @@ func TestCallAxisIsLogarithmic(t *testing.T) {
 	assert.InDelta(t, 100-callHeight, callY(slowestCall, 100), 0.01)
 	assert.InDelta(t, 100-callHeight/2.0, callY(10*time.Millisecond, 100), 0.01, "half of the decades")
 	assert.InDelta(t, 100, callY(0, 100), 0.01, "cut off")
+}
+
+// A run with a spool has one lane more: an area that is as high as the backlog.
+func TestPictureShowsTheBacklog(t *testing.T) {
+	r := drawnRun()
+	for i, backlog := range []uint64{0, 500, 1000, 250, 0} {
+		r.Samples[i].Backlog = backlog
+	}
+	r.Samples = r.Samples[:5]
+	without := r
+	without.HasSpool = false
+	assert.Equal(t, rowGap+backlogHeight, rowHeight(r)-rowHeight(without))
+	assert.NotContains(t, string(Picture(measuretest.Plan(), []measure.Result{without})), `Z" class="backlog"`)
+
+	image := string(Picture(measuretest.Plan(), []measure.Result{r}))
+	path := regexp.MustCompile(`<path d="([^"]*)Z" class="backlog"`).FindStringSubmatch(image)
+	require.NotNil(t, path)
+	var ys []float64
+	for _, point := range strings.FieldsFunc(path[1], func(r rune) bool { return r == 'M' || r == 'L' }) {
+		_, y, _ := strings.Cut(point, " ")
+		at, err := strconv.ParseFloat(y, 64)
+		require.NoError(t, err)
+		ys = append(ys, at)
+	}
+	require.Len(t, ys, 7, "from the bottom and back to it")
+	bottom := ys[0]
+	for i, share := range []float64{0, 0, 0.5, 1, 0.25, 0, 0} {
+		assert.InDelta(t, bottom-share*backlogHeight, ys[i], 0.1)
+	}
+	assert.Contains(t, image, fmt.Sprintf(`y="%.1f" class="small end">1000<`, bottom-backlogHeight+4))
+	assert.Contains(t, image, ">records in the spool<")
+}
+
+// The time axis of a run whose spool drained after the schedule reaches to the last sample.
+func TestPictureEndsWithTheLastSample(t *testing.T) {
+	r := drawnRun()
+	assert.Equal(t, 12*time.Second, endOf(r))
+	r.Samples = append(r.Samples, measure.Sample{At: 15 * time.Second})
+	assert.Equal(t, 15*time.Second, endOf(r))
+	assert.Contains(t, string(Picture(measuretest.Plan(), []measure.Result{r})), ">15s<")
 }

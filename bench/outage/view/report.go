@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -109,7 +110,8 @@ func reportOutages(w io.Writer, results []measure.Result) {
 *  Of the log calls that were due in the hang after the breaker had opened.
 ** At most, while healthy → in the hang. RSS is the whole demo's, with what was
    measured of the guards before.
-tried: records that the client took to the sink while it was down, with probes.
+tried: log calls' records that the client took to the sink while it was down.
+probes: of Replay too.
 
 `)
 }
@@ -119,47 +121,78 @@ func reportVerdict(w io.Writer, s measure.Plan, results []measure.Result) {
 	count := func(of func(measure.Verdict) int) func(measure.Result) string {
 		return func(r measure.Result) string { return fmt.Sprint(of(r.Verdict)) }
 	}
-	measures := []figure{
+	figures := []figure{
 		{"offered", count(func(v measure.Verdict) int { return v.Offered })},
-		{"primary", count(func(v measure.Verdict) int { return v.Primary.Records })},
-		{"fallback", count(func(v measure.Verdict) int { return v.Fallback.Records })},
+		{"in the sink at the end", count(func(v measure.Verdict) int { return v.InSink })},
+		{"undelivered", count(measure.Verdict.Undelivered)},
+		{"  in the fallback", count(func(v measure.Verdict) int { return v.Stranded })},
+		{"  lost", count(func(v measure.Verdict) int { return v.Lost })},
+		{"duplicated", count(func(v measure.Verdict) int { return v.Duplicated })},
 	}
-	var why measure.ByReason
-	for _, r := range results {
-		if r.HasReasons {
-			why = r.Why
-		}
+	if s.Sink.Kind == sink.Embedded {
+		late := count(func(v measure.Verdict) int { return v.Primary.Late })
+		figures = append(figures, figure{"late", late})
 	}
+	figures = append(figures, figure{"diverted", func(r measure.Result) string {
+		return fmt.Sprint(r.Total.Diverted)
+	}})
+	why := reasonsOf(results)
 	if why.Sum() > 0 {
 		for _, of := range why.Shown() {
-			measures = append(measures, figure{"  " + measure.ReasonNames[of], func(r measure.Result) string {
+			figures = append(figures, figure{"  " + measure.ReasonNames[of], func(r measure.Result) string {
 				if !r.HasReasons {
 					return "-"
 				}
-				return fmt.Sprint(r.Why[of])
+				return fmt.Sprint(r.Total.Reasons[of])
 			}})
 		}
 	}
-	measures = append(measures,
-		figure{"lost", count(func(v measure.Verdict) int { return v.Lost })},
-		figure{"duplicated", count(func(v measure.Verdict) int { return v.Duplicated })},
-	)
-	if s.Sink.Kind == sink.Embedded {
-		measures = append(measures, figure{"late", count(func(v measure.Verdict) int { return v.Primary.Late })})
+	hasSpool := slices.ContainsFunc(results, func(r measure.Result) bool { return r.HasSpool })
+	if hasSpool {
+		figures = append(figures, figure{"replayed", func(r measure.Result) string {
+			if !r.HasSpool {
+				return "-"
+			}
+			return fmt.Sprint(r.Total.Replayed)
+		}})
 	}
-	sideBySide(w, "verdict", results, measures)
+	sideBySide(w, "verdict", results, figures)
+
 	Say(w, "\n%s.\n", s.Sink.Meaning())
-	Say(w, "offered + duplicated = primary + fallback + lost\nduplicated: copies beyond the first, of probes and of late records.\n")
+	Say(w, `offered = in the sink at the end + undelivered
+undelivered = in the fallback, and not in the sink + lost
+duplicated: copies beyond the first, of probes and of late records.
+`)
 	if s.Sink.Kind == sink.Embedded {
 		Say(w, "late: stored more than %s after it was sent.\n", Brief(s.Timeout))
 	}
+	Say(w, "diverted: went to the fallback during the run.\n")
 	if why.Sum() > 0 {
-		Say(w, "%s", `Below fallback: why, where the guard says so.
-rejected: by the breaker. failed: the client returned an error. hung: no answer
-within the timeout, which the lane reports to the breaker once per timeout.
-busy: the same, when it was reported already.
+		Say(w, `Below it: why, where the guard says so. rejected: by the breaker. failed: the
+client returned an error. hung: no answer within the timeout, which the lane
+reports to the breaker once per timeout. busy: the same, when it was reported
+already.
 `)
 	}
+	if hasSpool {
+		Say(w, "replayed: written from the spool, which is the fallback, to the sink.\n")
+	}
+	for _, r := range results {
+		if r.HasSpool {
+			Say(w, "%s: offered=%d primary=%d undelivered=%d\n",
+				r.Label, r.Verdict.Offered, r.Verdict.InSink, r.Verdict.Undelivered())
+		}
+	}
+}
+
+// reasonsOf returns the reasons of the guard that has some.
+func reasonsOf(results []measure.Result) (why measure.ByReason) {
+	for _, r := range results {
+		if r.HasReasons {
+			why = r.Total.Reasons
+		}
+	}
+	return why
 }
 
 // figure is a row of a table that has a column for each guard.

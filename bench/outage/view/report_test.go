@@ -17,7 +17,11 @@ import (
 
 func TestReport(t *testing.T) {
 	results := []measure.Result{measuretest.Ran(measuretest.NoBreaker, measure.Counts{}), measuretest.Ran(measuretest.Gobreaker, measure.Counts{}), measuretest.Ran(measuretest.AtomicBreaker, measure.Counts{Returned: 6000, Diverted: 6000, Probes: 4})}
-	results[0].Verdict.Lost = 4800
+	results[0].Verdict.InSink, results[0].Verdict.Lost = 13_200, 4800
+	results[1].Verdict.InSink, results[1].Verdict.Stranded = 12_000, 6000
+	results[1].Total.Diverted = 6000
+	results[2].Verdict.InSink = 18_000
+	results[2].Total.Diverted, results[2].Total.Replayed = 10_709, 10_720
 	results[1].Changes = []measure.Change{{At: 1900 * time.Millisecond, To: measure.Open}}
 	results[1].OnceOpened[measure.Hang] = 250 * time.Millisecond
 	results[2].Changes = []measure.Change{
@@ -27,7 +31,7 @@ func TestReport(t *testing.T) {
 		{At: 9700 * time.Millisecond, To: measure.Closed},
 	}
 	results[2].OnceOpened[measure.Hang] = 90 * time.Microsecond
-	results[2].Why = measure.ByReason{measure.Rejected: 10_000, measure.Failed: 5, measure.Hung: 4, measure.Busy: 700}
+	results[2].Total.Reasons = measure.ByReason{measure.Rejected: 10_000, measure.Failed: 5, measure.Hung: 4, measure.Busy: 700}
 	var out strings.Builder
 	Report(&out, measuretest.Plan(), results)
 	text := strings.Join(strings.Fields(out.String()), " ")
@@ -45,21 +49,26 @@ func TestReport(t *testing.T) {
 		"tried while down 7 7 7",
 		"probes while down - 2 6",
 		"verdict no gobreaker atomicbreaker breaker",
-		"rejected - - 10000 failed - - 5 hung - - 4 busy - - 700 lost 4800 0 0 duplicated",
+		"offered 18000 18000 18000 in the sink at the end 13200 12000 18000 undelivered 4800 6000 0",
+		"in the fallback 0 6000 0 lost 4800 0 0 duplicated",
+		"diverted 0 6000 10709 rejected - - 10000 failed - - 5 hung - - 4 busy - - 700",
+		"busy - - 700 replayed - - 10720",
+		"atomicbreaker: offered=18000 primary=18000 undelivered=0",
 		"what is in neither is lost.",
 	} {
 		assert.Contains(t, text, row)
 	}
 	assert.NotContains(t, text, "record error", "there was none")
 
-	results[2].Why[measure.RecordError] = 3
+	results[2].Total.Reasons[measure.RecordError] = 3
 	out.Reset()
 	Report(&out, measuretest.Plan(), results)
-	assert.Contains(t, strings.Join(strings.Fields(out.String()), " "), "busy - - 700 record error - - 3 lost")
+	assert.Contains(t, strings.Join(strings.Fields(out.String()), " "), "busy - - 700 record error - - 3 replayed")
 
 	out.Reset()
 	Report(&out, measuretest.Plan(), results[:2])
 	assert.NotContains(t, out.String(), "rejected", "none of these guards says why")
+	assert.NotContains(t, out.String(), "replayed", "none of these guards has a spool")
 }
 
 // The tables of a run of ten minutes at the highest rate, in which everything was as slow, or as
@@ -69,11 +78,13 @@ func TestReportFits(t *testing.T) {
 	var results []measure.Result
 	for _, g := range measuretest.Guards {
 		r := measuretest.Ran(g, measure.Counts{Returned: most, Diverted: most, Acknowledged: most, Tried: most, Probes: 99_999})
-		r.Notes = nil
-		v := &r.Verdict
-		v.Offered, v.Lost, v.Duplicated = most, most, most
-		v.Primary, v.Fallback = measure.Contents{Records: most, Late: most}, measure.Contents{Records: most}
-		r.Why = measure.ByReason{most, most, most, most, most}
+		r.Verdict = measure.Verdict{
+			Offered: most, InSink: most, Stranded: most / 2, Lost: most / 2, Duplicated: most,
+			Primary: measure.Contents{Late: most},
+		}
+		r.Total = measure.Counts{
+			Diverted: most, Replayed: most, Reasons: measure.ByReason{most, most, most, most, most},
+		}
 		for p := range measure.Phases {
 			for range 1000 {
 				_ = r.Calls[p].RecordValue(int64(measure.LongestCall - time.Second))

@@ -28,8 +28,10 @@ type Status struct {
 	State                      string
 	Primary, Fallback, Nowhere float64 // records/s by where they went
 	P99                        time.Duration
-	Failures                   uint64           // records that the sink did not take, so far
-	NextProbe                  time.Duration    // negative: the guard knows of none
+	Failures                   uint64        // records that the sink did not take, so far
+	NextProbe                  time.Duration // negative: the guard knows of none
+	HasSpool                   bool
+	Backlog, Replayed          uint64           // records in the spool now, and those that the sink took from it
 	HasReasons                 bool             // the guard says why records went to the fallback
 	Why, WhySoFar              measure.ByReason // since the last look; since the beginning
 }

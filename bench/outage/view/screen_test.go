@@ -4,6 +4,7 @@ package view
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -21,6 +22,7 @@ import (
 var shown = Status{
 	Guard: "atomicbreaker", At: 3 * time.Second, Of: 12 * time.Second, Phase: "hang", State: measure.Open,
 	Primary: 1, Fallback: 1999, Nowhere: 0, P99: 251 * time.Millisecond, Failures: 7, NextProbe: 120 * time.Millisecond,
+	HasSpool: true, Backlog: 1234, Replayed: 77,
 	HasReasons: true, Why: measure.ByReason{measure.Rejected: 1990, measure.Hung: 9},
 	WhySoFar: measure.ByReason{measure.Rejected: 12_345, measure.Failed: 3, measure.Hung: 21, measure.Busy: 456},
 }
@@ -33,13 +35,14 @@ func statuses() (all []Status) {
 		At: 604*time.Second + 400*time.Millisecond, Of: 10*time.Minute - time.Second,
 		NextProbe: 10*time.Minute - time.Second,
 		Primary:   9_999_999, Fallback: 9_999_999, Nowhere: 9_999_999, P99: measure.LongestCall - time.Second, Failures: 60_000_000,
-		Why: most, WhySoFar: most,
+		Backlog: 60_000_000, Replayed: 60_000_000, Why: most, WhySoFar: most,
 	}
 	for _, s := range []Status{small, shown, large} {
 		for _, g := range measuretest.Guards {
 			for _, phase := range append([]string{""}, measure.PhaseNames[:]...) {
 				for _, state := range []string{measure.NoBreaker, measure.Closed, measure.Open, measure.HalfOpen} {
-					s.Guard, s.HasReasons, s.Phase, s.State = g.Label, g.HasReasons, phase, state
+					s.Guard, s.HasReasons, s.HasSpool = g.Label, g.HasReasons, g.HasSpool
+					s.Phase, s.State = phase, state
 					all = append(all, s)
 				}
 			}
@@ -69,6 +72,9 @@ func TestDashboardFits(t *testing.T) {
 			} {
 				require.Contains(t, text, part, "nothing is cut off")
 			}
+			backlog := fmt.Sprintf("%-7s  replayed %s", measure.Compact(now.Backlog),
+				measure.Compact(now.Replayed))
+			require.Equal(t, now.HasSpool, strings.Contains(text, backlog))
 			for r := range measure.UsualReasons {
 				require.Equal(t, now.HasReasons, strings.Contains(text, measure.ReasonNames[r]+" "))
 			}
@@ -108,7 +114,7 @@ func TestDashboardShowsTheStatus(t *testing.T) {
 	text := model.View()
 	for _, part := range []string{
 		"atomicbreaker", "3.0s of 12s", "hang", "open", "next probe 0.12s", "1999/s", "p99 251ms", "failures 7",
-		"rejected 12345", "failed 3", "hung     21", "busy   456",
+		"rejected 12345", "failed 3", "hung     21", "busy   456", "backlog     1234     replayed 77",
 	} {
 		assert.Contains(t, text, part)
 	}

@@ -15,7 +15,8 @@ var (
 	Failover      = measure.Guard{Name: "failover", Label: "slog-multi failover"}
 	Gobreaker     = measure.Guard{Name: "gobreaker", Label: "gobreaker", HasBreaker: true}
 	AtomicBreaker = measure.Guard{
-		Name: "atomicbreaker", Label: "atomicbreaker", IsJudged: true, HasBreaker: true, HasReasons: true,
+		Name: "atomicbreaker", Label: "atomicbreaker", IsJudged: true,
+		HasBreaker: true, HasReasons: true, HasSpool: true,
 	}
 
 	Guards = []measure.Guard{NoBreaker, Failover, Gobreaker, AtomicBreaker}
