@@ -106,8 +106,13 @@ func printUsage(w io.Writer) {
 		view.Say(&guards, "  %-13s  %s\n", c.Name, about)
 	}
 	d := defaults()
-	view.Say(w, usage, measure.Begins[measure.Hang], measure.Begins[measure.Resumed], measure.Begins[measure.Dead], measure.Begins[measure.Restarted], guards.String(),
-		view.Brief(minDuration), view.Brief(maxDuration), view.Brief(d.Duration), view.Brief(minTimeout), view.Brief(maxTimeout), view.Brief(d.Timeout),
+	begins := measure.Begins
+	view.Say(w, usage,
+		begins[measure.Hang], begins[measure.Resumed],
+		begins[measure.Dead], begins[measure.Restarted],
+		guards.String(),
+		view.Brief(minDuration), view.Brief(maxDuration), view.Brief(d.Duration),
+		view.Brief(minTimeout), view.Brief(maxTimeout), view.Brief(d.Timeout),
 		laneHeadroom, minRate, maxRate, d.Rate, minGoroutines, maxGoroutines, d.Goroutines,
 		strings.Join(loggerKinds, ", "), d.logger, sink.PushPath, d.out)
 }
@@ -189,7 +194,8 @@ func parseGuards(v string) (names []string, err error) {
 	}
 	for _, name := range asked {
 		if v != allGuards && !slices.Contains(known, name) {
-			return nil, fmt.Errorf("%q: want some of %s, with commas between them, or %s", name, strings.Join(known, ", "), allGuards)
+			return nil, fmt.Errorf("%q: want some of %s, with commas between them, or %s",
+				name, strings.Join(known, ", "), allGuards)
 		}
 	}
 	return names, nil
@@ -199,7 +205,8 @@ func period(to *time.Duration, least, most time.Duration) func(string) error {
 	return func(v string) error {
 		d, err := time.ParseDuration(v)
 		if err != nil || d < least || d > most {
-			return fmt.Errorf("want a duration such as %s, from %s to %s", view.Brief(*to), view.Brief(least), view.Brief(most))
+			return fmt.Errorf("want a duration such as %s, from %s to %s",
+				view.Brief(*to), view.Brief(least), view.Brief(most))
 		}
 		*to = d
 		return nil

@@ -28,33 +28,45 @@ const (
 
 // guard brings records past a sink that may be out.
 type guard struct {
-	// logger returns a new logger of a kind that so many goroutines share, with the guard behind
-	// it.
-	logger    func(kind string, goroutines int) logFunc
-	nextProbe func() time.Duration        // how long until the breaker admits a probe; nil: it does not say
-	replay    func(context.Context) error // empties the spool into the sink until ctx ends; nil without a spool
-	close     func()                      // nil: there is nothing to close
+	// logger returns a new logger of a kind with the guard behind it, for so many goroutines.
+	logger func(kind string, goroutines int) logFunc
+
+	// nextProbe returns how long it is until the breaker admits a probe; nil: it does not say.
+	nextProbe func() time.Duration
+
+	// replay writes the records of the spool to the sink until ctx ends; nil without a spool.
+	replay func(context.Context) error
+
+	close func() // nil: there is nothing to close
 }
 
 // parts is what a guard is built from.
 type parts struct {
 	primary, fallback io.Writer
-	spool             *breakerspool.Spool // of a guard that has one; it is the fallback
-	replayTo          io.Writer           // the sink, by a connection of Replay's own
-	replay            []breakerspool.ReplayOption
-	timeout           time.Duration        // how long a log call may wait for the sink
-	changed           func(to, why string) // the guard calls it with each new state, in order; it does not block
-	diverted          func(measure.Reason) // the guard calls it for each record that went to the fallback, if it knows why
+	timeout           time.Duration // how long a log call may wait for the sink
+
+	// changed is called with each new state of the breaker, in order. It does not block.
+	changed func(to, why string)
+
+	// diverted is called for each record that went to the fallback, if the guard knows why.
+	diverted func(measure.Reason)
+
+	spool    *breakerspool.Spool // the fallback of a guard that has a spool, else nil
+	replayTo io.Writer           // the sink, by a connection of Replay's own
+	replay   []breakerspool.ReplayOption
 }
 
 // contender is a guard that can be built, so that every guard can have a sink and a breaker of its
 // own.
 type contender struct {
 	measure.Guard
-	about   string
-	kinds   []string // of loggers that it works with
-	hasLane bool     // a Lane limits how long a log call waits; behind the others the client's timeout does
-	build   func(parts) guard
+	about string
+	kinds []string // of loggers that it works with
+
+	// A Lane limits how long a log call waits. Without one the client's timeout does.
+	hasLane bool
+
+	build func(parts) guard
 }
 
 // The names of the guards. The demo fails if atomicBreaker's run is wrong.
@@ -79,7 +91,10 @@ var contenders = []contender{
 		about: "sony/gobreaker around the client, fallback on any error",
 		kinds: loggerKinds, build: newGobreaker,
 	}, {
-		Guard: measure.Guard{Name: atomicBreaker, Label: "atomicbreaker", IsJudged: true, HasBreaker: true, HasReasons: true, HasSpool: true},
+		Guard: measure.Guard{
+			Name: atomicBreaker, Label: "atomicbreaker", IsJudged: true,
+			HasBreaker: true, HasReasons: true, HasSpool: true,
+		},
 		about: "breakerio.Writer and Lane, asynchronous probes, spool",
 		kinds: loggerKinds, hasLane: true, build: newAtomicBreaker,
 	},
@@ -105,7 +120,10 @@ func newNoBreaker(p parts) guard {
 // record asks the sink first.
 func newFailover(p parts) guard {
 	return guard{logger: func(string, int) logFunc {
-		return newSlog(slogmulti.Failover()(slog.NewJSONHandler(p.primary, nil), slog.NewJSONHandler(p.fallback, nil)))
+		return newSlog(slogmulti.Failover()(
+			slog.NewJSONHandler(p.primary, nil),
+			slog.NewJSONHandler(p.fallback, nil),
+		))
 	}}
 }
 
@@ -113,13 +131,17 @@ func newFailover(p parts) guard {
 // State, which moves an open breaker that is due to half-open, so a look would change the run.
 func newGobreaker(p parts) guard {
 	breaker := gobreaker.NewCircuitBreaker[int](gobreaker.Settings{
-		Name:        "loki",
-		Timeout:     recoveryTimeout,
-		ReadyToTrip: func(c gobreaker.Counts) bool { return c.ConsecutiveFailures >= failureThreshold },
-		IsExcluded:  sink.IsRecordError,
+		Name:    "loki",
+		Timeout: recoveryTimeout,
+		ReadyToTrip: func(c gobreaker.Counts) bool {
+			return c.ConsecutiveFailures >= failureThreshold
+		},
+		IsExcluded: sink.IsRecordError,
 		OnStateChange: func(_ string, _, to gobreaker.State) {
 			p.changed(map[gobreaker.State]string{
-				gobreaker.StateClosed: measure.Closed, gobreaker.StateOpen: measure.Open, gobreaker.StateHalfOpen: measure.HalfOpen,
+				gobreaker.StateClosed:   measure.Closed,
+				gobreaker.StateOpen:     measure.Open,
+				gobreaker.StateHalfOpen: measure.HalfOpen,
 			}[to], "")
 		},
 	})
@@ -140,12 +162,15 @@ func newAtomicBreaker(p parts) guard {
 	breaker := atomicbreaker.MustNew("loki",
 		atomicbreaker.WithFailureThreshold(failureThreshold),
 		atomicbreaker.WithRecoveryTimeout(recoveryTimeout),
-		atomicbreaker.WithOnTransition(func(t atomicbreaker.Transition) { p.changed(t.To.String(), t.Cause.String()) }),
+		atomicbreaker.WithOnTransition(func(t atomicbreaker.Transition) {
+			p.changed(t.To.String(), t.Cause.String())
+		}),
 	)
 	var lanes []*breakerio.Lane
 	g := guard{
 		logger: func(kind string, goroutines int) logFunc {
-			lane := breakerio.NewLane(p.primary, p.timeout, breakerio.WithWidth(writesAtOnce(kind, goroutines)))
+			lane := breakerio.NewLane(p.primary, p.timeout,
+				breakerio.WithWidth(writesAtOnce(kind, goroutines)))
 			lanes = append(lanes, lane)
 			return newLogger(kind, breakerio.NewWriter(breaker, lane, p.fallback,
 				breakerio.WithAsyncProbes(),

@@ -159,13 +159,17 @@ type hangs struct {
 func hang3s(t *testing.T, name, kind string, timeout time.Duration, goroutines int) (h hangs) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		c := contenders[slices.IndexFunc(contenders, func(c contender) bool { return c.Name == name })]
+		i := slices.IndexFunc(contenders, func(c contender) bool { return c.Name == name })
+		c := contenders[i]
 		var mu sync.Mutex
 		var fallback bytes.Buffer
 		locked := func(f func()) { mu.Lock(); defer mu.Unlock(); f() }
 		isOpened := false
 		g := c.build(parts{
-			primary: writerFunc(func([]byte) (int, error) { time.Sleep(c.clientTimeout(timeout)); return 0, errSink }),
+			primary: writerFunc(func([]byte) (int, error) {
+				time.Sleep(c.clientTimeout(timeout))
+				return 0, errSink
+			}),
 			fallback: writerFunc(func(p []byte) (n int, err error) {
 				locked(func() { n, err = fallback.Write(p) })
 				return n, err
@@ -183,7 +187,9 @@ func hang3s(t *testing.T, name, kind string, timeout time.Duration, goroutines i
 		for id := range goroutines {
 			wg.Go(func() {
 				for i := range calls {
-					time.Sleep(time.Until(time.Now().Truncate(10 * time.Millisecond).Add(10*time.Millisecond + time.Duration(id))))
+					const every = 10 * time.Millisecond
+					next := time.Now().Truncate(every).Add(every + time.Duration(id))
+					time.Sleep(time.Until(next))
 					var opened bool
 					locked(func() { opened = isOpened })
 					began := time.Now()
@@ -277,16 +283,18 @@ func TestAtomicBreakerMakesNoCallerWaitForItsTurn(t *testing.T) {
 }
 
 func TestReasonOf(t *testing.T) {
+	errHung := fmt.Errorf("lane: %w", breakerio.ErrHung)
 	for want, d := range map[measure.Reason]breakerio.Diversion{
 		measure.Rejected:    {Reason: breakerio.Rejected, Err: atomicbreaker.ErrRejected},
 		measure.Failed:      {Reason: breakerio.Failed, Err: errSink},
-		measure.Hung:        {Reason: breakerio.Failed, Err: fmt.Errorf("lane: %w", breakerio.ErrHung)},
+		measure.Hung:        {Reason: breakerio.Failed, Err: errHung},
 		measure.Busy:        {Reason: breakerio.Busy, Err: breakerio.ErrBusy},
 		measure.RecordError: {Reason: breakerio.RecordError, Err: errSink},
 	} {
 		assert.Equal(t, want, reasonOf(d), measure.ReasonNames[want])
 	}
-	assert.Equal(t, measure.Failed, reasonOf(breakerio.Diversion{Reason: breakerio.Panicked, Err: errSink}))
+	assert.Equal(t, measure.Failed,
+		reasonOf(breakerio.Diversion{Reason: breakerio.Panicked, Err: errSink}))
 }
 
 func TestTrialDealsOutTheLoggers(t *testing.T) {

@@ -14,17 +14,22 @@ import (
 
 // introduce says what will happen.
 func introduce(w io.Writer, s settings) {
-	view.Say(w, "load      %d goroutines log %d records/s with %s for %s\n", s.Goroutines, s.Rate, s.loggerNames(), view.Brief(s.Duration))
+	view.Say(w, "load      %d goroutines log %d records/s with %s for %s\n",
+		s.Goroutines, s.Rate, s.loggerNames(), view.Brief(s.Duration))
 	view.Say(w, "guards    %s\n", strings.Join(s.labels(), ", "))
 	if s.Sink.Kind == sink.Embedded {
 		view.Say(w, "sink      a process that stores a record and then answers 204, as Loki does\n")
+		begin := func(p measure.Phase) string { return view.Brief(p.At(s.Duration)) }
 		view.Say(w, "schedule  hang at %s, resume at %s, kill at %s, restart at %s\n",
-			view.Brief(measure.Hang.At(s.Duration)), view.Brief(measure.Resumed.At(s.Duration)), view.Brief(measure.Dead.At(s.Duration)), view.Brief(measure.Restarted.At(s.Duration)))
+			begin(measure.Hang), begin(measure.Resumed),
+			begin(measure.Dead), begin(measure.Restarted))
 	} else {
-		view.Say(w, "sink      %s\n          It is yours to stop and start while this runs.\n", s.Sink.Where)
+		view.Say(w, "sink      %s\n", s.Sink.Where)
+		view.Say(w, "          It is yours to stop and start while this runs.\n")
 	}
 	view.Say(w, "timeout   a log call waits for the sink for at most %s\n", view.Brief(s.Timeout))
-	view.Say(w, "breakers  open after %d failures in a row, probe after %s\n\n", failureThreshold, recoveryTimeout)
+	view.Say(w, "breakers  open after %d failures in a row, probe after %s\n\n",
+		failureThreshold, recoveryTimeout)
 }
 
 // labels are those of the guards that were asked for.

@@ -20,9 +20,11 @@ func TestEventsFit(t *testing.T) {
 		view.Say(&out, "%s\n", view.EventLine(0, c.Label+": "+c.about))
 	}
 	most := measure.ByReason{60_000_000, 60_000_000, 60_000_000, 60_000_000}
-	view.Say(&out, "%s\n", view.EventLine(maxDuration+graceToClose, "to the fallback: "+most.String()))
+	view.Say(&out, "%s\n",
+		view.EventLine(maxDuration+graceToClose, "to the fallback: "+most.String()))
 	s := defaults()
-	s.Duration, s.Timeout, s.Goroutines, s.Rate = maxDuration-time.Second, maxTimeout-time.Millisecond, maxGoroutines, maxRate
+	s.Duration, s.Timeout = maxDuration-time.Second, maxTimeout-time.Millisecond
+	s.Goroutines, s.Rate = maxGoroutines, maxRate
 	s.guards, _ = parseGuards(allGuards)
 	introduce(&out, s)
 	s.Sink = sink.Endpoint{Kind: sink.Loki, Where: "http://127.0.0.1:65535" + sink.PushPath}

@@ -13,7 +13,8 @@ import (
 // judge looks for every record that was offered.
 func (t *trial) judge() (measure.Result, error) {
 	r := measure.Result{
-		Plan: t.Plan, Guard: t.Guard, Recorder: t.recorder, Total: t.counters.Now(), Notes: t.notes(),
+		Plan: t.Plan, Guard: t.Guard, Recorder: t.recorder,
+		Total: t.counters.Now(), Notes: t.notes(),
 	}
 	inSink := make(measure.Tally, r.Total.Offered)
 	inFallback := make(measure.Tally, r.Total.Offered)

@@ -101,7 +101,8 @@ func TestVerdict(t *testing.T) {
 			cells:   cells{offered: 4, inSink: 3, lost: 1},
 			problem: "1 record is neither in the sink nor in the fallback: 3",
 		}, {
-			name: "nobody logged it", sink: stored(0) + stored(4), fallback: kept(1) + kept(2) + kept(3),
+			name: "nobody logged it",
+			sink: stored(0) + stored(4), fallback: kept(1) + kept(2) + kept(3),
 			cells:   cells{offered: 4, inSink: 1, stranded: 3},
 			problem: "records were found that nobody logged: 1",
 		}, {
@@ -135,8 +136,8 @@ func TestVerdictNamesOnlyTheFirstLostRecords(t *testing.T) {
 		"1000 records are neither in the sink nor in the fallback: 0, 1, 2, 3, 4, …")
 }
 
-// With a spool every record has to be in the sink at the end of a run. One that was interrupted, and
-// an endpoint of the user's own, may leave some in the spool.
+// With a spool every record has to be in the sink at the end of a run. A run that was interrupted,
+// and one with the user's own endpoint, may leave some in the spool.
 func TestVerdictOnASpool(t *testing.T) {
 	tr := ran(t, defaults(), atomicBreaker, 4)
 	fallback, err := tr.openFallback()
@@ -172,7 +173,8 @@ func TestVerdictOnSomebodysEndpoint(t *testing.T) {
 	judge := func(acknowledged ...int) measure.Result {
 		tr := ran(t, s, goBreaker, 5)
 		for _, seq := range acknowledged {
-			tr.taken.Add(fmt.Appendf(nil, "{\"level\":\"info\",\"seq\":%d,\"item\":\"anvil\"}\n", seq))
+			record := fmt.Appendf(nil, "{\"level\":\"info\",\"seq\":%d,\"item\":\"anvil\"}\n", seq)
+			tr.taken.Add(record)
 		}
 		return judged(t, tr, "", kept(2)+kept(4))
 	}
@@ -203,7 +205,9 @@ func TestAcknowledgementsReadTheNumberOfARecord(t *testing.T) {
 		assert.Equal(t, measure.Tally{1, 0}, seen)
 	}
 	var a measure.Acknowledgements
-	for _, record := range []string{"", "{}", "{\"seq\":", "{\"seq\":\"1\"}", "{\"seq\":-1}", "{\"seq\":1"} {
+	for _, record := range []string{
+		``, `{}`, `{"seq":`, `{"seq":"1"}`, `{"seq":-1}`, `{"seq":1`,
+	} {
 		a.Add([]byte(record))
 	}
 	assert.Empty(t, a.Seen)
@@ -215,7 +219,8 @@ func TestNotes(t *testing.T) {
 	tr.load.behind.Store(3)
 	notes := tr.notes()
 	require.Len(t, notes, 2)
-	assert.Equal(t, "slog-multi failover is for slog alone, so all its goroutines log with that", notes[0])
+	assert.Equal(t, "slog-multi failover is for slog alone, so all its goroutines log with that",
+		notes[0])
 	assert.Contains(t, notes[1], "never made: 3")
 	tr.load.behind.Store(60_000_000)
 	console.Fits(t, 80, strings.Join(tr.notes(), ".\n")+".")

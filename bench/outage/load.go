@@ -49,7 +49,8 @@ func (l *load) work(ctx context.Context, id int, log logFunc) {
 			case <-ctx.Done():
 				return
 			}
-			from = l.recorder.Since() // nobody was waiting yet; how late the timer is says nothing about the logger
+			// No call was waiting yet. How late the timer is says nothing about the logger.
+			from = l.recorder.Since()
 		}
 		if ctx.Err() != nil {
 			l.behind.Add(uint64((now - due) / every))

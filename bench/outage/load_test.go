@@ -45,7 +45,8 @@ func TestLoadOffersEachNumberOnce(t *testing.T) {
 		assert.Equal(t, 1, seen[seq], seq)
 	}
 	assert.Equal(t, offered, l.counters.Returned.Load())
-	assert.EqualValues(t, offered, l.recorder.Calls[measure.Healthy].TotalCount(), "each call is measured")
+	assert.EqualValues(t, offered, l.recorder.Calls[measure.Healthy].TotalCount(),
+		"each call is measured")
 }
 
 // One call blocks for a time in which others were due: they are measured from then, and none of
@@ -93,7 +94,7 @@ func TestLoggersWriteNumberedRecords(t *testing.T) {
 			var written []string
 			log := newLogger(kind, writerFunc(func(p []byte) (int, error) {
 				written = append(written, string(p))
-				return len(p), errSink // no logger may print that on stderr, or write the record twice
+				return len(p), errSink // not printed on stderr, and not tried again
 			}))
 			log(0)
 			log(1)

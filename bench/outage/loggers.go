@@ -40,12 +40,17 @@ const (
 func newLogger(kind string, w io.Writer) logFunc {
 	switch kind {
 	case "zap":
-		core := zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.AddSync(w), zap.InfoLevel)
+		encoder := zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig())
+		core := zapcore.NewCore(encoder, zapcore.AddSync(w), zap.InfoLevel)
 		logger := zap.New(core, zap.ErrorOutput(zapcore.AddSync(io.Discard)))
-		return func(seq uint64) { logger.Info(message, zap.Uint64("seq", seq), zap.String(itemKey, itemName)) }
+		return func(seq uint64) {
+			logger.Info(message, zap.Uint64("seq", seq), zap.String(itemKey, itemName))
+		}
 	case "zerolog":
 		logger := zerolog.New(w).With().Timestamp().Logger()
-		return func(seq uint64) { logger.Info().Uint64("seq", seq).Str(itemKey, itemName).Msg(message) }
+		return func(seq uint64) {
+			logger.Info().Uint64("seq", seq).Str(itemKey, itemName).Msg(message)
+		}
 	}
 	return newSlog(slog.NewJSONHandler(w, nil))
 }
@@ -53,7 +58,8 @@ func newLogger(kind string, w io.Writer) logFunc {
 func newSlog(h slog.Handler) logFunc {
 	logger := slog.New(h)
 	return func(seq uint64) {
-		logger.LogAttrs(context.Background(), slog.LevelInfo, message, slog.Uint64("seq", seq), slog.String(itemKey, itemName))
+		logger.LogAttrs(context.Background(), slog.LevelInfo, message,
+			slog.Uint64("seq", seq), slog.String(itemKey, itemName))
 	}
 }
 

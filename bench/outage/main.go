@@ -43,8 +43,9 @@ const (
 func main() {
 	sink.RunIfChild()
 	signal.Ignore(syscall.SIGPIPE) // make demo | head cleans up as well
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
-	context.AfterFunc(ctx, atOnce) // the first Ctrl-C ends the run with a verdict, a second one ends it at once
+	ctx, stop := signal.NotifyContext(context.Background(),
+		os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	context.AfterFunc(ctx, atOnce) // the first Ctrl-C ends in a verdict, the second at once
 	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
@@ -97,7 +98,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 // runTrials gives each guard the whole machine for its time. Side by side, one whose callers wait
 // would leave its processor to the others, and one that floods the sink would take theirs.
-func runTrials(ctx context.Context, s settings, dir string, stdout io.Writer) (results []measure.Result, problems error) {
+func runTrials(
+	ctx context.Context, s settings, dir string, stdout io.Writer,
+) (results []measure.Result, problems error) {
 	on := view.NewScreen(stdout)
 	defer on.Close()
 	for _, c := range contenders {
@@ -108,10 +111,11 @@ func runTrials(ctx context.Context, s settings, dir string, stdout io.Writer) (r
 		if err == nil {
 			err = r.Problem()
 		}
-		if err != nil && (r.Recorder != nil || ctx.Err() == nil) { // else it was interrupted before it began
+		wasBegun := r.Recorder != nil
+		if err != nil && (wasBegun || ctx.Err() == nil) {
 			problems = errors.Join(problems, fmt.Errorf("%s: %w", c.Label, err))
 		}
-		if r.Recorder != nil {
+		if wasBegun {
 			results = append(results, r)
 		}
 	}
@@ -124,7 +128,10 @@ func conclude(s settings, results []measure.Result, stdout io.Writer) error {
 	view.Report(&tables, s.Plan, results)
 	view.Say(stdout, "\n%s\n", tables.Bytes())
 	text, image := filepath.Join(s.out, "outage.txt"), filepath.Join(s.out, "outage.svg")
-	err := errors.Join(os.WriteFile(text, tables.Bytes(), 0o600), os.WriteFile(image, view.Picture(s.Plan, results), 0o600))
+	err := errors.Join(
+		os.WriteFile(text, tables.Bytes(), 0o600),
+		os.WriteFile(image, view.Picture(s.Plan, results), 0o600),
+	)
 	if err == nil {
 		view.Say(stdout, "picture: %s\n", image)
 	}

@@ -41,7 +41,9 @@ func (w *terminal) Write(p []byte) (int, error) {
 
 // execute runs the program with a temporary folder of its own until it prints something, and
 // returns what it leaves in there.
-func execute(t *testing.T, until string, args ...string) (code int, stdout, stderr string, left []string) {
+func execute(
+	t *testing.T, until string, args ...string,
+) (code int, stdout, stderr string, left []string) {
 	t.Helper()
 	tmp := t.TempDir()
 	t.Setenv("TMPDIR", tmp)
@@ -61,7 +63,8 @@ func verdictOf(t *testing.T, stdout string) map[string]int {
 	_, text, found := strings.Cut(stdout, "  verdict ")
 	require.True(t, found, stdout)
 	v := make(map[string]int)
-	for _, row := range regexp.MustCompile(`(?m)^ +([a-z ]+?) +(\d+)$`).FindAllStringSubmatch(text, -1) {
+	rows := regexp.MustCompile(`(?m)^ +([a-z ]+?) +(\d+)$`)
+	for _, row := range rows.FindAllStringSubmatch(text, -1) {
 		n, err := strconv.Atoi(row[2])
 		require.NoError(t, err)
 		v[row[1]] = n
@@ -92,13 +95,15 @@ func inOrder(t *testing.T, text string, parts ...string) (rest string) {
 
 // slowHang is the one complaint of a whole run that a busy machine can cause.
 // TestResultIsAProblemWhenTheHangWasSlow is about it.
-var slowHang = regexp.MustCompile(`^outage: atomicbreaker: in the hang \d+ records/s reached the fallback: less than half of the healthy \d+\n$`)
+var slowHang = regexp.MustCompile(`^outage: atomicbreaker: in the hang \d+ records/s ` +
+	`reached the fallback: less than half of the healthy \d+\n$`)
 
 func TestOutage(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes four seconds")
 	}
-	code, stdout, stderr, left := execute(t, "", "-duration", "4s", "-rate", "1000", "-guards", atomicBreaker)
+	code, stdout, stderr, left := execute(t, "",
+		"-duration", "4s", "-rate", "1000", "-guards", atomicBreaker)
 	t.Log(stdout)
 	if !slowHang.MatchString(stderr) {
 		assert.Equal(t, exitOK, code)
@@ -116,19 +121,26 @@ func TestOutage(t *testing.T) {
 	assert.Greater(t, v["offered"]-v["diverted"], 100)
 	assert.Greater(t, v["diverted"], 100)
 	assert.GreaterOrEqual(t, v["replayed"], v["diverted"], "each at least once")
-	assert.Equal(t, v["diverted"], v["rejected"]+v["failed"]+v["hung"]+v["busy"], "each for one reason")
+	assert.Equal(t, v["diverted"], v["rejected"]+v["failed"]+v["hung"]+v["busy"],
+		"each for one reason")
 	assert.Positive(t, v["hung"], "the sink was frozen for four timeouts")
 	assert.Positive(t, v["rejected"])
 	// Only what follows from something else has an order. A probe that is admitted late in the
 	// hang, for one, succeeds when the sink goes on, and none is needed then.
-	rest := inOrder(t, stdout, "8 goroutines log 1000 records/s", "atomicbreaker: breakerio.Writer", "the sink hangs: SIGSTOP",
-		"the sink goes on: SIGCONT", "the sink is killed: SIGKILL", "the sink is back", "log calls", "healthy", "hang", "resumed",
-		"dead", "restarted", "restart to closed", "verdict", "in neither is lost", "picture: ")
+	rest := inOrder(t, stdout,
+		"8 goroutines log 1000 records/s", "atomicbreaker: breakerio.Writer",
+		"the sink hangs: SIGSTOP", "the sink goes on: SIGCONT",
+		"the sink is killed: SIGKILL", "the sink is back", "the spool is empty: ",
+		"log calls", "healthy", "hang", "resumed", "dead", "restarted", "restart to closed",
+		"verdict", "in neither is lost", "picture: ")
 	console.Fits(t, 80, strings.TrimSuffix(stdout, rest)) // except for the path of the picture
-	inOrder(t, stdout, "SIGSTOP", "breaker open", "breaker half_open (probe_admitted)", "breaker closed (probe_succeeded)", "log calls")
-	inOrder(t, stdout, "SIGKILL", "breaker half_open (probe_admitted)", "breaker closed (probe_succeeded)", "log calls")
-	live := regexp.MustCompile(`(?m)^ +\d+\.\d\ds (healthy|hang|resumed|dead|restarted) +(closed|open|half_open) +\d+ +\d+ +\d+ +\S+  \S+$`).FindAllString(stdout, -1)
-	assert.GreaterOrEqual(t, len(live), 2, "one line a second")
+	inOrder(t, stdout, "SIGSTOP", "breaker open", "breaker half_open (probe_admitted)",
+		"breaker closed (probe_succeeded)", "log calls")
+	inOrder(t, stdout, "SIGKILL", "breaker half_open (probe_admitted)",
+		"breaker closed (probe_succeeded)", "log calls")
+	live := regexp.MustCompile(`(?m)^ +\d+\.\d\ds (healthy|hang|resumed|dead|restarted) +` +
+		`(closed|open|half_open) +\d+ +\d+ +\d+ +\S+  \S+$`)
+	assert.GreaterOrEqual(t, len(live.FindAllString(stdout, -1)), 2, "one line a second")
 
 	folder := filepath.Dir(strings.TrimSpace(rest))
 	image, err := os.ReadFile(filepath.Join(folder, "outage.svg"))
@@ -143,10 +155,12 @@ func TestOutage(t *testing.T) {
 // Acknowledged and not stored: the demo believes the files, not the sink, and not itself.
 func TestOutageFindsOutThatRecordsAreMissing(t *testing.T) {
 	t.Setenv(forgetful, "1")
-	code, stdout, stderr, left := execute(t, "healthy ", "-duration", "10m", "-guards", atomicBreaker) // after a second, that is
+	code, stdout, stderr, left := execute(t, "healthy ", // printed after a second
+		"-duration", "10m", "-guards", atomicBreaker)
 	assert.Equal(t, exitLost, code)
 	v := verdictOf(t, stdout)
-	assert.InDelta(t, v["offered"]/100, v["lost"], float64(v["diverted"])+1, "each 100th, except what a busy machine let time out")
+	assert.InDelta(t, v["offered"]/100, v["lost"], float64(v["diverted"])+1,
+		"each 100th, except what a busy machine let time out")
 	assert.Positive(t, v["lost"])
 	assert.Contains(t, stderr, fmt.Sprintf("outage: atomicbreaker: %d record", v["lost"]))
 	require.Len(t, left, 1, "the files are the evidence")
@@ -154,7 +168,8 @@ func TestOutageFindsOutThatRecordsAreMissing(t *testing.T) {
 }
 
 func TestOutageInterrupted(t *testing.T) {
-	code, stdout, stderr, left := execute(t, "healthy ", "-duration", "10m", "-goroutines", "3", "-keep")
+	code, stdout, stderr, left := execute(t, "healthy ",
+		"-duration", "10m", "-goroutines", "3", "-keep")
 	assert.Equal(t, exitOK, code)
 	assert.Empty(t, stderr)
 	assert.Contains(t, stdout, "interrupted")

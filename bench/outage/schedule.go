@@ -37,25 +37,33 @@ func (t *trial) schedule(ctx context.Context) error {
 	return t.awaitClosed(ctx)
 }
 
-// tellReasons prints why records went to the fallback in the phase that ends, if any did and the
-// guard says so.
+// tellReasons shows why records went to the fallback in the phase that ends, if the guard says so,
+// and how many are in its spool.
 func (t *trial) tellReasons(ending measure.Phase) {
 	if why := t.counters.Now().Minus(t.recorder.Begun(ending)).Reasons; why.Sum() > 0 {
-		t.screen.Event(t.recorder.Since(), fmt.Sprintf("to the fallback: %s", why))
+		t.event("to the fallback: %s", why)
 	}
+	if t.spool != nil {
+		t.event("in the spool: %d records", t.backlog())
+	}
+}
+
+// event shows that something has happened now.
+func (t *trial) event(format string, args ...any) {
+	t.screen.Event(t.recorder.Since(), fmt.Sprintf(format, args...))
 }
 
 // begin makes the phase what it is.
 func (t *trial) begin(p measure.Phase) error {
 	switch p {
 	case measure.Hang:
-		t.screen.Event(t.recorder.Since(), fmt.Sprintf("the sink hangs: SIGSTOP to process %d", t.process.PID()))
+		t.event("the sink hangs: SIGSTOP to process %d", t.process.PID())
 		return t.process.Freeze()
 	case measure.Resumed:
-		t.screen.Event(t.recorder.Since(), fmt.Sprintf("the sink goes on: SIGCONT to process %d", t.process.PID()))
+		t.event("the sink goes on: SIGCONT to process %d", t.process.PID())
 		return t.process.Resume()
 	case measure.Dead:
-		t.screen.Event(t.recorder.Since(), fmt.Sprintf("the sink is killed: SIGKILL to process %d", t.process.PID()))
+		t.event("the sink is killed: SIGKILL to process %d", t.process.PID())
 		t.addr = t.process.Addr
 		t.process.Kill()
 		t.process = nil
@@ -65,7 +73,7 @@ func (t *trial) begin(p measure.Phase) error {
 			return err
 		}
 		t.process = process
-		t.screen.Event(t.recorder.Since(), fmt.Sprintf("the sink is back: process %d, same port", process.PID()))
+		t.event("the sink is back: process %d, same port", process.PID())
 	case measure.Healthy, measure.Phases:
 	}
 	return nil

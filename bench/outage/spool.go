@@ -20,8 +20,8 @@ const (
 	// A spool of a run at the highest rate is larger than breakerspool's default allows.
 	spoolBytes = 64 << 30
 
-	// Replay writes twice as many records/s as are logged, a few at a time. It could be much faster;
-	// then the picture would show a backlog that is gone at once.
+	// Replay writes twice as many records/s as are logged, in small batches. It could be much
+	// faster; then the picture would show a backlog that is gone at once.
 	replayFactor = 2
 	replayBatch  = 16 << 10
 
@@ -125,7 +125,7 @@ func (t *trial) drain(ctx context.Context) {
 	if !isEmpty {
 		line = fmt.Sprintf("the spool still has %d records", t.backlog())
 	}
-	t.screen.Event(t.recorder.Since(), line)
+	t.event("%s", line)
 }
 
 // awaitEmpty waits until the spool is empty, ctx ends or the grace is over. It reports whether the

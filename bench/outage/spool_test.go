@@ -83,14 +83,16 @@ func TestAtomicBreakerReplaysItsSpool(t *testing.T) {
 
 // Only a sink that takes lines gets several records in a write.
 func TestReplayBatchesLines(t *testing.T) {
-	for kind, want := range map[sink.Kind]int{sink.Loki: 1, sink.TCP: 1, sink.File: 1, sink.Syslog: 3} {
+	for kind, want := range map[sink.Kind]int{
+		sink.Loki: 1, sink.TCP: 1, sink.File: 1, sink.Syslog: 3,
+	} {
 		tr := spooling(t, 3)
 		writes := 0
-		into := sink.Endpoint{Kind: kind}
-		require.NoError(t, tr.deliverEarlier(t.Context(), into, writerFunc(func(p []byte) (int, error) {
+		client := writerFunc(func(p []byte) (int, error) {
 			writes++
 			return len(p), nil
-		})))
+		})
+		require.NoError(t, tr.deliverEarlier(t.Context(), sink.Endpoint{Kind: kind}, client))
 		assert.Equal(t, want, writes)
 	}
 }

@@ -25,7 +25,8 @@ func startDemo(t *testing.T, c *console.Console, args ...string) *exec.Cmd {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	t.Cleanup(cancel)
-	cmd := exec.CommandContext(ctx, os.Args[0], append(args, "-out", filepath.Join(t.TempDir(), "out"))...)
+	cmd := exec.CommandContext(ctx, os.Args[0],
+		append(args, "-out", filepath.Join(t.TempDir(), "out"))...)
 	cmd.Env = append(os.Environ(), asDemo+"=1", "TERM=xterm-256color", "TMPDIR="+t.TempDir())
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = c.Tty, c.Tty, c.Tty
 	cmd.SysProcAttr = withTerminal()
@@ -50,8 +51,9 @@ func TestDemoOnATerminal(t *testing.T) {
 	for _, line := range lines {
 		assert.False(t, console.IsOfTheDashboard(line), text)
 	}
-	inOrder(t, text, "load ", "* atomicbreaker: ", "* the sink hangs: SIGSTOP", "* the sink goes on", "* the sink is killed",
-		"* the sink is back", "log calls ", "  restarted ", "outages ", "verdict ", "  lost ", "picture: ")
+	inOrder(t, text, "load ", "* atomicbreaker: ", "* the sink hangs: SIGSTOP",
+		"* the sink goes on", "* the sink is killed", "* the sink is back",
+		"log calls ", "  restarted ", "outages ", "verdict ", "  lost ", "picture: ")
 }
 
 // Ctrl-C is echoed to the terminal, and ends the demo with tables.
@@ -70,7 +72,8 @@ func TestDemoInterruptedOnATerminal(t *testing.T) {
 		assert.False(t, console.IsOfTheDashboard(line), text)
 		assert.NotContains(t, line, "^C", text)
 	}
-	inOrder(t, text, "* no breaker: ", "* interrupted: counting what there is", "log calls ", "verdict ", "picture: ")
+	inOrder(t, text, "* no breaker: ", "* interrupted: counting what there is", "log calls ",
+		"verdict ", "picture: ")
 }
 
 // Ctrl-C before the sink has started: the terminal sends the signal to all processes of the demo's

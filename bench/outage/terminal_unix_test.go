@@ -7,4 +7,6 @@ package main
 import "syscall"
 
 // withTerminal starts a process that has its standard input as its controlling terminal.
-func withTerminal() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true, Setctty: true} }
+func withTerminal() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setsid: true, Setctty: true}
+}

@@ -31,8 +31,8 @@ type trial struct {
 	load     load
 	guard    guard
 	closed   chan struct{}             // takes a value when the breaker has closed
-	process  *sink.Process             // nil while the sink is dead, and always with somebody's own endpoint
-	taken    *measure.Acknowledgements // nil unless the endpoint is somebody's own
+	process  *sink.Process             // nil while the sink is dead, or the user's own
+	taken    *measure.Acknowledgements // nil unless the endpoint is the user's own
 	addr     string                    // of the dead sink: the next one gets it
 
 	sinkFile, fallbackFile string // the latter unless the guard has a spool
@@ -239,12 +239,16 @@ func (t *trial) watch(ctx context.Context) error {
 }
 
 // status is the live view: rates of the time since the last one, and what was counted until now.
-func (t *trial) status(at time.Duration, now, since measure.Counts, during time.Duration) view.Status {
+func (t *trial) status(
+	at time.Duration, now, since measure.Counts, during time.Duration,
+) view.Status {
+	rate := func(n uint64) float64 { return measure.PerSecond(n, during) }
+	nowhere := since.Returned - min(since.Returned, since.Acknowledged+since.Diverted)
 	s := view.Status{
-		Guard: t.Label, At: at, Of: t.Duration, Phase: measure.PhaseNames[t.recorder.Current()], State: measure.NoBreaker, NextProbe: -1,
-		Primary: measure.PerSecond(since.Acknowledged, during), Fallback: measure.PerSecond(since.Diverted, during),
-		Nowhere: measure.PerSecond(since.Returned-min(since.Returned, since.Acknowledged+since.Diverted), during),
-		P99:     t.recorder.TakeRecent(), Failures: now.Failed,
+		Guard: t.Label, At: at, Of: t.Duration,
+		Phase: measure.PhaseNames[t.recorder.Current()], State: measure.NoBreaker, NextProbe: -1,
+		Primary: rate(since.Acknowledged), Fallback: rate(since.Diverted), Nowhere: rate(nowhere),
+		P99: t.recorder.TakeRecent(), Failures: now.Failed,
 		HasSpool: t.HasSpool, Replayed: now.Replayed,
 		HasReasons: t.HasReasons, Why: since.Reasons, WhySoFar: now.Reasons,
 	}

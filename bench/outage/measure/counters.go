@@ -24,7 +24,7 @@ type Counters struct {
 
 	Probes atomic.Uint64 // times that a breaker admitted one as a probe
 
-	Reasons [Reasons]atomic.Uint64 // of the records that the fallback took, where the guard says why
+	Reasons [Reasons]atomic.Uint64 // of the diverted records, where the guard says why
 }
 
 // Counts is what the counters had counted at a moment.
@@ -52,8 +52,9 @@ func (c Counts) Minus(earlier Counts) Counts {
 	return Counts{
 		Offered: c.Offered - earlier.Offered, Returned: c.Returned - earlier.Returned,
 		Tried: c.Tried - earlier.Tried, Failed: c.Failed - earlier.Failed,
-		Acknowledged: c.Acknowledged - earlier.Acknowledged, Diverted: c.Diverted - earlier.Diverted,
-		Replayed: c.Replayed - earlier.Replayed, Probes: c.Probes - earlier.Probes,
+		Acknowledged: c.Acknowledged - earlier.Acknowledged,
+		Diverted:     c.Diverted - earlier.Diverted, Replayed: c.Replayed - earlier.Replayed,
+		Probes:  c.Probes - earlier.Probes,
 		Reasons: c.Reasons.minus(earlier.Reasons),
 	}
 }
@@ -140,8 +141,8 @@ func (w countedFallback) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Replay returns a writer that counts the records that the sink's client to takes from the spool, one
-// a line. taken is that of Primary.
+// Replay returns a writer that counts the records that the sink's client to takes from the spool,
+// one a line. taken is that of Primary.
 func (c *Counters) Replay(to io.Writer, taken *Acknowledgements) io.Writer {
 	return countedReplay{to, c, taken}
 }

@@ -9,7 +9,7 @@ type Phase int
 
 const (
 	Healthy   Phase = iota
-	Hang            // the sink's process is frozen: it still has its port and its connections, and answers nothing
+	Hang            // its process is frozen: it keeps its port and connections, and answers nothing
 	Resumed         // it goes on where it was
 	Dead            // it was killed: nobody listens
 	Restarted       // another process, on the same port

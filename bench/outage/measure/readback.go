@@ -18,9 +18,9 @@ import (
 // Contents is what one file of records was found to hold.
 type Contents struct {
 	Records int // whole records with a number that was offered
-	Torn    int // lines that are no whole record: what a writer killed in mid-write leaves. Nobody acknowledged them
-	foreign int // whole records with a number that was never offered; a run leaves none
+	Torn    int // lines that are no whole record, as a writer leaves that is killed in mid-write
 	Late    int // of the records, those that the sink stored when their sender had given them up
+	foreign int // whole records with a number that was never offered; a run leaves none
 }
 
 // Tally counts in how many places each offered record was found. It is all the evidence of the

@@ -24,21 +24,52 @@ func TestReadRecords(t *testing.T) {
 	}{
 		{"empty", "", Contents{}, Tally{0, 0, 0}},
 		{"all", "{\"seq\":0}\n{\"seq\":1}\n{\"seq\":2}\n", Contents{Records: 3}, Tally{1, 1, 1}},
-		{"in any order, with other fields", "{\"msg\":\"a\",\"seq\":2}\n{\"seq\":0,\"msg\":\"b\"}\n", Contents{Records: 2}, Tally{1, 0, 1}},
+		{
+			"in any order, with other fields",
+			"{\"msg\":\"a\",\"seq\":2}\n{\"seq\":0,\"msg\":\"b\"}\n",
+			Contents{Records: 2}, Tally{1, 0, 1},
+		},
 		{"twice", "{\"seq\":1}\n{\"seq\":1}\n", Contents{Records: 2}, Tally{0, 2, 0}},
-		{"torn at the end", "{\"seq\":0}\n{\"seq\":1,\"ms", Contents{Records: 1, Torn: 1}, Tally{1, 0, 0}},
-		{"torn in the number", "{\"seq\":0}\n{\"seq\":1", Contents{Records: 1, Torn: 1}, Tally{1, 0, 0}},
-		{"torn between two runs of the sink", "{\"seq\":0,\"m\n{\"seq\":1}\n", Contents{Records: 1, Torn: 1}, Tally{0, 1, 0}},
-		{"only the newline is missing", "{\"seq\":0}\n{\"seq\":1}", Contents{Records: 2}, Tally{1, 1, 0}},
+		{
+			"torn at the end", "{\"seq\":0}\n{\"seq\":1,\"ms",
+			Contents{Records: 1, Torn: 1}, Tally{1, 0, 0},
+		},
+		{
+			"torn in the number", "{\"seq\":0}\n{\"seq\":1",
+			Contents{Records: 1, Torn: 1}, Tally{1, 0, 0},
+		},
+		{
+			"torn between two runs of the sink", "{\"seq\":0,\"m\n{\"seq\":1}\n",
+			Contents{Records: 1, Torn: 1}, Tally{0, 1, 0},
+		},
+		{
+			"only the newline is missing", "{\"seq\":0}\n{\"seq\":1}",
+			Contents{Records: 2}, Tally{1, 1, 0},
+		},
 		{"two glued together", "{\"seq\":0}{\"seq\":1}\n", Contents{Torn: 1}, Tally{0, 0, 0}},
-		{"no number", "{\"msg\":\"a\"}\n{\"seq\":-1}\n{\"seq\":null}\n", Contents{Torn: 3}, Tally{0, 0, 0}},
+		{
+			"no number", "{\"msg\":\"a\"}\n{\"seq\":-1}\n{\"seq\":null}\n",
+			Contents{Torn: 3}, Tally{0, 0, 0},
+		},
 		{"never offered", "{\"seq\":3}\n", Contents{foreign: 1}, Tally{0, 0, 0}},
-		{"stamped by the sink", "2000000000 1000000000 {\"seq\":0}\n", Contents{Records: 1}, Tally{1, 0, 0}},
-		{"late by a nanosecond", "2000000001 1000000000 {\"seq\":0}\n", Contents{Records: 1, Late: 1}, Tally{1, 0, 0}},
+		{
+			"stamped by the sink", "2000000000 1000000000 {\"seq\":0}\n",
+			Contents{Records: 1}, Tally{1, 0, 0},
+		},
+		{
+			"late by a nanosecond", "2000000001 1000000000 {\"seq\":0}\n",
+			Contents{Records: 1, Late: 1}, Tally{1, 0, 0},
+		},
 		{"torn in the first stamp", "20000", Contents{Torn: 1}, Tally{0, 0, 0}},
 		{"torn in the second stamp", "2000000000 100", Contents{Torn: 1}, Tally{0, 0, 0}},
-		{"torn behind the stamps", "2000000000 1000000000 {\"se\n9 1 {\"seq\":1}\n", Contents{Records: 1, Torn: 1}, Tally{0, 1, 0}},
-		{"long", "{\"msg\":\"" + padding + "\",\"seq\":1}\n{\"seq\":2}\n", Contents{Records: 2}, Tally{0, 1, 1}},
+		{
+			"torn behind the stamps", "2000000000 1000000000 {\"se\n9 1 {\"seq\":1}\n",
+			Contents{Records: 1, Torn: 1}, Tally{0, 1, 0},
+		},
+		{
+			"long", "{\"msg\":\"" + padding + "\",\"seq\":1}\n{\"seq\":2}\n",
+			Contents{Records: 2}, Tally{0, 1, 1},
+		},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -62,7 +93,8 @@ func TestReadBackOfAFileThatIsNotThere(t *testing.T) {
 
 func TestTallyCountsSaturate(t *testing.T) {
 	seen := make(Tally, 1)
-	got, err := ReadRecords(strings.NewReader(strings.Repeat("{\"seq\":0}\n", 256)), seen, time.Second)
+	file := strings.NewReader(strings.Repeat("{\"seq\":0}\n", 256))
+	got, err := ReadRecords(file, seen, time.Second)
 	require.NoError(t, err)
 	assert.Equal(t, 256, got.Records)
 	assert.EqualValues(t, 255, seen[0], "256 copies must not count as none")

@@ -13,7 +13,7 @@ type Reason int
 const (
 	Rejected    Reason = iota // the breaker did not admit it
 	Failed                    // the sink's client returned an error
-	Hung                      // the lane got no answer within its timeout, and said so to the breaker
+	Hung                      // the lane got no answer in time, and reported it to the breaker
 	Busy                      // the same, and the breaker knew already
 	RecordError               // the sink refused the record for its own sake
 	Reasons                   // how many there are

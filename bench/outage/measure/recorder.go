@@ -31,7 +31,7 @@ type Recorder struct {
 
 	mu      sync.Mutex
 	phase   Phase
-	Marks   [Phases + 1]Mark                // the beginning of each phase, and at the end of the list that of the end
+	Marks   [Phases + 1]Mark                // the beginning of each phase, and the end of the run
 	Calls   [Phases]*hdrhistogram.Histogram // in ns
 	Slices  []*hdrhistogram.Histogram       // in µs, by when a call was due
 	recent  *hdrhistogram.Histogram         // in µs, since the last live line
@@ -72,12 +72,14 @@ type Footprint struct {
 }
 
 const (
-	LongestCall = 10 * time.Minute // what is longer counts as this long; every sink has its timeout far below
+	LongestCall = 10 * time.Minute // longer calls count as this long; all timeouts are far below
 	grains      = 120              // slices of a picture
 )
 
 func NewRecorder(duration time.Duration, now func() Counts) *Recorder {
-	r := &Recorder{counts: now, Slice: max(duration/grains, 10*time.Millisecond), recent: newCoarse()}
+	r := &Recorder{
+		counts: now, Slice: max(duration/grains, 10*time.Millisecond), recent: newCoarse(),
+	}
 	for p := range r.Calls {
 		r.Calls[p] = hdrhistogram.New(1, LongestCall.Nanoseconds(), 3)
 	}
@@ -87,7 +89,9 @@ func NewRecorder(duration time.Duration, now func() Counts) *Recorder {
 }
 
 // newCoarse makes a histogram for a picture or a live line: small, because there are many of them.
-func newCoarse() *hdrhistogram.Histogram { return hdrhistogram.New(1, LongestCall.Microseconds(), 2) }
+func newCoarse() *hdrhistogram.Histogram {
+	return hdrhistogram.New(1, LongestCall.Microseconds(), 2)
+}
 
 func (r *Recorder) Since() time.Duration { return time.Since(r.start) }
 

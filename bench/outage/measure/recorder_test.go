@@ -36,7 +36,8 @@ func TestRecorderPutsCallsIntoPhases(t *testing.T) {
 			r.phase = c.current
 			r.Record(c.due, c.back)
 			for p, h := range r.Calls {
-				assert.EqualValues(t, map[bool]int{true: 1}[Phase(p) == c.want], h.TotalCount(), PhaseNames[p])
+				want := map[bool]int{true: 1}[Phase(p) == c.want]
+				assert.EqualValues(t, want, h.TotalCount(), PhaseNames[p])
 			}
 			took := c.back - c.due
 			assert.InEpsilon(t, took.Nanoseconds(), r.Calls[c.want].Max(), 0.001)

@@ -13,28 +13,38 @@ import (
 )
 
 func TestResultOfAPhase(t *testing.T) {
-	r := measuretest.Ran(measuretest.AtomicBreaker, measure.Counts{Returned: 6000, Diverted: 5990, Tried: 9, Failed: 9, Probes: 3})
+	inHang := measure.Counts{Returned: 6000, Diverted: 5990, Tried: 9, Failed: 9, Probes: 3}
+	r := measuretest.Ran(measuretest.AtomicBreaker, inHang)
 	took, c := r.During(measure.Hang)
 	assert.Equal(t, 3*time.Second, took)
-	assert.Equal(t, measure.Counts{Returned: 6000, Diverted: 5990, Tried: 9, Failed: 9, Probes: 3}, c)
+	assert.Equal(t, inHang, c)
 	assert.Equal(t, measure.Counts{Tried: 16, Probes: 5}, r.WhileDown())
 
-	r.Marks[measure.Dead], r.Marks[measure.Restarted] = measure.Mark{}, measure.Mark{} // a run that was cut short while the sink was back from its hang
+	// A run that was interrupted before the second outage.
+	r.Marks[measure.Dead], r.Marks[measure.Restarted] = measure.Mark{}, measure.Mark{}
 	took, _ = r.During(measure.Dead)
 	assert.Zero(t, took)
 	took, _ = r.During(measure.Resumed)
-	assert.Equal(t, r.Marks[measure.Phases].At-r.Marks[measure.Resumed].At, took, "up to the end of the run")
+	assert.Equal(t, r.Marks[measure.Phases].At-r.Marks[measure.Resumed].At, took,
+		"up to the end of the run")
 }
 
-// Half the healthy rate is the least that callers may notice of a hang, and only atomicbreaker is
-// held to it.
+// Half the healthy rate is the least that callers may notice of a hang. Only a guard that is judged
+// is held to it.
 func TestResultIsAProblemWhenTheHangWasSlow(t *testing.T) {
-	assert.NoError(t, measuretest.Ran(measuretest.AtomicBreaker, measure.Counts{Returned: 6000, Diverted: 3000}).Problem(), "1000/s of 2000/s")
-	assert.EqualError(t, measuretest.Ran(measuretest.AtomicBreaker, measure.Counts{Returned: 6000, Diverted: 2997}).Problem(),
+	ran := func(of measure.Guard, diverted uint64) measure.Result {
+		r := measuretest.Ran(of, measure.Counts{Returned: 6000, Diverted: diverted})
+		r.Verdict.InSink = r.Verdict.Offered
+		return r
+	}
+	assert.NoError(t, ran(measuretest.AtomicBreaker, 3000).Problem(), "1000/s of 2000/s")
+	assert.EqualError(t, ran(measuretest.AtomicBreaker, 2997).Problem(),
 		"in the hang 999 records/s reached the fallback: less than half of the healthy 2000")
-	assert.NoError(t, measuretest.Ran(measuretest.Failover, measure.Counts{}).Problem())
+	assert.NoError(t, ran(measuretest.Failover, 0).Problem())
 
-	r := measuretest.Ran(measuretest.AtomicBreaker, measure.Counts{Returned: 6000, Diverted: 2997})
-	r.Marks[measure.Resumed], r.Marks[measure.Dead], r.Marks[measure.Restarted] = measure.Mark{}, measure.Mark{}, measure.Mark{}
+	r := ran(measuretest.AtomicBreaker, 2997)
+	for _, p := range []measure.Phase{measure.Resumed, measure.Dead, measure.Restarted} {
+		r.Marks[p] = measure.Mark{}
+	}
 	assert.NoError(t, r.Problem(), "interrupted in the hang, perhaps before the breaker could open")
 }

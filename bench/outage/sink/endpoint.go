@@ -30,7 +30,8 @@ const (
 	File
 )
 
-var errFlag = errors.New("want http://HOST" + PushPath + ", tcp://HOST:PORT, syslog://HOST:PORT, ./NAME, /PATH or file:///PATH")
+var errFlag = errors.New("want http://HOST" + PushPath +
+	", tcp://HOST:PORT, syslog://HOST:PORT, ./NAME, /PATH or file:///PATH")
 
 // ParseEndpoint understands the argument of -sink. Only a path with a separator in it is a file: a
 // scheme that was forgotten, or the name of a host, must not make one.
@@ -54,8 +55,10 @@ func ParseEndpoint(v string) (Endpoint, error) {
 	if u.Hostname() == "" {
 		return Endpoint{}, errFlag
 	}
-	if port, err := strconv.Atoi(u.Port()); u.Port() != "" && (err != nil || port < 1 || port > 65535) {
-		return Endpoint{}, fmt.Errorf("port %s: want 1 to 65535", u.Port())
+	if u.Port() != "" {
+		if port, err := strconv.Atoi(u.Port()); err != nil || port < 1 || port > 65535 {
+			return Endpoint{}, fmt.Errorf("port %s: want 1 to 65535", u.Port())
+		}
 	}
 	switch u.Scheme {
 	case "http", "https":
@@ -79,7 +82,8 @@ func fileAt(path string) (Endpoint, error) {
 	case err == nil && info.IsDir():
 		return Endpoint{}, errors.New("it is a folder: want the path of a file")
 	case err == nil && info.Mode()&(os.ModeNamedPipe|os.ModeSocket) != 0:
-		return Endpoint{}, fmt.Errorf("%v: want a file", info.Mode()) // opening it might block forever
+		// To open it might block forever.
+		return Endpoint{}, fmt.Errorf("%v: want a file", info.Mode())
 	case err == nil:
 		return Endpoint{File, path}, nil
 	}
@@ -92,7 +96,9 @@ func fileAt(path string) (Endpoint, error) {
 
 // Open returns the client: one Write is one record, and returns nil when the sink took it, as far
 // as such a sink says so.
-func (e Endpoint) Open(guard string, goroutines int, timeout time.Duration) (io.WriteCloser, error) {
+func (e Endpoint) Open(
+	guard string, goroutines int, timeout time.Duration,
+) (io.WriteCloser, error) {
 	switch e.Kind {
 	case TCP:
 		return &netClient{addr: e.Where, timeout: timeout, frame: asLine}, nil

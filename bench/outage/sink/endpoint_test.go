@@ -23,17 +23,17 @@ import (
 func TestParseSink(t *testing.T) {
 	dir := filepath.ToSlash(t.TempDir())
 	for v, want := range map[string]Endpoint{
-		"http://loki:3100/loki/api/v1/push":            {Loki, "http://loki:3100/loki/api/v1/push"},
-		"https://u:p@host/tenant/loki/api/v1/push?x=y": {Loki, "https://u:p@host/tenant/loki/api/v1/push?x=y"},
-		"tcp://127.0.0.1:5170":                         {TCP, "127.0.0.1:5170"},
-		"syslog://[::1]:601":                           {Syslog, "[::1]:601"},
-		"HTTP://loki:3100/loki/api/v1/push":            {Loki, "HTTP://loki:3100/loki/api/v1/push"},
-		"Tcp://a:1":                                    {TCP, "a:1"},
-		"./app.log":                                    {File, "./app.log"},
-		dir + "/app.log":                               {File, dir + "/app.log"},
-		dir + "/a:1":                                   {File, dir + "/a:1"},
-		"file://" + dir + "/app.log":                   {File, dir + "/app.log"},
-		"FILE://" + dir + "/a%20b":                     {File, dir + "/a b"},
+		"http://loki:3100/loki/api/v1/push":    {Loki, "http://loki:3100/loki/api/v1/push"},
+		"https://u:p@h/a/loki/api/v1/push?x=y": {Loki, "https://u:p@h/a/loki/api/v1/push?x=y"},
+		"tcp://127.0.0.1:5170":                 {TCP, "127.0.0.1:5170"},
+		"syslog://[::1]:601":                   {Syslog, "[::1]:601"},
+		"HTTP://loki:3100/loki/api/v1/push":    {Loki, "HTTP://loki:3100/loki/api/v1/push"},
+		"Tcp://a:1":                            {TCP, "a:1"},
+		"./app.log":                            {File, "./app.log"},
+		dir + "/app.log":                       {File, dir + "/app.log"},
+		dir + "/a:1":                           {File, dir + "/a:1"},
+		"file://" + dir + "/app.log":           {File, dir + "/app.log"},
+		"FILE://" + dir + "/a%20b":             {File, dir + "/a b"},
 	} {
 		got, err := ParseEndpoint(v)
 		require.NoError(t, err, v)
@@ -115,7 +115,7 @@ func TestTCPEndpoint(t *testing.T) {
 // A far end that does not read: the write ends at its deadline.
 func TestTCPEndpointThatHangs(t *testing.T) {
 	addr, accepted := connections(t)
-	conn, err := net.Dial("tcp", addr) // not by the client: on a busy machine that alone may outlast its timeout
+	conn, err := net.Dial("tcp", addr) // the client's own dial may outlast its timeout
 	require.NoError(t, err)
 	w := &netClient{addr: addr, timeout: 50 * time.Millisecond, frame: asLine, conn: conn}
 	defer func() { _ = w.Close() }()

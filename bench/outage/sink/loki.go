@@ -43,7 +43,10 @@ func (e *StatusError) Error() string {
 // own trouble.
 func IsRecordError(err error) bool {
 	var answer *StatusError
-	return errors.As(err, &answer) && (answer.Code == http.StatusBadRequest || answer.Code == http.StatusRequestEntityTooLarge)
+	if !errors.As(err, &answer) {
+		return false
+	}
+	return answer.Code == http.StatusBadRequest || answer.Code == http.StatusRequestEntityTooLarge
 }
 
 // Client is the primary: an io.Writer that pushes each record on its own, and returns nil only when
@@ -68,7 +71,9 @@ func NewClient(url, guard string, goroutines int, timeout time.Duration) *Client
 			Transport: transport,
 			Timeout:   timeout,
 			// A followed redirect can end as a GET that answers 200 and stores nothing.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+			CheckRedirect: func(*http.Request, []*http.Request) error {
+				return http.ErrUseLastResponse
+			},
 		},
 	}
 }
@@ -94,7 +99,8 @@ func (c *Client) Write(p []byte) (int, error) {
 	// Only a connection whose answer was read to its end is used again.
 	answer, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 	if resp.StatusCode/100 != 2 {
-		return 0, &StatusError{resp.StatusCode, string(bytes.TrimSpace(answer[:min(len(answer), 200)]))}
+		text := bytes.TrimSpace(answer[:min(len(answer), 200)])
+		return 0, &StatusError{resp.StatusCode, string(text)}
 	}
 	return len(p), nil
 }

@@ -75,15 +75,17 @@ func TestStatuses(t *testing.T) {
 	for code, want := range map[int]struct{ err, recordError bool }{
 		200: {}, 204: {},
 		400: {true, true}, 413: {true, true},
-		302: {true, false}, 401: {true, false}, 404: {true, false}, 429: {true, false}, 500: {true, false}, 503: {true, false},
+		302: {true, false}, 401: {true, false}, 404: {true, false}, 429: {true, false},
+		500: {true, false}, 503: {true, false},
 	} {
 		t.Run(strconv.Itoa(code), func(t *testing.T) {
-			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			answer := func(w http.ResponseWriter, _ *http.Request) {
 				w.WriteHeader(code)
 				if code != http.StatusNoContent {
 					_, _ = io.WriteString(w, "because of that\n")
 				}
-			}))
+			}
+			server := httptest.NewServer(http.HandlerFunc(answer))
 			defer server.Close()
 			client := NewClient(server.URL+PushPath, "test", 1, 30*time.Second)
 			defer func() { _ = client.Close() }()
@@ -108,7 +110,7 @@ func TestClientFails(t *testing.T) {
 			}
 		},
 		"no answer": func(_ http.ResponseWriter, r *http.Request) {
-			_, _ = io.Copy(io.Discard, r.Body) // only then does the server watch for the client's leaving
+			_, _ = io.Copy(io.Discard, r.Body) // then the server notices that the client leaves
 			<-r.Context().Done()
 		},
 		"cut off": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
@@ -154,11 +156,12 @@ func TestClientKeepsItsConnections(t *testing.T) {
 	const goroutines, rounds = 8, 5
 	var opened atomic.Int64
 	var together sync.WaitGroup // lets no call of a round end before all have begun
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	answer := func(w http.ResponseWriter, _ *http.Request) {
 		together.Done()
 		together.Wait()
 		_, _ = w.Write(bytes.Repeat([]byte("taken\n"), 1000))
-	}))
+	}
+	server := httptest.NewUnstartedServer(http.HandlerFunc(answer))
 	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
 		if state == http.StateNew {
 			opened.Add(1)

@@ -132,7 +132,8 @@ func TestSinkProcessThatDoesNotStop(t *testing.T) {
 		t.Skip("nothing here stops a process")
 	}
 	err = p.awaitStopped(time.Millisecond) // without a signal
-	require.EqualError(t, err, fmt.Sprintf("sink process %d has not stopped within 1ms of SIGSTOP", p.PID()))
+	require.EqualError(t, err,
+		fmt.Sprintf("sink process %d has not stopped within 1ms of SIGSTOP", p.PID()))
 }
 
 func TestSinkProcessThatHasEndedCannotBeFrozen(t *testing.T) {
@@ -148,13 +149,16 @@ func TestSinkProcessThatHasEndedCannotBeFrozen(t *testing.T) {
 
 // pushAndLeave sends a record, checks that no answer comes within patience, and leaves. It returns
 // when the record was sent.
-func pushAndLeave(t *testing.T, p *Process, record string, patience time.Duration) (sent time.Time) {
+func pushAndLeave(
+	t *testing.T, p *Process, record string, patience time.Duration,
+) (sent time.Time) {
 	t.Helper()
 	conn, err := net.Dial("tcp", p.Addr)
 	require.NoError(t, err)
 	defer func() { _ = conn.Close() }()
 	sent = time.Now()
-	body, err := json.Marshal(push{[]stream{{nil, [][2]string{{strconv.FormatInt(sent.UnixNano(), 10), record}}}}})
+	value := [2]string{strconv.FormatInt(sent.UnixNano(), 10), record}
+	body, err := json.Marshal(push{[]stream{{nil, [][2]string{value}}}})
 	require.NoError(t, err)
 	request, err := http.NewRequest(http.MethodPost, p.URL(), bytes.NewReader(body))
 	require.NoError(t, err)
@@ -180,7 +184,8 @@ func TestSinkProcessHangsAndGoesOn(t *testing.T) {
 	assert.Empty(t, before)
 
 	client := clientOf(p, 30*time.Second)
-	for seq := 1; !slices.Contains(recordsIn(t, path), `{"seq":0}`) && seq < 1000; seq++ { // it may take the later ones first
+	isStored := func() bool { return slices.Contains(recordsIn(t, path), `{"seq":0}`) }
+	for seq := 1; !isStored() && seq < 1000; seq++ { // it may take the later ones first
 		_, err = client.Write(fmt.Appendf(nil, "{\"seq\":%d}\n", seq))
 		require.NoError(t, err)
 	}
@@ -201,7 +206,9 @@ func TestSinkProcessHangsAndGoesOn(t *testing.T) {
 
 // Nothing that is frozen stays behind, whether it is asked to end or not.
 func TestSinkProcessThatIsFrozenCanBeEnded(t *testing.T) {
-	for name, end := range map[string]func(*Process){"kill": (*Process).Kill, "stop": (*Process).Stop} {
+	for name, end := range map[string]func(*Process){
+		"kill": (*Process).Kill, "stop": (*Process).Stop,
+	} {
 		t.Run(name, func(t *testing.T) {
 			p, err := Start("127.0.0.1:0", filepath.Join(t.TempDir(), "sink"))
 			require.NoError(t, err)
@@ -209,7 +216,8 @@ func TestSinkProcessThatIsFrozenCanBeEnded(t *testing.T) {
 			freeze(t, p)
 			end(p)
 			require.NotNil(t, p.cmd.ProcessState, "it has been waited for")
-			assert.Equal(t, name == "stop", p.cmd.ProcessState.Success(), "one is asked, the other is not")
+			assert.Equal(t, name == "stop", p.cmd.ProcessState.Success(),
+				"one is asked, the other is not")
 			_, listed := alive.Load(p)
 			assert.False(t, listed)
 		})
@@ -245,7 +253,8 @@ func TestSinkThatCannotStart(t *testing.T) {
 	_, err := Start("127.0.0.1:0", filepath.Join(t.TempDir(), "no", "such", "folder"))
 	assert.ErrorContains(t, err, "did not start")
 
-	err = serveFile("nowhere:0", filepath.Join(t.TempDir(), "sink.jsonl"), strings.NewReader(""), io.Discard)
+	path := filepath.Join(t.TempDir(), "sink.jsonl")
+	err = serveFile("nowhere:0", path, strings.NewReader(""), io.Discard)
 	assert.Error(t, err)
 	assert.NotErrorIs(t, err, http.ErrServerClosed)
 }

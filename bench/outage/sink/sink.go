@@ -21,7 +21,7 @@ import (
 
 const (
 	command   = "sink-process" // first argument: run as the sink instead of the demo
-	announces = "listening "   // what the sink prints, followed by its address, once it takes records
+	announces = "listening "   // printed, followed by the address, once the sink takes records
 	maxPush   = 1 << 20
 	maxLine   = 256 << 10 // Loki's own default
 )
@@ -50,7 +50,7 @@ func ChildArgs() (addr, path string, ok bool) {
 // serveFile is the child process: it appends each record that is pushed to the file at path, and
 // acknowledges it then.
 func serveFile(addr, path string, stdin io.Reader, stdout io.Writer) error {
-	signal.Ignore(os.Interrupt) // where the sink is in the demo's process group, Ctrl-C reaches it too
+	signal.Ignore(os.Interrupt) // Ctrl-C reaches a sink that is in the demo's process group
 	file, err := OpenRecords(path)
 	if err != nil {
 		return err
@@ -88,8 +88,9 @@ func Handler(w io.Writer) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+PushPath, func(rw http.ResponseWriter, r *http.Request) {
 		var pushed push
-		if err := json.NewDecoder(http.MaxBytesReader(rw, r.Body, maxPush)).Decode(&pushed); err != nil {
-			http.Error(rw, err.Error(), http.StatusBadRequest) // also one that was cut off on the way
+		body := http.MaxBytesReader(rw, r.Body, maxPush)
+		if err := json.NewDecoder(body).Decode(&pushed); err != nil {
+			http.Error(rw, err.Error(), http.StatusBadRequest) // also a push that was cut off
 			return
 		}
 		records, err := stamped(pushed, time.Now())
@@ -114,10 +115,12 @@ func stamped(p push, now time.Time) (records []byte, err error) {
 		for _, value := range s.Values {
 			sent, line := value[0], value[1]
 			if _, err := strconv.ParseUint(sent, 10, 64); err != nil {
-				return nil, fmt.Errorf("timestamp %.40q: want nanoseconds since 1970, as a string", sent)
+				return nil, fmt.Errorf("timestamp %.40q: want nanoseconds since 1970, as a string",
+					sent)
 			}
 			if len(line) > maxLine || strings.Contains(line, "\n") {
-				return nil, fmt.Errorf("a line of %d bytes: want at most %d, without a line break", len(line), maxLine)
+				return nil, fmt.Errorf("a line of %d bytes: want at most %d, without a line break",
+					len(line), maxLine)
 			}
 			records = fmt.Appendf(records, "%d %s %s\n", now.UnixNano(), sent, line)
 		}

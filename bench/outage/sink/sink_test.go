@@ -33,7 +33,9 @@ func TestMain(m *testing.M) {
 
 // pushed is a push of one line.
 func pushed(line string) string {
-	body, err := json.Marshal(push{[]stream{{map[string]string{"service_name": "test"}, [][2]string{{"1700000000000000000", line}}}}})
+	body, err := json.Marshal(push{[]stream{{
+		map[string]string{"service_name": "test"}, [][2]string{{"1700000000000000000", line}},
+	}}})
 	if err != nil {
 		panic(err)
 	}
@@ -50,24 +52,35 @@ func post(t *testing.T, server *httptest.Server, path, body string) int {
 }
 
 func TestSinkAnswersAsLokiDoes(t *testing.T) {
+	const ok, bad = http.StatusNoContent, http.StatusBadRequest
 	cases := map[string]struct {
 		path, body string
 		want       int
 		stored     int // records
 	}{
-		"a record":                    {PushPath, pushed(`{"seq":0}`), http.StatusNoContent, 1},
-		"two in a stream":             {PushPath, `{"streams":[{"stream":{"a":"b"},"values":[["1","{}"],["2","{}"]]}]}`, http.StatusNoContent, 2},
-		"two streams":                 {PushPath, `{"streams":[{"values":[["1","{}"]]},{"values":[["2","{}"]]}]}`, http.StatusNoContent, 2},
-		"a timestamp that is no text": {PushPath, `{"streams":[{"stream":{},"values":[[1700000000000000000,"{}"]]}]}`, http.StatusBadRequest, 0},
-		"a timestamp in words":        {PushPath, `{"streams":[{"stream":{},"values":[["now","{}"]]}]}`, http.StatusBadRequest, 0},
-		"a bad record among good":     {PushPath, `{"streams":[{"values":[["1","{}"],["now","{}"]]}]}`, http.StatusBadRequest, 0},
-		"a line that is too long":     {PushPath, pushed(strings.Repeat("x", maxLine+1)), http.StatusBadRequest, 0},
-		"a push that is too long":     {PushPath, pushed(strings.Repeat("x", maxPush)), http.StatusBadRequest, 0},
-		"a line break":                {PushPath, pushed("a\nb"), http.StatusBadRequest, 0},
-		"no records":                  {PushPath, `{"streams":[]}`, http.StatusBadRequest, 0},
-		"no JSON":                     {PushPath, `{"seq":0}` + "\n{", http.StatusBadRequest, 0},
-		"cut off":                     {PushPath, `{"streams":[{"stream":`, http.StatusBadRequest, 0},
-		"another path":                {"/", pushed("{}"), http.StatusNotFound, 0},
+		"a record": {PushPath, pushed(`{"seq":0}`), ok, 1},
+		"two in a stream": {
+			PushPath, `{"streams":[{"stream":{"a":"b"},"values":[["1","{}"],["2","{}"]]}]}`, ok, 2,
+		},
+		"two streams": {
+			PushPath, `{"streams":[{"values":[["1","{}"]]},{"values":[["2","{}"]]}]}`, ok, 2,
+		},
+		"a timestamp that is no text": {
+			PushPath, `{"streams":[{"stream":{},"values":[[1700000000000000000,"{}"]]}]}`, bad, 0,
+		},
+		"a timestamp in words": {
+			PushPath, `{"streams":[{"stream":{},"values":[["now","{}"]]}]}`, bad, 0,
+		},
+		"a bad record among good": {
+			PushPath, `{"streams":[{"values":[["1","{}"],["now","{}"]]}]}`, bad, 0,
+		},
+		"a line that is too long": {PushPath, pushed(strings.Repeat("x", maxLine+1)), bad, 0},
+		"a push that is too long": {PushPath, pushed(strings.Repeat("x", maxPush)), bad, 0},
+		"a line break":            {PushPath, pushed("a\nb"), bad, 0},
+		"no records":              {PushPath, `{"streams":[]}`, bad, 0},
+		"no JSON":                 {PushPath, `{"seq":0}` + "\n{", bad, 0},
+		"cut off":                 {PushPath, `{"streams":[{"stream":`, bad, 0},
+		"another path":            {"/", pushed("{}"), http.StatusNotFound, 0},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -87,7 +100,8 @@ func TestSinkAnswersAsLokiDoes(t *testing.T) {
 }
 
 func TestSinkNotesWhenItStoredARecord(t *testing.T) {
-	records, err := stamped(push{[]stream{{nil, [][2]string{{"1000", `{"seq":3}`}}}}}, time.Unix(0, 5000))
+	records, err := stamped(push{[]stream{{nil, [][2]string{{"1000", `{"seq":3}`}}}}},
+		time.Unix(0, 5000))
 	require.NoError(t, err)
 	assert.Equal(t, "5000 1000 {\"seq\":3}\n", string(records))
 }

@@ -46,7 +46,9 @@ type dashboard struct {
 }
 
 func newDashboard(w io.Writer, width func() int, opts ...tea.ProgramOption) *dashboard {
-	opts = append([]tea.ProgramOption{tea.WithOutput(w), tea.WithInput(nil), tea.WithoutSignalHandler()}, opts...)
+	opts = append([]tea.ProgramOption{
+		tea.WithOutput(w), tea.WithInput(nil), tea.WithoutSignalHandler(),
+	}, opts...)
 	d := &dashboard{
 		program: tea.NewProgram(model{width: width()}, opts...), width: width,
 		events: make(chan string, 1024), done: make(chan struct{}),
@@ -115,13 +117,26 @@ func (v model) Update(m tea.Msg) (tea.Model, tea.Cmd) {
 }
 
 var (
-	frame   = lipgloss.NewStyle().Border(lipgloss.RoundedBorder()).BorderForeground(lipgloss.AdaptiveColor{Light: "250", Dark: "240"}).Padding(0, 1)
+	border = lipgloss.AdaptiveColor{Light: "250", Dark: "240"}
+	frame  = lipgloss.NewStyle().Padding(0, 1).
+		Border(lipgloss.RoundedBorder()).BorderForeground(border)
+
 	strong  = lipgloss.NewStyle().Bold(true)
-	faint   = lipgloss.NewStyle().Foreground(lipgloss.AdaptiveColor{Light: "243", Dark: "246"})
-	good    = lipgloss.NewStyle().Bold(true).Foreground(lipgloss.AdaptiveColor{Light: "28", Dark: "78"})
-	careful = lipgloss.NewStyle().Bold(true).Foreground(lipgloss.AdaptiveColor{Light: "136", Dark: "221"})
-	bad     = lipgloss.NewStyle().Bold(true).Foreground(lipgloss.AdaptiveColor{Light: "160", Dark: "203"})
+	faint   = colored("243", "246")
+	good    = colored("28", "78").Bold(true)
+	careful = colored("136", "221").Bold(true)
+	bad     = colored("160", "203").Bold(true)
 )
+
+// colored is a style with a color for light terminals and one for dark ones.
+func colored(light, dark string) lipgloss.Style {
+	return lipgloss.NewStyle().Foreground(lipgloss.AdaptiveColor{Light: light, Dark: dark})
+}
+
+// stateStyles are the styles of the breaker's states.
+var stateStyles = map[string]lipgloss.Style{
+	measure.Closed: good, measure.Open: bad, measure.HalfOpen: careful, measure.NoBreaker: faint,
+}
 
 // The dashboard's measures, in columns and rows.
 const (
@@ -142,36 +157,46 @@ func (v model) View() string {
 	longest := min(max(v.width-frameWidth-nameWidth-clockWidth, shortestBar), longestBar)
 	bar := func(share float64, full, empty string, style lipgloss.Style) string {
 		filled := int(min(max(share, 0), 1) * float64(longest))
-		return style.Render(strings.Repeat(full, filled)) + faint.Render(strings.Repeat(empty, longest-filled))
+		rest := faint.Render(strings.Repeat(empty, longest-filled))
+		return style.Render(strings.Repeat(full, filled)) + rest
 	}
-	row := func(name, value string) string { return faint.Render(fmt.Sprintf("%-*s", nameWidth, name)) + value }
+	row := func(name, format string, args ...any) string {
+		return faint.Render(fmt.Sprintf("%-*s", nameWidth, name)) + fmt.Sprintf(format, args...)
+	}
 	most := max(s.Primary, s.Fallback, s.Nowhere, 1)
 	rate := func(name string, perSecond float64, style lipgloss.Style) string {
-		return row(name, bar(perSecond/most, "█", "·", style)+fmt.Sprintf(" %5s/s", measure.Compact(uint64(perSecond+0.5))))
+		count := measure.Compact(uint64(perSecond + 0.5))
+		return row(name, "%s %5s/s", bar(perSecond/most, "█", "·", style), count)
 	}
-	clock := fmt.Sprintf(" %5.1fs of %s", s.At.Seconds(), Brief(s.Of))
-	state := map[string]lipgloss.Style{measure.Closed: good, measure.Open: bad, measure.HalfOpen: careful, measure.NoBreaker: faint}[s.State].Render(s.State)
+	progress := bar(float64(s.At)/float64(max(s.Of, 1)), "━", "─", lipgloss.NewStyle())
+	state := stateStyles[s.State].Render(s.State)
 	rows := []string{
 		strong.Render(s.Guard),
-		row("run", bar(float64(s.At)/float64(max(s.Of, 1)), "━", "─", lipgloss.NewStyle())+clock),
-		row("sink", s.Phase),
-		row("breaker", fmt.Sprintf("%s   next probe %s", state, probeIn(s.NextProbe))),
+		row("run", "%s %5.1fs of %s", progress, s.At.Seconds(), Brief(s.Of)),
+		row("sink", "%s", s.Phase),
+		row("breaker", "%s   next probe %s", state, probeIn(s.NextProbe)),
 		rate("primary", s.Primary, good),
 		rate("fallback", s.Fallback, careful),
 		rate("nowhere", s.Nowhere, bad),
 	}
-	if c := s.WhySoFar; s.HasReasons {
+	if s.HasReasons {
+		count := func(of measure.Reason) string { return measure.Compact(s.WhySoFar[of]) }
 		rows = append(rows,
-			row("diverted", fmt.Sprintf("rejected %-7s failed %s", measure.Compact(c[measure.Rejected]), measure.Compact(c[measure.Failed]))),
-			row("", fmt.Sprintf("hung     %-7s busy   %s", measure.Compact(c[measure.Hung]), measure.Compact(c[measure.Busy]))))
-		if c[measure.RecordError] > 0 {
-			rows = append(rows, row("", measure.ReasonNames[measure.RecordError]+" "+measure.Compact(c[measure.RecordError])))
+			row("diverted", "rejected %-7s failed %s",
+				count(measure.Rejected), count(measure.Failed)),
+			row("", "hung     %-7s busy   %s",
+				count(measure.Hung), count(measure.Busy)))
+		if s.WhySoFar[measure.RecordError] > 0 {
+			name := measure.ReasonNames[measure.RecordError]
+			rows = append(rows, row("", "%s %s", name, count(measure.RecordError)))
 		}
 	}
 	if s.HasSpool {
-		rows = append(rows, row("backlog", fmt.Sprintf("%-7s  replayed %s",
-			measure.Compact(s.Backlog), measure.Compact(s.Replayed))))
+		rows = append(rows, row("backlog", "%-7s  replayed %s",
+			measure.Compact(s.Backlog), measure.Compact(s.Replayed)))
 	}
-	rows = append(rows, row("log call", fmt.Sprintf("p99 %-7s failures %s", Brief(s.P99), measure.Compact(s.Failures))))
-	return "\r" + frame.Width(nameWidth+longest+clockWidth+2).Render(strings.Join(rows, "\n")) + "\n"
+	rows = append(rows, row("log call", "p99 %-7s failures %s",
+		Brief(s.P99), measure.Compact(s.Failures)))
+	width := nameWidth + longest + clockWidth + 2
+	return "\r" + frame.Width(width).Render(strings.Join(rows, "\n")) + "\n"
 }

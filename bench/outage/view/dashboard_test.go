@@ -36,8 +36,10 @@ func TestDashboardOnATerminal(t *testing.T) {
 				events = append(events, line)
 			}
 			n := 0
-			for _, now := range []Status{shown, {Guard: "slog-multi failover", Of: time.Minute, NextProbe: -1}, shown} {
-				for _, text := range []string{"short", strings.Repeat("as wide as a terminal can be, and more ", 10), "after it"} {
+			failover := Status{Guard: "slog-multi failover", Of: time.Minute, NextProbe: -1}
+			long := strings.Repeat("as wide as a terminal can be, and more ", 10)
+			for _, now := range []Status{shown, failover, shown} {
+				for _, text := range []string{"short", long, "after it"} {
 					n++
 					now.At = time.Duration(n) * time.Second
 					s.Show(now)
@@ -52,8 +54,10 @@ func TestDashboardOnATerminal(t *testing.T) {
 						for i, line := range strings.Split(frame, "\n") {
 							found = found && (i == 0 || strings.ContainsAny(line, "│╰"))
 						}
-						return found && strings.TrimSpace(below) == "" && strings.Count(screen, "╭") == 1 &&
-							strings.Contains(frame, now.Guard) && strings.Contains(screen, strings.TrimSpace(events[len(events)-1]))
+						last := strings.TrimSpace(events[len(events)-1])
+						return found && strings.TrimSpace(below) == "" &&
+							strings.Count(screen, "╭") == 1 &&
+							strings.Contains(frame, now.Guard) && strings.Contains(screen, last)
 					})
 				}
 			}
@@ -72,7 +76,8 @@ func TestDashboardOnATerminal(t *testing.T) {
 func TestScreenIsPlainOnASmallTerminal(t *testing.T) {
 	for _, size := range [][2]int{{leastWidth - 1, 24}, {80, leastHeight - 1}, {0, 0}} {
 		c := console.New(t, max(size[0], 1), max(size[1], 1))
-		require.NoError(t, pty.Setsize(c.Pty, &pty.Winsize{Cols: uint16(size[0]), Rows: uint16(size[1])}))
+		require.NoError(t,
+			pty.Setsize(c.Pty, &pty.Winsize{Cols: uint16(size[0]), Rows: uint16(size[1])}))
 		s := NewScreen(c.Tty)
 		assert.IsType(t, &plainLines{}, s)
 		s.Close()

@@ -39,7 +39,8 @@ const shortestCall, slowestCall = 10 * time.Microsecond, 10 * time.Second
 // renderer knows variables.
 const pictureStyle = `<style>
 text{font:13px system-ui,-apple-system,"Segoe UI",Helvetica,Arial,sans-serif;fill:#3d444d}
-.name{font-weight:600;font-size:15px;fill:#1f2328}.small{font-size:12px;fill:#59636e}.bad{fill:#d1242f;font-weight:600}
+.name{font-weight:600;font-size:15px;fill:#1f2328}
+.small{font-size:12px;fill:#59636e}.bad{fill:#d1242f;font-weight:600}
 .end{text-anchor:end}.mid{text-anchor:middle}
 .grid{stroke:#d1d9e0;stroke-width:1}.down{fill:#818b98;fill-opacity:.16}
 .primary{fill:#2f7ed8}.fallback{fill:#e0a100}.nowhere{fill:#d1242f}
@@ -79,8 +80,9 @@ func Picture(s measure.Plan, results []measure.Result) []byte {
 	for _, r := range results {
 		height += rowHeight(r)
 	}
-	d.printf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img" aria-labelledby="title">`+"\n",
-		pictureWidth, height, pictureWidth, height)
+	d.printf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d"`+
+		` width="%[1]d" height="%[2]d" role="img" aria-labelledby="title">`+"\n",
+		pictureWidth, height)
 	d.printf(`<title id="title">%s</title>`+"\n", summary(results))
 	d.WriteString(pictureStyle)
 	d.legend()
@@ -171,7 +173,8 @@ func (d *drawing) text(x, y float64, class, text string) {
 }
 
 func (d *drawing) rect(x, y, width, height float64, class string) {
-	d.printf(`<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" class="%s"/>`+"\n", x, y, width, height, class)
+	d.printf(`<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" class="%s"/>`+"\n",
+		x, y, width, height, class)
 }
 
 func (d *drawing) line(x1, y1, x2, y2 float64) {
@@ -289,7 +292,8 @@ func (d *drawing) rates(r measure.Result, bottom float64) {
 		}
 		sum := 0.0
 		edges[0] = append(edges[0], bottom)
-		for layer, n := range []uint64{c.Acknowledged, c.Diverted, c.Returned - min(c.Returned, c.Acknowledged+c.Diverted)} {
+		nowhere := c.Returned - min(c.Returned, c.Acknowledged+c.Diverted)
+		for layer, n := range []uint64{c.Acknowledged, c.Diverted, nowhere} {
 			sum += measure.PerSecond(n, took)
 			edges[layer+1] = append(edges[layer+1], bottom-rateHeight*min(sum/d.top, 1))
 		}
@@ -315,7 +319,10 @@ func (d *drawing) rates(r measure.Result, bottom float64) {
 // callY is where a duration is above the bottom of the p99 axis.
 func callY(took time.Duration, bottom float64) float64 {
 	took = min(max(took, shortestCall), slowestCall)
-	return bottom - callHeight*math.Log(float64(took)/float64(shortestCall))/math.Log(float64(slowestCall)/float64(shortestCall))
+	decades := func(d time.Duration) float64 {
+		return math.Log10(float64(d) / float64(shortestCall))
+	}
+	return bottom - callHeight*decades(took)/decades(slowestCall)
 }
 
 // p99 draws the line; where no call was due it has a gap.

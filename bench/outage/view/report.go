@@ -34,7 +34,9 @@ func Report(w io.Writer, s measure.Plan, results []measure.Result) {
 
 // reportCalls is about the loggers' callers.
 func reportCalls(w io.Writer, s measure.Plan, results []measure.Result) {
-	rows := [][]string{{"log calls", "calls/s", "primary/s", "fallback/s", "p50", "p99", "p99.9", "max"}}
+	rows := [][]string{
+		{"log calls", "calls/s", "primary/s", "fallback/s", "p50", "p99", "p99.9", "max"},
+	}
 	for _, r := range results {
 		rows = append(rows, []string{r.Label})
 		for p := range measure.Phases {
@@ -46,6 +48,7 @@ func reportCalls(w io.Writer, s measure.Plan, results []measure.Result) {
 			if s.Sink.Kind != sink.Embedded {
 				called = "whole run"
 			}
+			rate := func(n uint64) string { return number(measure.PerSecond(n, took)) }
 			quantile := func(q float64) string {
 				if r.Calls[p].TotalCount() == 0 {
 					return "-"
@@ -53,8 +56,8 @@ func reportCalls(w io.Writer, s measure.Plan, results []measure.Result) {
 				return Brief(time.Duration(r.Calls[p].ValueAtQuantile(q)))
 			}
 			rows = append(rows, []string{
-				"  " + called, number(measure.PerSecond(c.Returned, took)), number(measure.PerSecond(c.Acknowledged, took)),
-				number(measure.PerSecond(c.Diverted, took)), quantile(50), quantile(99), quantile(99.9), quantile(100),
+				"  " + called, rate(c.Returned), rate(c.Acknowledged), rate(c.Diverted),
+				quantile(50), quantile(99), quantile(99.9), quantile(100),
 			})
 		}
 	}
@@ -92,7 +95,9 @@ func reportOutages(w io.Writer, results []measure.Result) {
 		{"resumed to closed", after(measure.Closed, measure.Resumed)},
 		{"kill to open", after(measure.Open, measure.Dead)},
 		{"restart to closed", after(measure.Closed, measure.Restarted)},
-		{"tried while down", func(r measure.Result) string { return fmt.Sprint(r.WhileDown().Tried) }},
+		{"tried while down", func(r measure.Result) string {
+			return fmt.Sprint(r.WhileDown().Tried)
+		}},
 		{"probes while down", func(r measure.Result) string {
 			if !r.HasBreaker {
 				return measure.NoBreaker
@@ -100,10 +105,12 @@ func reportOutages(w io.Writer, results []measure.Result) {
 			return fmt.Sprint(r.WhileDown().Probes)
 		}},
 		{"goroutines**", func(r measure.Result) string {
-			return fmt.Sprintf("%s → %s", measured(r.Peaks[measure.Healthy].Goroutines), measured(r.Peaks[measure.Hang].Goroutines))
+			before, in := r.Peaks[measure.Healthy], r.Peaks[measure.Hang]
+			return fmt.Sprintf("%s → %s", measured(before.Goroutines), measured(in.Goroutines))
 		}},
 		{"RSS MiB**", func(r measure.Result) string {
-			return fmt.Sprintf("%s → %s", mebibytes(r.Peaks[measure.Healthy].RSS), mebibytes(r.Peaks[measure.Hang].RSS))
+			before, in := r.Peaks[measure.Healthy], r.Peaks[measure.Hang]
+			return fmt.Sprintf("%s → %s", mebibytes(before.RSS), mebibytes(in.RSS))
 		}},
 	})
 	Say(w, `
@@ -139,7 +146,8 @@ func reportVerdict(w io.Writer, s measure.Plan, results []measure.Result) {
 	why := reasonsOf(results)
 	if why.Sum() > 0 {
 		for _, of := range why.Shown() {
-			figures = append(figures, figure{"  " + measure.ReasonNames[of], func(r measure.Result) string {
+			name := "  " + measure.ReasonNames[of]
+			figures = append(figures, figure{name, func(r measure.Result) string {
 				if !r.HasReasons {
 					return "-"
 				}

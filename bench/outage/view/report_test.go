@@ -16,7 +16,12 @@ import (
 )
 
 func TestReport(t *testing.T) {
-	results := []measure.Result{measuretest.Ran(measuretest.NoBreaker, measure.Counts{}), measuretest.Ran(measuretest.Gobreaker, measure.Counts{}), measuretest.Ran(measuretest.AtomicBreaker, measure.Counts{Returned: 6000, Diverted: 6000, Probes: 4})}
+	inHang := measure.Counts{Returned: 6000, Diverted: 6000, Probes: 4}
+	results := []measure.Result{
+		measuretest.Ran(measuretest.NoBreaker, measure.Counts{}),
+		measuretest.Ran(measuretest.Gobreaker, measure.Counts{}),
+		measuretest.Ran(measuretest.AtomicBreaker, inHang),
+	}
 	results[0].Verdict.InSink, results[0].Verdict.Lost = 13_200, 4800
 	results[1].Verdict.InSink, results[1].Verdict.Stranded = 12_000, 6000
 	results[1].Total.Diverted = 6000
@@ -31,7 +36,9 @@ func TestReport(t *testing.T) {
 		{At: 9700 * time.Millisecond, To: measure.Closed},
 	}
 	results[2].OnceOpened[measure.Hang] = 90 * time.Microsecond
-	results[2].Total.Reasons = measure.ByReason{measure.Rejected: 10_000, measure.Failed: 5, measure.Hung: 4, measure.Busy: 700}
+	results[2].Total.Reasons = measure.ByReason{
+		measure.Rejected: 10_000, measure.Failed: 5, measure.Hung: 4, measure.Busy: 700,
+	}
 	var out strings.Builder
 	Report(&out, measuretest.Plan(), results)
 	text := strings.Join(strings.Fields(out.String()), " ")
@@ -49,7 +56,8 @@ func TestReport(t *testing.T) {
 		"tried while down 7 7 7",
 		"probes while down - 2 6",
 		"verdict no gobreaker atomicbreaker breaker",
-		"offered 18000 18000 18000 in the sink at the end 13200 12000 18000 undelivered 4800 6000 0",
+		"offered 18000 18000 18000 in the sink at the end 13200 12000 18000",
+		"undelivered 4800 6000 0",
 		"in the fallback 0 6000 0 lost 4800 0 0 duplicated",
 		"diverted 0 6000 10709 rejected - - 10000 failed - - 5 hung - - 4 busy - - 700",
 		"busy - - 700 replayed - - 10720",
@@ -63,7 +71,8 @@ func TestReport(t *testing.T) {
 	results[2].Total.Reasons[measure.RecordError] = 3
 	out.Reset()
 	Report(&out, measuretest.Plan(), results)
-	assert.Contains(t, strings.Join(strings.Fields(out.String()), " "), "busy - - 700 record error - - 3 replayed")
+	assert.Contains(t, strings.Join(strings.Fields(out.String()), " "),
+		"busy - - 700 record error - - 3 replayed")
 
 	out.Reset()
 	Report(&out, measuretest.Plan(), results[:2])
@@ -77,7 +86,9 @@ func TestReportFits(t *testing.T) {
 	const most = 60_000_000
 	var results []measure.Result
 	for _, g := range measuretest.Guards {
-		r := measuretest.Ran(g, measure.Counts{Returned: most, Diverted: most, Acknowledged: most, Tried: most, Probes: 99_999})
+		r := measuretest.Ran(g, measure.Counts{
+			Returned: most, Diverted: most, Acknowledged: most, Tried: most, Probes: 99_999,
+		})
 		r.Verdict = measure.Verdict{
 			Offered: most, InSink: most, Stranded: most / 2, Lost: most / 2, Duplicated: most,
 			Primary: measure.Contents{Late: most},

@@ -14,7 +14,7 @@ import (
 // Screen is where a run is watched: a dashboard on a terminal (dashboard.go), plain lines elsewhere
 // (below).
 type Screen interface {
-	Event(at time.Duration, text string) // something happened; it must not block a log call for long
+	Event(at time.Duration, text string) // something happened; does not block a log call for long
 	Show(Status)
 	Every() time.Duration // how often the trial calls show
 	Close()               // takes the live view away; the events stay
@@ -22,18 +22,23 @@ type Screen interface {
 
 // Status is the live view.
 type Status struct {
-	Guard                      string
-	At, Of                     time.Duration
-	Phase                      string // "" with somebody's own endpoint
-	State                      string
+	Guard  string
+	At, Of time.Duration
+	Phase  string // "" with the user's own endpoint
+	State  string
+
 	Primary, Fallback, Nowhere float64 // records/s by where they went
-	P99                        time.Duration
-	Failures                   uint64        // records that the sink did not take, so far
-	NextProbe                  time.Duration // negative: the guard knows of none
-	HasSpool                   bool
-	Backlog, Replayed          uint64           // records in the spool now, and those that the sink took from it
-	HasReasons                 bool             // the guard says why records went to the fallback
-	Why, WhySoFar              measure.ByReason // since the last look; since the beginning
+
+	P99       time.Duration
+	Failures  uint64        // records that the sink did not take, so far
+	NextProbe time.Duration // negative: the guard knows of none
+
+	HasSpool bool
+	Backlog  uint64 // records in the spool
+	Replayed uint64 // records that the sink took from it, so far
+
+	HasReasons    bool             // the guard says why records went to the fallback
+	Why, WhySoFar measure.ByReason // since the last look; since the beginning
 }
 
 // plainLines prints a line a second, and the events between them as they come. Events are queued,
@@ -68,11 +73,13 @@ const plainColumns = "%7s %-9s %-9s %9s %10s %9s %6s  %s"
 func (s *plainLines) Show(now Status) {
 	if s.header != now.Guard {
 		s.header = now.Guard
-		s.lines <- fmt.Sprintf(plainColumns,
-			"time", "phase", "breaker", "primary/s", "fallback/s", "nowhere/s", "p99", "main reason")
+		s.lines <- fmt.Sprintf(plainColumns, "time", "phase", "breaker",
+			"primary/s", "fallback/s", "nowhere/s", "p99", "main reason")
 	}
-	s.lines <- fmt.Sprintf(plainColumns, fmt.Sprintf("%.2fs", now.At.Seconds()), now.Phase, now.State,
-		number(now.Primary), number(now.Fallback), number(now.Nowhere), Brief(now.P99), now.Why.Chief())
+	s.lines <- fmt.Sprintf(plainColumns,
+		fmt.Sprintf("%.2fs", now.At.Seconds()), now.Phase, now.State,
+		number(now.Primary), number(now.Fallback), number(now.Nowhere),
+		Brief(now.P99), now.Why.Chief())
 }
 
 func probeIn(d time.Duration) string {

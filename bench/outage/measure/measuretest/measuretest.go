@@ -48,7 +48,9 @@ func Ran(of measure.Guard, inHang measure.Counts) measure.Result {
 				Offered: took, Returned: took, Diverted: took, Tried: 7, Failed: 7, Probes: 2,
 			})
 		default:
-			now = plus(now, measure.Counts{Offered: took, Returned: took, Acknowledged: took, Tried: took})
+			now = plus(now, measure.Counts{
+				Offered: took, Returned: took, Acknowledged: took, Tried: took,
+			})
 		}
 	}
 	r := measure.Result{Plan: p, Guard: of, Recorder: rec}

@@ -42,7 +42,10 @@ func New(t *testing.T, width, height int) *Console {
 		t.Skip("this system has no pseudo-terminals:", err)
 	}
 	require.NoError(t, pty.Setsize(ptmx, &pty.Winsize{Cols: uint16(width), Rows: uint16(height)}))
-	c := &Console{t: t, Pty: ptmx, Tty: tty, Emulator: vt.NewEmulator(width, height), collected: make(chan struct{})}
+	c := &Console{
+		t: t, Pty: ptmx, Tty: tty, Emulator: vt.NewEmulator(width, height),
+		collected: make(chan struct{}),
+	}
 	go func() {
 		defer close(c.collected)
 		_, _ = io.Copy(c, ptmx) // ends with an error when the last descriptor of tty is closed
@@ -79,8 +82,10 @@ func (c *Console) Shows(text string) {
 // parts.
 func (c *Console) Becomes(what string, ok func(screen string) bool) {
 	c.t.Helper()
-	if !assert.Eventually(c.t, func() bool { return ok(strings.Join(c.screen(), "\n")) }, 20*time.Second, 5*time.Millisecond, what) {
-		c.t.Fatal(strings.Join(c.screen(), "\n"))
+	screen := func() string { return strings.Join(c.screen(), "\n") }
+	isOK := func() bool { return ok(screen()) }
+	if !assert.Eventually(c.t, isOK, 20*time.Second, 5*time.Millisecond, what) {
+		c.t.Fatal(screen())
 	}
 }
 
