@@ -2,9 +2,9 @@
 
 package main
 
-import "time"
-
 import (
+	"time"
+
 	"github.com/sinkguard/go-atomicbreaker/bench/outage/view"
 )
 

@@ -7,6 +7,7 @@ import "time"
 // Phase is a part of the run in which the sink does one thing. Log calls are measured by phase.
 type Phase int
 
+// The phases, in order.
 const (
 	Healthy   Phase = iota
 	Hang            // its process is frozen: it keeps its port and connections, and answers nothing
@@ -16,6 +17,7 @@ const (
 	Phases          // how many there are
 )
 
+// PhaseNames are the phases' names in what is shown.
 var PhaseNames = [Phases]string{"healthy", "hang", "resumed", "dead", "restarted"}
 
 // Begins is when each phase begins, in per cent of the run.

@@ -42,6 +42,7 @@ func ReadBack(path string, seen Tally, patience time.Duration) (Contents, error)
 	return ReadRecords(file, seen, patience)
 }
 
+// ReadRecords is ReadBack of a reader.
 func ReadRecords(r io.Reader, seen Tally, patience time.Duration) (found Contents, err error) {
 	lines := bufio.NewReaderSize(r, 1<<16)
 	for {
@@ -58,6 +59,7 @@ func ReadRecords(r io.Reader, seen Tally, patience time.Duration) (found Content
 	}
 }
 
+// Add counts a line, without its line break, and adds it to seen.
 func (c *Contents) Add(line []byte, seen Tally, patience time.Duration) {
 	var record struct {
 		Seq *uint64 `json:"seq"`

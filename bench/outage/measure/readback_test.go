@@ -27,48 +27,58 @@ func TestReadRecords(t *testing.T) {
 		{
 			"in any order, with other fields",
 			"{\"msg\":\"a\",\"seq\":2}\n{\"seq\":0,\"msg\":\"b\"}\n",
-			Contents{Records: 2}, Tally{1, 0, 1},
+			Contents{Records: 2},
+			Tally{1, 0, 1},
 		},
 		{"twice", "{\"seq\":1}\n{\"seq\":1}\n", Contents{Records: 2}, Tally{0, 2, 0}},
 		{
 			"torn at the end", "{\"seq\":0}\n{\"seq\":1,\"ms",
-			Contents{Records: 1, Torn: 1}, Tally{1, 0, 0},
+			Contents{Records: 1, Torn: 1},
+			Tally{1, 0, 0},
 		},
 		{
 			"torn in the number", "{\"seq\":0}\n{\"seq\":1",
-			Contents{Records: 1, Torn: 1}, Tally{1, 0, 0},
+			Contents{Records: 1, Torn: 1},
+			Tally{1, 0, 0},
 		},
 		{
 			"torn between two runs of the sink", "{\"seq\":0,\"m\n{\"seq\":1}\n",
-			Contents{Records: 1, Torn: 1}, Tally{0, 1, 0},
+			Contents{Records: 1, Torn: 1},
+			Tally{0, 1, 0},
 		},
 		{
 			"only the newline is missing", "{\"seq\":0}\n{\"seq\":1}",
-			Contents{Records: 2}, Tally{1, 1, 0},
+			Contents{Records: 2},
+			Tally{1, 1, 0},
 		},
 		{"two glued together", "{\"seq\":0}{\"seq\":1}\n", Contents{Torn: 1}, Tally{0, 0, 0}},
 		{
 			"no number", "{\"msg\":\"a\"}\n{\"seq\":-1}\n{\"seq\":null}\n",
-			Contents{Torn: 3}, Tally{0, 0, 0},
+			Contents{Torn: 3},
+			Tally{0, 0, 0},
 		},
 		{"never offered", "{\"seq\":3}\n", Contents{foreign: 1}, Tally{0, 0, 0}},
 		{
 			"stamped by the sink", "2000000000 1000000000 {\"seq\":0}\n",
-			Contents{Records: 1}, Tally{1, 0, 0},
+			Contents{Records: 1},
+			Tally{1, 0, 0},
 		},
 		{
 			"late by a nanosecond", "2000000001 1000000000 {\"seq\":0}\n",
-			Contents{Records: 1, Late: 1}, Tally{1, 0, 0},
+			Contents{Records: 1, Late: 1},
+			Tally{1, 0, 0},
 		},
 		{"torn in the first stamp", "20000", Contents{Torn: 1}, Tally{0, 0, 0}},
 		{"torn in the second stamp", "2000000000 100", Contents{Torn: 1}, Tally{0, 0, 0}},
 		{
 			"torn behind the stamps", "2000000000 1000000000 {\"se\n9 1 {\"seq\":1}\n",
-			Contents{Records: 1, Torn: 1}, Tally{0, 1, 0},
+			Contents{Records: 1, Torn: 1},
+			Tally{0, 1, 0},
 		},
 		{
 			"long", "{\"msg\":\"" + padding + "\",\"seq\":1}\n{\"seq\":2}\n",
-			Contents{Records: 2}, Tally{0, 1, 1},
+			Contents{Records: 2},
+			Tally{0, 1, 1},
 		},
 	}
 	for _, c := range cases {

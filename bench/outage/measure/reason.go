@@ -10,6 +10,7 @@ import (
 // Reason is why a record went to the fallback.
 type Reason int
 
+// The reasons.
 const (
 	Rejected    Reason = iota // the breaker did not admit it
 	Failed                    // the sink's client returned an error
@@ -19,6 +20,7 @@ const (
 	Reasons                   // how many there are
 )
 
+// ReasonNames are the reasons' names in what is shown.
 var ReasonNames = [Reasons]string{"rejected", "failed", "hung", "busy", "record error"}
 
 // UsualReasons are those that are shown also where there was no such record.

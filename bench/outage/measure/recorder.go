@@ -71,11 +71,12 @@ type Footprint struct {
 	RSS        uint64 // bytes; 0: this system does not say
 }
 
-const (
-	LongestCall = 10 * time.Minute // longer calls count as this long; all timeouts are far below
-	grains      = 120              // slices of a picture
-)
+// LongestCall is how long a longer call counts. All timeouts are far below.
+const LongestCall = 10 * time.Minute
 
+const grains = 120 // slices of a picture
+
+// NewRecorder starts the clock of a run. now returns what has been counted.
 func NewRecorder(duration time.Duration, now func() Counts) *Recorder {
 	r := &Recorder{
 		counts: now, Slice: max(duration/grains, 10*time.Millisecond), recent: newCoarse(),
@@ -93,6 +94,7 @@ func newCoarse() *hdrhistogram.Histogram {
 	return hdrhistogram.New(1, LongestCall.Microseconds(), 2)
 }
 
+// Since returns how long ago the run began.
 func (r *Recorder) Since() time.Duration { return time.Since(r.start) }
 
 // Enter begins a phase, just before what makes it one: a call that is caught by it belongs to it.
@@ -112,6 +114,7 @@ func (r *Recorder) Begun(p Phase) Counts {
 	return r.Marks[p].Counts
 }
 
+// Current returns the phase of the run.
 func (r *Recorder) Current() Phase {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -206,6 +209,7 @@ func (r *Recorder) Until(state string, p Phase) (time.Duration, bool) {
 	return 0, false
 }
 
+// PerSecond returns a rate, which is 0 if nothing was measured.
 func PerSecond(n uint64, during time.Duration) float64 {
 	if during <= 0 {
 		return 0

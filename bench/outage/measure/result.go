@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+// Package measure has what a run of the demo shows: how long log calls took, what was counted when,
+// and where the records are at the end.
 package measure
 
 import (

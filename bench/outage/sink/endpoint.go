@@ -20,8 +20,10 @@ type Endpoint struct {
 	Where string // a URL, host:port or a path
 }
 
+// Kind is what an endpoint takes records by.
 type Kind int
 
+// The kinds of endpoints.
 const (
 	Embedded Kind = iota // the zero endpoint
 	Loki

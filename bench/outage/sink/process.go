@@ -60,7 +60,10 @@ func Start(addr, path string) (*Process, error) {
 	return p, nil
 }
 
-func (p *Process) PID() int    { return p.cmd.Process.Pid }
+// PID returns the number of the process.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// URL returns where the process takes records.
 func (p *Process) URL() string { return "http://" + p.Addr + PushPath }
 
 // ErrEnded is what freeze returns when there is no process left to stop.

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+// Package sink has the sink of the demo, a child process that accepts records as Loki does, and the
+// clients of it and of the user's own endpoints.
 package sink
 
 import (

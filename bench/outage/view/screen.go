@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+// Package view shows the demo's runs: live on a terminal, and afterwards as tables and a picture.
 package view
 
 import (
@@ -64,6 +65,7 @@ func (*plainLines) Every() time.Duration { return time.Second }
 
 func (s *plainLines) Event(at time.Duration, text string) { s.lines <- EventLine(at, text) }
 
+// EventLine returns an event as both screens print it.
 func EventLine(at time.Duration, text string) string {
 	return fmt.Sprintf("%6.2fs  * %s", at.Seconds(), text)
 }

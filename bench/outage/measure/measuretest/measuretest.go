@@ -3,9 +3,9 @@
 // Package measuretest makes up results for tests.
 package measuretest
 
-import "time"
-
 import (
+	"time"
+
 	"github.com/sinkguard/go-atomicbreaker/bench/outage/measure"
 )
 

@@ -35,6 +35,7 @@ func (c *Console) Write(p []byte) (int, error) {
 	return c.Emulator.Write(p)
 }
 
+// New returns a terminal of a size in columns and rows. The test is skipped if there is none.
 func New(t *testing.T, width, height int) *Console {
 	t.Helper()
 	ptmx, tty, err := pty.Open()
