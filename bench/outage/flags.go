@@ -17,7 +17,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/bench/outage/view"
 )
 
-// settings is what the command line decides.
+// settings are the values of the flags.
 type settings struct {
 	measure.Plan
 	logger string
@@ -27,9 +27,8 @@ type settings struct {
 	keep   bool
 }
 
-// The ranges are checked and, when a value is refused, named. Under four seconds the breakers would
-// not have the time to close between two outages. The most there can be is 60 million records, of
-// which the verdict takes a byte each.
+// The ranges of the flags. In less than four seconds the breakers could not close between the two
+// outages. A run has at most 60 million records, and the verdict takes two bytes for each.
 const (
 	minDuration, maxDuration     = 4 * time.Second, 10 * time.Minute
 	minTimeout, maxTimeout       = 10 * time.Millisecond, 10 * time.Second
@@ -117,8 +116,8 @@ func printUsage(w io.Writer) {
 		strings.Join(loggerKinds, ", "), d.logger, sink.PushPath, d.out)
 }
 
-// parseFlags returns flag.ErrHelp for -h. Any other error is one line that names the flag, the
-// value and what it wants.
+// parseFlags returns flag.ErrHelp for -h. Any other error is one line that names the flag, its
+// value and the values it accepts.
 func parseFlags(args []string) (settings, error) {
 	s := defaults()
 	set := flag.NewFlagSet("outage", flag.ContinueOnError)
@@ -182,7 +181,7 @@ func parseFlags(args []string) (settings, error) {
 	return s, nil
 }
 
-// parseGuards puts the names in the order of the contenders, which is that of the tables.
+// parseGuards returns the names in the order of the contenders, which is also that of the tables.
 func parseGuards(v string) (names []string, err error) {
 	var known []string
 	asked := strings.Split(v, ",")

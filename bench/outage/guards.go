@@ -19,14 +19,14 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/bench/outage/sink"
 )
 
-// The breakers of both guards that have one are set alike. The recovery timeout lets several probes
-// fail within seconds; a service would choose 30 s.
+// Both breakers have the same settings. With this recovery timeout several probes fail within
+// seconds; a service would choose 30 s.
 const (
 	failureThreshold = 5
 	recoveryTimeout  = 400 * time.Millisecond
 )
 
-// guard brings records past a sink that may be out.
+// guard protects loggers from a sink that may be down.
 type guard struct {
 	// logger returns a new logger of a kind with the guard behind it, for so many goroutines.
 	logger func(kind string, goroutines int) logFunc
@@ -56,8 +56,7 @@ type parts struct {
 	replay   []breakerspool.ReplayOption
 }
 
-// contender is a guard that can be built, so that every guard can have a sink and a breaker of its
-// own.
+// contender builds a guard for a run of its own.
 type contender struct {
 	measure.Guard
 	about string
@@ -100,8 +99,8 @@ var contenders = []contender{
 	},
 }
 
-// laneHeadroom is how many times longer than the lane the client behind it waits. The lane limits
-// what callers wait; the client's timeout ends the requests that nobody waits for any more.
+// A client behind a lane waits laneHeadroom times as long as the lane. The lane limits how long
+// callers wait; the client's timeout ends requests that no caller waits for.
 const laneHeadroom = 10
 
 // clientTimeout is how long the client waits for the sink, if a log call may wait for timeout.
@@ -116,8 +115,8 @@ func newNoBreaker(p parts) guard {
 	return guard{logger: func(kind string, _ int) logFunc { return newLogger(kind, p.primary) }}
 }
 
-// newFailover writes each record to the first handler that takes it. There is no state: every
-// record asks the sink first.
+// newFailover writes each record to the first handler that takes it. It has no state: it tries the
+// sink first with every record.
 func newFailover(p parts) guard {
 	return guard{logger: func(string, int) logFunc {
 		return newSlog(slogmulti.Failover()(
@@ -127,8 +126,8 @@ func newFailover(p parts) guard {
 	}}
 }
 
-// newGobreaker calls the sink through Execute, as that library is meant to be used. It never calls
-// State, which moves an open breaker that is due to half-open, so a look would change the run.
+// newGobreaker calls the sink through Execute, as the library intends. It never calls State, which
+// moves an open breaker to half-open when it is due and would so change the run.
 func newGobreaker(p parts) guard {
 	breaker := gobreaker.NewCircuitBreaker[int](gobreaker.Settings{
 		Name:    "loki",
@@ -155,9 +154,9 @@ func newGobreaker(p parts) guard {
 	return guard{logger: func(kind string, _ int) logFunc { return newLogger(kind, guarded) }}
 }
 
-// newAtomicBreaker gives each logger a Writer and a Lane of its own, and all of them the one
-// breaker of the sink. A lane is as wide as its logger has callers in Write at once, so no caller
-// waits for its turn, and in a hang each waits for one timeout at most.
+// newAtomicBreaker gives each logger a Writer and a Lane of its own. All share the breaker of the
+// sink and the fallback. The width of a lane is the number of callers that its logger has in Write
+// at once. So no caller waits for its turn, and in a hang each waits for at most one timeout.
 func newAtomicBreaker(p parts) guard {
 	breaker := atomicbreaker.MustNew("loki",
 		atomicbreaker.WithFailureThreshold(failureThreshold),
@@ -193,7 +192,8 @@ func newAtomicBreaker(p parts) guard {
 	return g
 }
 
-// reasonOf tells a failure of the sink from the lane's report that the sink hangs.
+// reasonOf returns the reason of a diversion. It separates failures of the sink from hangs, which
+// the lane reports.
 func reasonOf(d breakerio.Diversion) measure.Reason {
 	switch d.Reason {
 	case breakerio.Rejected:
@@ -210,7 +210,7 @@ func reasonOf(d breakerio.Diversion) measure.Reason {
 	return measure.Failed
 }
 
-// writerFunc is a function as an io.Writer.
+// writerFunc makes a function an io.Writer.
 type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }

@@ -12,7 +12,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/bench/outage/view"
 )
 
-// introduce says what will happen.
+// introduce prints what the run will do.
 func introduce(w io.Writer, s settings) {
 	view.Say(w, "load      %d goroutines log %d records/s with %s for %s\n",
 		s.Goroutines, s.Rate, s.loggerNames(), view.Brief(s.Duration))
@@ -32,7 +32,7 @@ func introduce(w io.Writer, s settings) {
 		failureThreshold, recoveryTimeout)
 }
 
-// labels are those of the guards that were asked for.
+// labels returns the labels of the chosen guards.
 func (s settings) labels() (labels []string) {
 	for _, c := range contenders {
 		if slices.Contains(s.guards, c.Name) {

@@ -167,7 +167,7 @@ func TestVerdictOnASpool(t *testing.T) {
 
 // With an endpoint of the user's own its acknowledgements stand for the file that cannot be read.
 // One record may be in both: a probe, or what was acknowledged too late.
-func TestVerdictOnSomebodysEndpoint(t *testing.T) {
+func TestVerdictOnTheUsersEndpoint(t *testing.T) {
 	s := defaults()
 	s.Sink = sink.Endpoint{Kind: sink.Loki, Where: "http://127.0.0.1:1" + sink.PushPath}
 	judge := func(acknowledged ...int) measure.Result {

@@ -11,10 +11,9 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/bench/outage/measure"
 )
 
-// load is the application: goroutines that log numbered records, each call at its time on a
-// schedule that was made before the run. A call that comes late because an earlier one was slow is
-// measured from when it was due (coordinated omission would hide just the calls that wait), and no
-// call is left out to catch up.
+// load is the application: goroutines that log numbered records on a fixed schedule. If a slow call
+// delays the next ones, these are measured from when they were due, so that waiting counts in full
+// (coordinated omission). No call is left out to catch up.
 type load struct {
 	loggers  []logFunc // one for each goroutine; several may share a logger
 	rate     int       // records/s in all
@@ -24,8 +23,8 @@ type load struct {
 	behind atomic.Uint64 // calls that were due at the end, and never made
 }
 
-// run logs until ctx ends. It does not interrupt a log call: each number that was given out has
-// been through the guard when run returns.
+// run logs until ctx ends. It interrupts no log call: when it returns, every record that has a
+// number has passed the guard.
 func (l *load) run(ctx context.Context) {
 	var wg sync.WaitGroup
 	for i, log := range l.loggers {

@@ -12,9 +12,9 @@ import (
 	"go.uber.org/zap/zapcore"
 )
 
-// loggerKinds are the loggers that the demo knows. One of each serves all the goroutines that use
-// its kind, as in an application. Behind slog, whose handlers hold a mutex while they write, they
-// wait for each other.
+// loggerKinds are the loggers of the demo. Goroutines that use the same kind share one logger, as
+// in an application. Those of slog wait for each other, because its handlers hold a mutex while
+// they write.
 var loggerKinds = []string{"slog", "zap", "zerolog"}
 
 // writesAtOnce is how many of the goroutines that share a logger can be in its Write at once. A
@@ -35,8 +35,8 @@ const (
 	itemName = "anvil, cast iron"
 )
 
-// newLogger returns a logger of a kind that writes to w. What w refuses is not reported once more
-// on stderr, record by record, as zap and zerolog do by default: the demo counts it.
+// newLogger returns a logger of a kind that writes to w. The demo counts the errors of w; zap and
+// zerolog would also print each of them on stderr.
 func newLogger(kind string, w io.Writer) logFunc {
 	switch kind {
 	case "zap":
@@ -63,5 +63,5 @@ func newSlog(h slog.Handler) logFunc {
 	}
 }
 
-// zerolog has one error handler for the whole program.
+// zerolog has one error handler for the whole program; it prints.
 func init() { zerolog.ErrorHandler = func(error) {} }

@@ -5,12 +5,10 @@
 //
 //	go run ./outage -h
 //
-// Where things are: flags.go and endpoint.go the command line; phase.go and schedule.go what
-// happens when; sink.go and process.go the sink, from inside and from outside; loki.go and
-// netclient.go the clients; guards.go what is compared; loggers.go and load.go the application;
-// trial.go one guard's run, recorder.go and counters.go what is measured in it; readback.go,
-// verdict.go and result.go the search for the records; reason.go why they were diverted; screen.go,
-// dashboard.go, report.go and picture.go the output.
+// The guards are in guards.go, the loggers and their load in loggers.go and load.go. trial.go runs
+// one guard, schedule.go breaks its sink, spool.go replays what it missed, and judge.go looks for
+// the records. The folders have the rest: sink the sink and its clients, measure what a run has
+// shown, view the output.
 package main
 
 import (
@@ -51,7 +49,7 @@ func main() {
 	os.Exit(code)
 }
 
-// run is the whole program without the process around it. It returns the exit status.
+// run runs the program and returns its exit status.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	s, err := parseFlags(args)
 	if errors.Is(err, flag.ErrHelp) {
@@ -63,7 +61,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitUsage
 	}
 
-	err = os.MkdirAll(s.out, 0o755) // an error here should come before the run
+	err = os.MkdirAll(s.out, 0o755) // so that an error comes before the run
 	if err != nil {
 		view.Say(stderr, "outage: -out: %v\n", err)
 		return exitUsage
@@ -96,8 +94,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return exitOK
 }
 
-// runTrials gives each guard the whole machine for its time. Side by side, one whose callers wait
-// would leave its processor to the others, and one that floods the sink would take theirs.
+// runTrials runs one guard after the other. If they ran side by side, they would take the
+// processors from each other, and a guard whose callers wait would take less than its share.
 func runTrials(
 	ctx context.Context, s settings, dir string, stdout io.Writer,
 ) (results []measure.Result, problems error) {
@@ -138,16 +136,15 @@ func conclude(s settings, results []measure.Result, stdout io.Writer) error {
 	return err
 }
 
-// records is the folder that the records are in.
+// records is the folder of the files of records.
 var records atomic.Pointer[string]
 
-// sameKey is how soon after the first signal another is that of the same Ctrl-C. While a child is
-// being started, it shares this program's memory and its process group, so that the program gets
-// the terminal's signal twice.
+// A signal this soon after the first one comes from the same Ctrl-C. A child that is being started
+// shares the memory and the process group of this program, which then gets the signal twice.
 const sameKey = 100 * time.Millisecond
 
-// atOnce makes the next signal the last. A sink that is frozen could not notice that its parent has
-// gone.
+// atOnce ends the program at the next signal. It kills the sink, because a frozen one does not
+// notice that its parent has gone.
 func atOnce() {
 	again := make(chan os.Signal, 1)
 	signal.Notify(again, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)

@@ -198,7 +198,7 @@ func TestOutageThatCannotWriteItsPicture(t *testing.T) {
 	assert.Contains(t, stderr, file)
 }
 
-func TestOutageOfSomebodysEndpoint(t *testing.T) {
+func TestOutageOfTheUsersEndpoint(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes four seconds")
 	}

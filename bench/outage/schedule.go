@@ -12,8 +12,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/bench/outage/sink"
 )
 
-// schedule does to the sink what happens to sinks, and returns at the end of the run. Only a sink
-// of the demo's own is touched; somebody's endpoint is theirs to stop.
+// schedule freezes, resumes, kills and restarts the sink, and returns at the end of the run. It
+// does not touch the user's own endpoint.
 func (t *trial) schedule(ctx context.Context) error {
 	if t.Sink.Kind != sink.Embedded {
 		t.waitUntil(ctx, t.Duration)
@@ -24,7 +24,7 @@ func (t *trial) schedule(ctx context.Context) error {
 			return nil
 		}
 		t.forgetClosed()
-		t.tellReasons(p - 1)
+		t.showDiverted(p - 1)
 		t.recorder.Enter(p)
 		if err := t.begin(p); err != nil {
 			return fmt.Errorf("%s: %w", measure.PhaseNames[p], err)
@@ -33,13 +33,13 @@ func (t *trial) schedule(ctx context.Context) error {
 	if !t.waitUntil(ctx, t.Duration) {
 		return nil
 	}
-	t.tellReasons(measure.Phases - 1)
+	t.showDiverted(measure.Phases - 1)
 	return t.awaitClosed(ctx)
 }
 
-// tellReasons shows why records went to the fallback in the phase that ends, if the guard says so,
+// showDiverted shows why records went to the fallback in the phase that ends, if the guard says so,
 // and how many are in its spool.
-func (t *trial) tellReasons(ending measure.Phase) {
+func (t *trial) showDiverted(ending measure.Phase) {
 	if why := t.counters.Now().Minus(t.recorder.Begun(ending)).Reasons; why.Sum() > 0 {
 		t.event("to the fallback: %s", why)
 	}
@@ -48,12 +48,12 @@ func (t *trial) tellReasons(ending measure.Phase) {
 	}
 }
 
-// event shows that something has happened now.
+// event shows an event with the present time.
 func (t *trial) event(format string, args ...any) {
 	t.screen.Event(t.recorder.Since(), fmt.Sprintf(format, args...))
 }
 
-// begin makes the phase what it is.
+// begin does to the sink what makes the phase.
 func (t *trial) begin(p measure.Phase) error {
 	switch p {
 	case measure.Hang:
@@ -79,7 +79,7 @@ func (t *trial) begin(p measure.Phase) error {
 	return nil
 }
 
-// forgetClosed makes closed speak of the present phase.
+// forgetClosed drains closed, which then has a value only if the breaker closes in this phase.
 func (t *trial) forgetClosed() {
 	select {
 	case <-t.closed:
@@ -87,7 +87,7 @@ func (t *trial) forgetClosed() {
 	}
 }
 
-// awaitClosed makes sure that the run has shown what it is for.
+// awaitClosed waits until the breaker has closed, and returns an error if it does not.
 func (t *trial) awaitClosed(ctx context.Context) error {
 	if !t.HasBreaker || t.recorder.State() == measure.Closed {
 		return nil
@@ -102,7 +102,7 @@ func (t *trial) awaitClosed(ctx context.Context) error {
 	}
 }
 
-// waitUntil waits for a moment of the run, and returns false if ctx ended before.
+// waitUntil waits for a moment of the run. It returns false if ctx ends first.
 func (t *trial) waitUntil(ctx context.Context, moment time.Duration) bool {
 	timer := time.NewTimer(moment - t.recorder.Since())
 	defer timer.Stop()

@@ -29,9 +29,11 @@ const (
 	leastReplayTimeout = time.Second
 )
 
-// graceToDrain is how much longer than asked a run may take until its spool is empty. At Replay's
-// rate the backlog of the whole run takes half of its duration.
-func (t *trial) graceToDrain() time.Duration { return t.Duration/2 + 10*time.Second }
+// graceToDrain is how much longer a run may take until its spool is empty. At Replay's rate the
+// backlog of the whole run takes half of its duration; the rest is for a busy machine.
+func (t *trial) graceToDrain() time.Duration {
+	return t.Duration/replayFactor + 30*time.Second
+}
 
 // openFallback opens the guard's fallback: a file, or the spool.
 func (t *trial) openFallback() (io.WriteCloser, error) {

@@ -123,11 +123,11 @@ func TestTrialDoesNotWaitForeverForItsSpool(t *testing.T) {
 		defer func() { _ = tr.spool.Close() }()
 		began := time.Now()
 		assert.False(t, tr.awaitEmpty(t.Context(), tr.graceToDrain()))
-		assert.Equal(t, tr.Duration/2+10*time.Second, time.Since(began))
+		assert.Equal(t, tr.Duration/2+30*time.Second, time.Since(began))
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		assert.False(t, tr.awaitEmpty(ctx, time.Hour))
-		assert.Equal(t, tr.Duration/2+10*time.Second, time.Since(began), "interrupted")
+		assert.Equal(t, tr.Duration/2+30*time.Second, time.Since(began), "interrupted")
 	})
 }
 

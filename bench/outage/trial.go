@@ -16,12 +16,11 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/bench/outage/view"
 )
 
-// graceToClose is how much longer than asked a run may take so that a breaker can close again: the
-// wait for a probe, and some for a machine that is busy.
+// graceToClose is how much longer a run may take for its breaker to close again: the wait for a
+// probe, and four seconds for a busy machine.
 const graceToClose = recoveryTimeout + 4*time.Second
 
-// trial is one guard's run: a load behind it in front of a sink of its own, and what is done to
-// that sink meanwhile.
+// trial is one guard's run, with a load, a sink of its own, and the schedule of its outages.
 type trial struct {
 	settings
 	contender
@@ -62,8 +61,8 @@ func newTrial(s settings, c contender, dir string, on view.Screen) *trial {
 	return t
 }
 
-// run goes through the whole trial. It ends early, but with a verdict, when ctx does. An error
-// means that there is no verdict, or none about a whole outage.
+// run runs the trial. If ctx ends, it ends early, still with a verdict. An error means that there
+// is no verdict, or that the run did not show a whole outage.
 func (t *trial) run(ctx context.Context) (measure.Result, error) {
 	fallback, err := t.openFallback()
 	if err != nil {
@@ -93,7 +92,7 @@ func (t *trial) run(ctx context.Context) (measure.Result, error) {
 		return measure.Result{}, err
 	}
 
-	debug.FreeOSMemory() // what the last guard left behind is not this one's weight
+	debug.FreeOSMemory() // so that the last guard's garbage does not count
 	t.recorder = measure.NewRecorder(t.Duration, t.counters.Now)
 	if t.spool != nil {
 		t.recorder.Backlog = t.backlog
@@ -121,14 +120,14 @@ func (t *trial) run(ctx context.Context) (measure.Result, error) {
 
 	r, err := t.judge()
 	r.Interrupted = ctx.Err() != nil
-	if err == nil && !r.Interrupted { // what was cut short is judged as far as it went
+	if err == nil && !r.Interrupted { // else there is no whole schedule to complain about
 		err = scheduleErr
 	}
 	return r, err
 }
 
-// loggers deals the loggers out to the goroutines: one of each kind, shared by every goroutine
-// whose turn it is.
+// loggers returns a logger for each goroutine. There is one of each kind, and the goroutines take
+// them in turn.
 func (t *trial) loggers() []logFunc {
 	kinds := t.usedKinds()
 	kinds = kinds[:min(len(kinds), t.Goroutines)]
@@ -143,8 +142,8 @@ func (t *trial) loggers() []logFunc {
 	return all
 }
 
-// usedKinds are the loggers that were asked for, or as many of them as the guard works with. A
-// guard that works with none of them still runs, with those that it does.
+// usedKinds returns the chosen logger, or all that the guard works with if it does not work with
+// that one.
 func (t *trial) usedKinds() []string {
 	for _, kind := range t.kinds {
 		if t.logger == kind {
@@ -154,7 +153,7 @@ func (t *trial) usedKinds() []string {
 	return t.kinds
 }
 
-// changed is the breaker's hook, in the log call that changed it.
+// changed is the breaker's hook. It runs in the call that changed the state.
 func (t *trial) changed(to, why string) {
 	if to == measure.HalfOpen {
 		t.counters.Probes.Add(1)
@@ -173,8 +172,8 @@ func (t *trial) changed(to, why string) {
 	}
 }
 
-// play runs the load and, beside it, the schedule, Replay and the live view. It returns when all of
-// them have ended. Replay goes on until the spool is empty.
+// play runs the load, the schedule, Replay and the live view, and returns when all have ended.
+// Replay goes on until the spool is empty.
 func (t *trial) play(ctx context.Context) error {
 	logging, stopLogging := context.WithCancel(context.Background())
 	scheduled := make(chan error, 1)
@@ -201,14 +200,14 @@ func (t *trial) play(ctx context.Context) error {
 	return err
 }
 
-// wake lets a frozen sink go on, so that log calls that wait for it end.
+// wake resumes a frozen sink, so that log calls that wait for it return.
 func (t *trial) wake() {
 	if t.process != nil {
 		_ = t.process.Resume()
 	}
 }
 
-// stopSink is for the sink that the demo started, if it is alive.
+// stopSink stops the demo's own sink, if it runs.
 func (t *trial) stopSink() {
 	if t.process != nil {
 		t.process.Stop()
@@ -238,7 +237,7 @@ func (t *trial) watch(ctx context.Context) error {
 	}
 }
 
-// status is the live view: rates of the time since the last one, and what was counted until now.
+// status returns the live view: rates since the last one, and totals.
 func (t *trial) status(
 	at time.Duration, now, since measure.Counts, during time.Duration,
 ) view.Status {

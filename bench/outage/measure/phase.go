@@ -23,7 +23,7 @@ var PhaseNames = [Phases]string{"healthy", "hang", "resumed", "dead", "restarted
 // Begins is when each phase begins, in per cent of the run.
 var Begins = [Phases]int{0, 15, 40, 60, 80}
 
-// At is how long after the start of a run of that duration the phase begins; at(phases) is its end.
+// At returns when the phase begins in a run of that duration. Phases.At is the end of the run.
 func (p Phase) At(duration time.Duration) time.Duration {
 	if p == Phases {
 		return duration
@@ -31,5 +31,5 @@ func (p Phase) At(duration time.Duration) time.Duration {
 	return duration / 100 * time.Duration(Begins[p])
 }
 
-// IsDown says whether the sink takes nothing in this phase.
+// IsDown reports whether the sink is down in this phase.
 func (p Phase) IsDown() bool { return p == Hang || p == Dead }

@@ -15,7 +15,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/bench/outage/sink"
 )
 
-// Contents is what one file of records was found to hold.
+// Contents counts what is in a file of records.
 type Contents struct {
 	Records int // whole records with a number that was offered
 	Torn    int // lines that are no whole record, as a writer leaves that is killed in mid-write
@@ -23,13 +23,13 @@ type Contents struct {
 	foreign int // whole records with a number that was never offered; a run leaves none
 }
 
-// Tally counts in how many places each offered record was found. It is all the evidence of the
-// verdict: nothing that the guard believes about a record gets in here.
+// Tally counts how often each offered record was found. The verdict rests on it alone, not on what
+// a guard believes.
 type Tally []uint8
 
-// ReadBack reads a file of one JSON record a line and adds what it finds to seen. A file that is
-// not there is empty. The lines of a sink's file begin with when they were stored and sent; those
-// that took longer than patience are late.
+// ReadBack reads a file of one JSON record a line and adds its records to seen. A missing file
+// counts as empty. The lines of a sink's file begin with the times at which the record was stored
+// and sent; if it took longer than patience, the record is late.
 func ReadBack(path string, seen Tally, patience time.Duration) (Contents, error) {
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {

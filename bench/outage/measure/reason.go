@@ -23,7 +23,7 @@ const (
 // ReasonNames are the reasons' names in what is shown.
 var ReasonNames = [Reasons]string{"rejected", "failed", "hung", "busy", "record error"}
 
-// UsualReasons are those that are shown also where there was no such record.
+// UsualReasons is the number of reasons that are shown even if no record had them.
 const UsualReasons = Busy + 1
 
 // ByReason counts diverted records.
@@ -45,7 +45,7 @@ func (c ByReason) Sum() (n uint64) {
 	return n
 }
 
-// Chief is the name of the most frequent reason, or "-" if there was no record.
+// Chief returns the name of the most frequent reason, or "-" if there was no record.
 func (c ByReason) Chief() string {
 	most := Rejected
 	for r := range Reasons {
@@ -59,7 +59,7 @@ func (c ByReason) Chief() string {
 	return ReasonNames[most]
 }
 
-// Shown are the reasons that a table lists: the usual ones, and any other that there was.
+// Shown returns the reasons that a table lists: the usual ones, and any other that some record had.
 func (c ByReason) Shown() (list []Reason) {
 	for r := range Reasons {
 		if r < UsualReasons || c[r] > 0 {
@@ -69,7 +69,7 @@ func (c ByReason) Shown() (list []Reason) {
 	return list
 }
 
-// String lists the reasons that there were: "1961 rejected, 6 failed, 3 hung".
+// String lists the reasons of the records: "1961 rejected, 6 failed, 3 hung".
 func (c ByReason) String() string {
 	var parts []string
 	for r := range Reasons {

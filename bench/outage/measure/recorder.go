@@ -10,8 +10,7 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// The states of a breaker, whatever its library calls them. noBreaker is that of a guard without
-// one.
+// The states of a breaker of any library. NoBreaker stands for a guard without one.
 const (
 	NoBreaker = "-"
 	Closed    = "closed"
@@ -43,7 +42,7 @@ type Recorder struct {
 	OnceOpened [Phases]time.Duration // the slowest call of the phase that was due after that
 }
 
-// Mark is a moment, and what had been counted until then. The zero mark did not come.
+// Mark is a moment, and what had been counted until then. A phase that did not begin has none.
 type Mark struct {
 	Set    bool
 	At     time.Duration
@@ -65,13 +64,13 @@ type Sample struct {
 	Backlog uint64 // records in the spool
 }
 
-// Footprint is what the process weighs.
+// Footprint is what the process takes.
 type Footprint struct {
 	Goroutines int
 	RSS        uint64 // bytes; 0: this system does not say
 }
 
-// LongestCall is how long a longer call counts. All timeouts are far below.
+// LongestCall is the limit of the histograms. All timeouts are far below it.
 const LongestCall = 10 * time.Minute
 
 const grains = 120 // slices of a picture
@@ -97,7 +96,8 @@ func newCoarse() *hdrhistogram.Histogram {
 // Since returns how long ago the run began.
 func (r *Recorder) Since() time.Duration { return time.Since(r.start) }
 
-// Enter begins a phase, just before what makes it one: a call that is caught by it belongs to it.
+// Enter begins a phase. Call it before the sink changes, so that calls in progress belong to the
+// phase that catches them.
 func (r *Recorder) Enter(p Phase) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -107,7 +107,7 @@ func (r *Recorder) Enter(p Phase) {
 	}
 }
 
-// Begun is what had been counted when a phase began.
+// Begun returns what had been counted when a phase began.
 func (r *Recorder) Begun(p Phase) Counts {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -121,8 +121,8 @@ func (r *Recorder) Current() Phase {
 	return r.phase
 }
 
-// Record notes a log call that was due at one moment and came back at another. It belongs to the
-// phase that it was due in, or to the next if the sink went down before it was back.
+// Record notes a log call that was due at one moment and returned at another. It belongs to the
+// phase in which it was due, or to the next if the sink went down before it returned.
 func (r *Recorder) Record(due, back time.Duration) {
 	took := min(max(back-due, 1), LongestCall)
 	r.mu.Lock()
@@ -161,8 +161,8 @@ func (r *Recorder) Change(to, why string) Change {
 	return c
 }
 
-// Sample notes what has been counted, and what the process weighs if that is more than before in
-// this phase.
+// Sample notes what has been counted, the backlog, and the footprint if it is a new maximum of the
+// phase.
 func (r *Recorder) Sample() {
 	backlog := uint64(0)
 	if r.Backlog != nil {
@@ -176,7 +176,7 @@ func (r *Recorder) Sample() {
 	peak.Goroutines, peak.RSS = max(peak.Goroutines, weight.Goroutines), max(peak.RSS, weight.RSS)
 }
 
-// State is the breaker's last state.
+// State returns the breaker's last state.
 func (r *Recorder) State() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -186,7 +186,7 @@ func (r *Recorder) State() string {
 	return r.Changes[len(r.Changes)-1].To
 }
 
-// TakeRecent returns the p99 of the calls that came back since it was last asked.
+// TakeRecent returns the p99 of the calls that returned since the last TakeRecent.
 func (r *Recorder) TakeRecent() time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -195,8 +195,8 @@ func (r *Recorder) TakeRecent() time.Duration {
 	return p99
 }
 
-// Until returns how long after the beginning of a phase the breaker was in the state for the first
-// time, if it was before the phase ended.
+// Until returns how long after the beginning of a phase the breaker first entered a state, and
+// false if it did not in that phase.
 func (r *Recorder) Until(state string, p Phase) (time.Duration, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -29,7 +29,7 @@ type Verdict struct {
 // named is how many records a problem names.
 const named = 5
 
-// Complete fills in where each record is, given what was found in both places.
+// Complete counts where the records are, given how often each was found in both places.
 func (v Verdict) Complete(inSink, inFallback Tally) Verdict {
 	v.Offered = len(inSink)
 	for seq := range inSink {
@@ -53,7 +53,7 @@ func (v Verdict) Complete(inSink, inFallback Tally) Verdict {
 // Undelivered is how many records are not in the sink.
 func (v Verdict) Undelivered() int { return v.Stranded + v.Lost }
 
-// Foreign is how many records turned up that nobody logged.
+// Foreign is the number of records that were found and never logged.
 func (v Verdict) Foreign() int { return v.Primary.foreign + v.Fallback.foreign }
 
 // Problem says what is wrong with the records, or "". If all of them should be in the sink, the
@@ -75,7 +75,7 @@ func (v Verdict) Problem(all bool) string {
 	return ""
 }
 
-// records is a number of records and its verb.
+// records returns a number of records with its verb.
 func records(n int, one, many string) string {
 	if n == 1 {
 		return "1 record " + one

@@ -14,13 +14,13 @@ import (
 	"time"
 )
 
-// Endpoint is where records are to go: the demo's own sink process, or what -sink names.
+// Endpoint is where records go: the demo's own sink process, or what -sink names.
 type Endpoint struct {
 	Kind  Kind
 	Where string // a URL, host:port or a path
 }
 
-// Kind is what an endpoint takes records by.
+// Kind is the kind of an endpoint.
 type Kind int
 
 // The kinds of endpoints.
@@ -35,8 +35,8 @@ const (
 var errFlag = errors.New("want http://HOST" + PushPath +
 	", tcp://HOST:PORT, syslog://HOST:PORT, ./NAME, /PATH or file:///PATH")
 
-// ParseEndpoint understands the argument of -sink. Only a path with a separator in it is a file: a
-// scheme that was forgotten, or the name of a host, must not make one.
+// ParseEndpoint parses the argument of -sink. A file needs a path with a separator, so that a
+// forgotten scheme or the name of a host does not create one.
 func ParseEndpoint(v string) (Endpoint, error) {
 	if !strings.Contains(v, "://") {
 		if !strings.ContainsRune(v, '/') && !strings.ContainsRune(v, os.PathSeparator) {
@@ -77,14 +77,14 @@ func ParseEndpoint(v string) (Endpoint, error) {
 	return Endpoint{}, errFlag
 }
 
-// fileAt is a file that is there, or can be made in a folder that is.
+// fileAt returns a file that exists, or one in a folder that exists.
 func fileAt(path string) (Endpoint, error) {
 	info, err := os.Stat(path)
 	switch {
 	case err == nil && info.IsDir():
 		return Endpoint{}, errors.New("it is a folder: want the path of a file")
 	case err == nil && info.Mode()&(os.ModeNamedPipe|os.ModeSocket) != 0:
-		// To open it might block forever.
+		// Opening it could block forever.
 		return Endpoint{}, fmt.Errorf("%v: want a file", info.Mode())
 	case err == nil:
 		return Endpoint{File, path}, nil
@@ -96,8 +96,8 @@ func fileAt(path string) (Endpoint, error) {
 	return Endpoint{File, path}, nil
 }
 
-// Open returns the client: one Write is one record, and returns nil when the sink took it, as far
-// as such a sink says so.
+// Open returns the client of an endpoint. A Write without an error means that the sink took the
+// records, as far as it says so.
 func (e Endpoint) Open(
 	guard string, goroutines int, timeout time.Duration,
 ) (io.WriteCloser, error) {
@@ -116,8 +116,7 @@ func (e Endpoint) Open(
 // TakesLines reports whether a Write may have several records, each with its line break.
 func (e Endpoint) TakesLines() bool { return e.Kind != Syslog }
 
-// Meaning says what is known about a record that such a sink took, and so what a verdict of none
-// lost is worth.
+// Meaning says what it means that a sink took a record, and so how far the verdict can be trusted.
 func (e Endpoint) Meaning() string {
 	switch e.Kind {
 	case Loki:

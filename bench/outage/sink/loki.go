@@ -16,9 +16,8 @@ import (
 // PushPath is where Loki takes records.
 const PushPath = "/loki/api/v1/push"
 
-// push is the body of a request to Loki: streams of lines, each with the time that it was logged
-// at. That time is in nanoseconds and a string, because a JSON number does not carry 19 digits
-// through every parser.
+// push is the body of a request to Loki: streams of lines with their times. A time is a string of
+// nanoseconds, because not every JSON parser keeps 19 digits of a number.
 type push struct {
 	Streams []stream `json:"streams"`
 }
@@ -38,9 +37,9 @@ func (e *StatusError) Error() string {
 	return fmt.Sprintf("the sink answered %d %s: %s", e.Code, http.StatusText(e.Code), e.Text)
 }
 
-// IsRecordError tells a refused record (it is malformed, or too long) from a sink that is out. The
-// former says nothing about the next record, so no breaker counts it; 429 and 5xx are the sink's
-// own trouble.
+// IsRecordError reports whether the sink refused a record for what it is: malformed, or too long.
+// Such an error says nothing about the next record, so no breaker counts it. 429 and 5xx are
+// failures of the sink.
 func IsRecordError(err error) bool {
 	var answer *StatusError
 	if !errors.As(err, &answer) {
@@ -49,17 +48,17 @@ func IsRecordError(err error) bool {
 	return answer.Code == http.StatusBadRequest || answer.Code == http.StatusRequestEntityTooLarge
 }
 
-// Client is the primary: an io.Writer that pushes each record on its own, and returns nil only when
-// the sink acknowledged it with a 2xx. Only such a sink can carry a claim that nothing is lost; one
-// that merely takes bytes cannot.
+// Client is an io.Writer that pushes the lines of each Write as one request. It returns nil only if
+// the sink acknowledged them with a 2xx. The claim that nothing is lost needs such a sink.
 type Client struct {
 	url    string
 	labels map[string]string
 	client *http.Client
 }
 
-// NewClient keeps one connection per goroutine alive: net/http's default of two idle connections
-// per host would make every other call of eight goroutines dial anew. The timeout bounds one push.
+// NewClient returns a client that keeps one connection per goroutine alive. With net/http's default
+// of two idle connections per host, eight goroutines would dial again and again. The timeout bounds
+// one push.
 func NewClient(url, guard string, goroutines int, timeout time.Duration) *Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConns = 0 // no limit in all
@@ -78,9 +77,8 @@ func NewClient(url, guard string, goroutines int, timeout time.Duration) *Client
 	}
 }
 
-// Write keeps nothing of p: the body that is sent is an encoding of it. That matters because
-// net/http may still read a body after the call has returned with an error, and the logger reuses p
-// at once.
+// Write sends an encoding of p and keeps nothing of it: net/http may read a body after a failed
+// call has returned, when the logger has reused p.
 func (c *Client) Write(p []byte) (int, error) {
 	now := strconv.FormatInt(time.Now().UnixNano(), 10)
 	var values [][2]string
@@ -96,7 +94,7 @@ func (c *Client) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	defer func() { _ = resp.Body.Close() }()
-	// Only a connection whose answer was read to its end is used again.
+	// net/http reuses a connection only if the answer was read to its end.
 	answer, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 	if resp.StatusCode/100 != 2 {
 		text := bytes.TrimSpace(answer[:min(len(answer), 200)])
@@ -105,8 +103,7 @@ func (c *Client) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Close drops the idle connections, so that a sink that is asked to end is not kept waiting for
-// them.
+// Close closes the idle connections, which would delay the end of the sink.
 func (c *Client) Close() error {
 	c.client.CloseIdleConnections()
 	return nil

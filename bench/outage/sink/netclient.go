@@ -13,9 +13,9 @@ import (
 	"time"
 )
 
-// netClient writes records to a TCP connection, and dials anew after each error. Nothing
-// acknowledges them: Write returns nil when the kernel took the bytes, and the first record after
-// the far end has gone is usually among those.
+// netClient writes records to a TCP connection, and dials again after an error. Nothing
+// acknowledges the records: Write returns nil when the kernel took the bytes. After the far end has
+// gone, the kernel usually takes one more record.
 type netClient struct {
 	addr    string
 	timeout time.Duration
@@ -26,7 +26,7 @@ type netClient struct {
 	closed bool
 }
 
-// Write takes no longer than the timeout: a connection that takes nothing is cut.
+// Write takes no longer than the timeout, after which it closes the connection.
 func (c *netClient) Write(p []byte) (int, error) {
 	framed := c.frame(p)
 	deadline := time.Now().Add(c.timeout)
@@ -46,7 +46,7 @@ func (c *netClient) Write(p []byte) (int, error) {
 	if err == nil {
 		_, err = c.conn.Write(framed)
 	}
-	if err != nil { // a part of a record may be on its way: the next one must not follow it
+	if err != nil { // part of a record may have been sent, and the next one must not follow it
 		_ = c.conn.Close()
 		c.conn = nil
 		return 0, err
@@ -64,11 +64,11 @@ func (c *netClient) Close() error {
 	return c.conn.Close()
 }
 
-// asLine is a record as it is: JSON and a line break.
+// asLine sends a record unchanged: JSON and a line break.
 func asLine(p []byte) []byte { return p }
 
-// newSyslogFrame returns a function that makes RFC 5424 messages of records, each preceded by its
-// length in bytes, as RFC 6587 calls octet counting.
+// newSyslogFrame returns a function that makes an RFC 5424 message of a record and puts its length
+// in front of it (octet counting, RFC 6587).
 func newSyslogFrame() func([]byte) []byte {
 	const localUse0, informational = 16, 6
 	host, err := os.Hostname()

@@ -14,17 +14,17 @@ import (
 	"time"
 )
 
-// Process is the demo's handle on one run of the sink: this very binary, started again. A sink in a
-// goroutine could be stopped, but not killed; the demo wants connections that break in mid-answer
-// and a port where nobody listens.
+// Process is a sink that runs as a child process of the same binary. A goroutine could not be
+// killed, and the demo needs connections that break in mid-answer and a port that nobody listens
+// on.
 type Process struct {
 	cmd   *exec.Cmd
 	stdin io.WriteCloser // its end tells the sink to go
 	Addr  string         // where it listens
 }
 
-// Start starts the sink and waits until it takes records. Port 0 lets the sink choose; the address
-// it reports starts the next one in the same place.
+// Start starts a sink that appends to the file at path, and waits until it takes records. With port
+// 0 the sink chooses one. A sink that is started on its Addr replaces it.
 func Start(addr, path string) (*Process, error) {
 	self, err := os.Executable()
 	if err != nil {
@@ -47,7 +47,7 @@ func Start(addr, path string) (*Process, error) {
 	p := &Process{cmd: cmd, stdin: stdin}
 	alive.Store(p, nil)
 
-	// Without this a sink that neither answers nor ends would hold the demo forever.
+	// A sink that neither answers nor ends must not hold the demo forever.
 	impatience := time.AfterFunc(10*time.Second, func() { _ = cmd.Process.Kill() })
 	line, err := bufio.NewReader(stdout).ReadString('\n')
 	impatience.Stop()
@@ -66,16 +66,16 @@ func (p *Process) PID() int { return p.cmd.Process.Pid }
 // URL returns where the process takes records.
 func (p *Process) URL() string { return "http://" + p.Addr + PushPath }
 
-// ErrEnded is what freeze returns when there is no process left to stop.
+// ErrEnded is the error of Freeze if the process has ended.
 var ErrEnded = errors.New("the sink process has ended")
 
 // stopPatience bounds how long a process may take to stop. The kernel needs microseconds for it,
 // but a thread stops only when it is next scheduled or returns from a system call.
 const stopPatience = 10 * time.Second
 
-// Freeze stops the process where it is (SIGSTOP): its connections stay, and nothing comes back on
-// them. The signal is asynchronous, and a thread on another processor still answers for a while, so
-// freeze returns when all threads have stopped. resume lets the process go on.
+// Freeze stops the process (SIGSTOP). Its connections stay open, and no answers come. The signal is
+// asynchronous: a thread on another processor still answers for a while. Freeze returns when all
+// threads have stopped. Resume continues the process.
 func (p *Process) Freeze() error {
 	if err := p.signal(stopSignal); err != nil {
 		return err
@@ -83,8 +83,8 @@ func (p *Process) Freeze() error {
 	return p.awaitStopped(stopPatience)
 }
 
-// awaitStopped waits until the process has stopped, at most for patience. A wait that is given up
-// ends with the process.
+// awaitStopped waits until the process has stopped, at most for patience. After that its goroutine
+// stays until the process ends.
 func (p *Process) awaitStopped(patience time.Duration) error {
 	stopped := make(chan error, 1)
 	go func() { stopped <- awaitStopped(p.PID()) }()
@@ -98,7 +98,7 @@ func (p *Process) awaitStopped(patience time.Duration) error {
 	}
 }
 
-// Resume lets a process that was frozen go on (SIGCONT).
+// Resume continues a frozen process (SIGCONT).
 func (p *Process) Resume() error { return p.signal(continueSignal) }
 
 func (p *Process) signal(s os.Signal) error {
@@ -108,7 +108,7 @@ func (p *Process) signal(s os.Signal) error {
 	return p.cmd.Process.Signal(s)
 }
 
-// Kill ends the process at once (SIGKILL), in the middle of whatever it does, also if it is frozen.
+// Kill kills the process (SIGKILL), even if it is frozen.
 func (p *Process) Kill() {
 	_ = p.cmd.Process.Kill()
 	_ = p.cmd.Wait()
@@ -116,8 +116,8 @@ func (p *Process) Kill() {
 	alive.Delete(p)
 }
 
-// Stop asks the process to end, by ending its standard input, and kills it if it does not. A frozen
-// one has to go on to notice.
+// Stop ends the process by closing its standard input, and kills it if that does not help. It first
+// resumes a frozen process.
 func (p *Process) Stop() {
 	impatience := time.AfterFunc(10*time.Second, func() { _ = p.cmd.Process.Kill() })
 	defer impatience.Stop()
@@ -139,8 +139,7 @@ func Running() (n int) {
 	return n
 }
 
-// KillAll is for a demo that ends at once: a frozen sink would not notice that its standard input
-// has ended.
+// KillAll kills all sinks. A frozen one does not notice that its standard input has ended.
 func KillAll() {
 	alive.Range(func(p, _ any) bool {
 		_ = p.(*Process).cmd.Process.Kill()

@@ -36,8 +36,8 @@ func NewScreen(w io.Writer) Screen {
 	})
 }
 
-// dashboard shows the last status below the events. It takes no keys and leaves the terminal in its
-// ordinary mode, so that Ctrl-C is the signal that it always is.
+// dashboard shows the last status below the events. It reads no keys and leaves the terminal in its
+// ordinary mode, so that Ctrl-C sends a signal.
 type dashboard struct {
 	program *tea.Program
 	width   func() int // of the terminal, now
@@ -70,10 +70,10 @@ func newDashboard(w io.Writer, width func() int, opts ...tea.ProgramOption) *das
 	return d
 }
 
-// abandon has the program that hides the cursor now, if there is one.
+// abandon is the program that has hidden the cursor, if there is one.
 var abandon atomic.Pointer[tea.Program]
 
-// RestoreTerminal is for a demo that ends at once.
+// RestoreTerminal shows the cursor again. It is for a program that ends at once.
 func RestoreTerminal() {
 	if p := abandon.Load(); p != nil {
 		p.Kill()

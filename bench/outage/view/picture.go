@@ -15,8 +15,9 @@ import (
 )
 
 // The picture has a row for each guard, all on one time axis: records/s by where they went, p99 of
-// the log calls on a logarithmic scale, and the breaker's state. What the sink did is behind all of
-// them. Sizes are in pixels. There is room for the larger letters that a narrow picture has.
+// the log calls on a logarithmic scale, the records in the spool, and the breaker's state. The
+// outages are shaded. Sizes are in pixels. They leave room for the larger letters of a narrow
+// picture.
 const (
 	pictureWidth        = 820
 	plotLeft, plotRight = 66, 796
@@ -35,8 +36,8 @@ const (
 // shortestCall and slowestCall are the ends of the p99 axis.
 const shortestCall, slowestCall = 10 * time.Microsecond, 10 * time.Second
 
-// pictureStyle has no background: the page's shows. Both schemes are spelled out, because not every
-// renderer knows variables.
+// pictureStyle sets no background. It spells out both color schemes, because not every renderer
+// supports variables.
 const pictureStyle = `<style>
 text{font:13px system-ui,-apple-system,"Segoe UI",Helvetica,Arial,sans-serif;fill:#3d444d}
 .name{font-weight:600;font-size:15px;fill:#1f2328}
@@ -279,8 +280,8 @@ func tick(perSecond float64) string {
 	return fmt.Sprintf("%.3gk", perSecond/1000)
 }
 
-// rates draws three areas, one upon the other. What is above the axis is cut off: the rush after a
-// hang would make all else flat.
+// rates draws three areas, stacked. Rates beyond the axis are cut off: the rush after a hang would
+// flatten the rest.
 func (d *drawing) rates(r measure.Result, bottom float64) {
 	var xs []float64
 	var edges [4][]float64 // of the three areas, the lowest first

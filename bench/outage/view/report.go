@@ -32,7 +32,7 @@ func Report(w io.Writer, s measure.Plan, results []measure.Result) {
 	}
 }
 
-// reportCalls is about the loggers' callers.
+// reportCalls prints how long the log calls took.
 func reportCalls(w io.Writer, s measure.Plan, results []measure.Result) {
 	rows := [][]string{
 		{"log calls", "calls/s", "primary/s", "fallback/s", "p50", "p99", "p99.9", "max"},
@@ -70,7 +70,7 @@ The rates count the calls that came back in a phase.
 `)
 }
 
-// reportOutages is about the breakers, and what it cost to guard the sink.
+// reportOutages prints what the breakers did, and the footprint.
 func reportOutages(w io.Writer, results []measure.Result) {
 	after := func(state string, p measure.Phase) func(measure.Result) string {
 		return func(r measure.Result) string {
@@ -123,7 +123,7 @@ probes: of Replay too.
 `)
 }
 
-// reportVerdict is about the records.
+// reportVerdict prints where the records are.
 func reportVerdict(w io.Writer, s measure.Plan, results []measure.Result) {
 	count := func(of func(measure.Verdict) int) func(measure.Result) string {
 		return func(r measure.Result) string { return fmt.Sprint(of(r.Verdict)) }
@@ -256,7 +256,7 @@ func table(w io.Writer, rows [][]string) {
 
 func number(f float64) string { return fmt.Sprintf("%.0f", f) }
 
-// measured writes a number that is 0 only where nothing was measured.
+// measured formats a number that is 0 only if nothing was measured.
 func measured(n int) string {
 	if n == 0 {
 		return "?"
@@ -271,7 +271,7 @@ func mebibytes(bytes uint64) string {
 	return fmt.Sprintf("%.0f", float64(bytes)/(1<<20))
 }
 
-// Brief writes a duration with three digits, which is as much as one run can say.
+// Brief formats a duration with three digits. One run does not justify more.
 func Brief(d time.Duration) string {
 	if d >= time.Minute {
 		return strings.NewReplacer("h0m0s", "h", "m0s", "m").Replace(d.Round(time.Second).String())

@@ -99,5 +99,5 @@ func (s *plainLines) Close() {
 	s.closed.Wait()
 }
 
-// Say prints for a person. A terminal that takes nothing any more is no reason to stop.
+// Say prints and ignores the error: a terminal that has gone is no reason to stop.
 func Say(w io.Writer, format string, args ...any) { _, _ = fmt.Fprintf(w, format, args...) }
