@@ -60,9 +60,10 @@ killed (SIGKILL) and after %d %% started again. Each guard goes through that in
 turn, alone on the machine and with a sink of its own:
 
 %s
-At the end the sink's file and the fallback file are read back, and the demo
-looks for every record. A picture of the run goes to outage.svg, the printed
-tables to outage.txt.
+atomicbreaker's fallback is a spool, which is replayed into the sink. At the end
+the sink's file and the fallback are read back, and the demo looks for every
+record. A picture of the run goes to outage.svg, the printed tables to
+outage.txt.
 
 Flags:
   -duration D     how long each guard's run takes, %s to %s (default %s)
@@ -89,10 +90,10 @@ Flags:
   -keep           keep the files of records, and print where they are
   -h              this text
 
-Exit status: 0 if all is well; 1 if atomicbreaker lost a record, if in the hang
-it was slower than half its healthy rate, if a breaker did not close again, or
-if the demo could not run; 2 for a flag that cannot be used. (go run reports 2
-as 1.)
+Exit status: 0 if all is well; 1 if atomicbreaker lost a record or did not bring
+it to the demo's own sink, if in the hang it was slower than half its healthy
+rate, if a breaker did not close again, or if the demo could not run; 2 for a
+flag that cannot be used. (go run reports 2 as 1.)
 `
 
 func printUsage(w io.Writer) {

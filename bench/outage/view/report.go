@@ -169,7 +169,8 @@ func reportVerdict(w io.Writer, s measure.Plan, results []measure.Result) {
 	Say(w, "\n%s.\n", s.Sink.Meaning())
 	Say(w, `offered = in the sink at the end + undelivered
 undelivered = in the fallback, and not in the sink + lost
-duplicated: copies beyond the first, of probes and of late records.
+duplicated: copies beyond the first, of probes, of late records, and of batches
+from the spool that got no answer in time.
 `)
 	if s.Sink.Kind == sink.Embedded {
 		Say(w, "late: stored more than %s after it was sent.\n", Brief(s.Timeout))
