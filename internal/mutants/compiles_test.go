@@ -54,6 +54,11 @@ var (
 func compiles(changed map[string]string) error {
 	for file := range changed {
 		dir := path.Dir(file)
+		whole, err := filepath.Abs(filepath.Join(root, dir))
+		if err != nil {
+			return err
+		}
+		build.Default.Dir = whole // the importer finds modules from there
 		here := build.Default
 		if ok, err := here.MatchFile(filepath.Join(root, dir), path.Base(file)); err != nil {
 			return err
@@ -72,12 +77,7 @@ func compiles(changed map[string]string) error {
 					return err
 				}
 			}
-			// The importer resolves imports from the file's directory, which may be in another module.
-			whole, err := filepath.Abs(filepath.Join(root, dir, name))
-			if err != nil {
-				return err
-			}
-			parsed, err := parser.ParseFile(fset, whole, text, parser.SkipObjectResolution)
+			parsed, err := parser.ParseFile(fset, filepath.Join(whole, name), text, parser.SkipObjectResolution)
 			if err != nil {
 				return err
 			}
