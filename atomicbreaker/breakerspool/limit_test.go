@@ -19,7 +19,7 @@ import (
 // bytesBelow returns the size of all files below a directory, without the lock.
 func bytesBelow(t *testing.T, dir string) (sum int64) {
 	t.Helper()
-	require.NoError(t, filepath.WalkDir(dir, func(name string, d fs.DirEntry, err error) error {
+	require.NoError(t, filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || d.Name() == "lock" {
 			return err
 		}
