@@ -21,6 +21,9 @@ import (
 
 // This file is the inside of the sink process; process.go is the demo's handle on it.
 
+// LinesPath is where the sink takes plain lines, at most 1 MiB at once. It stores them as they are.
+const LinesPath = "/lines"
+
 const (
 	command   = "sink-process" // first argument: run as the sink instead of the demo
 	announces = "listening "   // printed, followed by the address, once the sink takes records
@@ -85,7 +88,7 @@ func Serve(addr string, records io.Writer, stdin io.Reader, stdout io.Writer) er
 // Handler answers as Loki's push API does: 204 after the records of a push were written to w in one
 // call, 400 for a push that will never be one, and 503 when it could not be stored. What was
 // written survives a SIGKILL, because it is the kernel's by then; nothing here guards against a
-// power cut.
+// power cut. At [LinesPath] it takes plain lines in the same way.
 func Handler(w io.Writer) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+PushPath, func(rw http.ResponseWriter, r *http.Request) {
@@ -100,13 +103,26 @@ func Handler(w io.Writer) http.Handler {
 			http.Error(rw, err.Error(), http.StatusBadRequest)
 			return
 		}
-		if n, err := w.Write(records); err != nil || n < len(records) {
-			http.Error(rw, "the records were not stored", http.StatusServiceUnavailable)
+		store(rw, w, records)
+	})
+	mux.HandleFunc("POST "+LinesPath, func(rw http.ResponseWriter, r *http.Request) {
+		lines, err := io.ReadAll(http.MaxBytesReader(rw, r.Body, maxPush))
+		if err != nil {
+			http.Error(rw, err.Error(), http.StatusBadRequest)
 			return
 		}
-		rw.WriteHeader(http.StatusNoContent)
+		store(rw, w, lines)
 	})
 	return mux
+}
+
+// store writes records to w and acknowledges them.
+func store(rw http.ResponseWriter, w io.Writer, records []byte) {
+	if n, err := w.Write(records); err != nil || n < len(records) {
+		http.Error(rw, "the records were not stored", http.StatusServiceUnavailable)
+		return
+	}
+	rw.WriteHeader(http.StatusNoContent)
 }
 
 // stamped is what the sink stores of a push: a line for each record, which begins with when it was

@@ -81,6 +81,8 @@ func TestSinkAnswersAsLokiDoes(t *testing.T) {
 		"no JSON":                 {PushPath, `{"seq":0}` + "\n{", bad, 0},
 		"cut off":                 {PushPath, `{"streams":[{"stream":`, bad, 0},
 		"another path":            {"/", pushed("{}"), http.StatusNotFound, 0},
+		"plain lines":             {LinesPath, "a\nb\n", ok, 2},
+		"too many plain lines":    {LinesPath, strings.Repeat("\n", maxPush+1), bad, 0},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
