@@ -7,7 +7,10 @@ import "github.com/sinkguard/go-atomicbreaker/bench/scenario"
 var pairForm = scenario.Form{
 	Name: "pair",
 	Loops: scenario.Loops{
-		scenario.Pair:   func() scenario.Loop { return pair(newBreaker(scenario.UsualScene)) },
+		scenario.Pair: func() scenario.Loop {
+			b := newBreaker(scenario.UsualScene)
+			return scenario.Faster(pair(b), pairElsewhere(b))
+		},
 		scenario.Reject: func() scenario.Loop { return reject(openBreaker()) },
 		scenario.RejectHalfOpen: func() scenario.Loop {
 			b := newBreaker(scenario.HalfOpenScene)
@@ -102,6 +105,20 @@ func storm(b *breaker) scenario.Loop {
 				b.Reset()
 				left = scenario.StormLength
 			}
+		}
+	}
+}
+
+// pairElsewhere is pair at another place in memory: see [scenario.Faster].
+//
+//go:noinline
+func pairElsewhere(b *breaker) scenario.Loop {
+	return func(n int) {
+		for range n {
+			if !b.Allow() {
+				panic(scenario.UnexpectedReject)
+			}
+			b.RecordSuccess()
 		}
 	}
 }

@@ -43,6 +43,25 @@ var Clock = scenario.Subject{Name: "clock", Loops: scenario.Loops{
 
 func loadPair() scenario.Loop {
 	w := new(atomic.Uint64)
+	return scenario.Faster(loads(w), loadsElsewhere(w))
+}
+
+//go:noinline
+func loads(w *atomic.Uint64) scenario.Loop {
+	return func(n int) {
+		for range n {
+			if w.Load() > uint64(word.MaxClosed) {
+				panic(scenario.UnexpectedReject)
+			}
+			if w.Load()&uint64(word.Unhealthy) != 0 {
+				panic(scenario.Failed)
+			}
+		}
+	}
+}
+
+//go:noinline
+func loadsElsewhere(w *atomic.Uint64) scenario.Loop {
 	return func(n int) {
 		for range n {
 			if w.Load() > uint64(word.MaxClosed) {
