@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package breakerspool
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"time"
+
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerspool/internal/segment"
+)
+
+// claim marks the records of a write as in flight. It returns false if a limit has dropped one, or
+// the spool is closed.
+func (s *Spool) claim(w *write) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	for i := range w.items {
+		if w.items[i].at.g.dropped {
+			return false
+		}
+	}
+	w.parts(func(g *part, from, to int) { g.inFlight = int64(to - from) })
+	return true
+}
+
+// settle forgets the first records of a write, which the sink took. A record whose segment was
+// dropped meanwhile counts now. After Close nothing is forgotten, because the files may belong to
+// another Spool: what the sink takes then is repeated.
+func (s *Spool) settle(w *write, taken int) {
+	var gone []*part
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return // the records stay where they are
+	}
+	w.parts(func(g *part, from, to int) {
+		g.inFlight = 0
+		for i := from; i < min(to, taken); i++ {
+			if w.items[i].filtered {
+				s.drop(Drop{Reason: DropFiltered, Records: 1, Age: time.Since(w.items[i].time)})
+			} else {
+				s.stats.Replayed++
+			}
+		}
+		k := int64(max(min(to, taken)-from, 0))
+		g.records -= k
+		s.backlog.Add(-k)
+		if g.dropped && g.records > 0 {
+			s.drop(Drop{Reason: g.reason, Records: uint64(g.records), Age: time.Since(w.items[from].time)})
+			s.backlog.Add(-g.records)
+			g.records = 0
+		}
+	})
+	if taken > 0 && w.kind == inOrder {
+		gone = s.acknowledge(w.items[taken-1].after)
+	}
+	s.mu.Unlock()
+	s.unlink(gone)
+}
+
+// acknowledge notes that everything before a place is settled. It returns the segments that hold
+// nothing else; the caller unlinks them without the lock. After Close it changes nothing.
+func (s *Spool) acknowledge(to place) (gone []*part) {
+	if s.closed {
+		return nil
+	}
+	defer func() { s.deleting.Add(len(gone)) }()
+	st := &s.queue
+	for len(st.segments) > 0 && st.segments[0].number < to.g.number {
+		gone = append(gone, s.finish())
+	}
+	if to.g.dropped {
+		return gone
+	}
+	isActive := st.active != nil && st.last() == to.g
+	if to.pos.Offset >= to.g.size && (!isActive || to.g.size >= s.config.segmentBytes/2) {
+		return append(gone, s.finish())
+	}
+	if to.pos.Offset >= to.g.size {
+		s.dropDamaged(to.g)
+	}
+	st.acknowledge(to.g, to.pos, max(s.config.maxBytes-s.total(), 0))
+	s.syncLater()
+	return gone
+}
+
+// finish takes the oldest segment, which is settled, from the list.
+func (s *Spool) finish() *part {
+	g := s.queue.take()
+	s.dropDamaged(g)
+	return g
+}
+
+// dropDamaged gives up the records that are left in the count of a segment which is settled. They
+// were damaged after they had been written.
+func (s *Spool) dropDamaged(g *part) {
+	if g.records > 0 {
+		s.drop(Drop{Reason: DropCorrupt, Records: uint64(g.records), Age: time.Since(g.first)})
+		s.backlog.Add(-g.records)
+		g.records = 0
+	}
+}
+
+func (s *Spool) unlink(gone []*part) {
+	for _, g := range gone {
+		err := s.queue.unlink(g)
+		s.mu.Lock()
+		s.queue.account(g, err)
+		s.mu.Unlock()
+		s.deleting.Done()
+	}
+}
+
+// skip goes on after an error of the reader. It returns the place behind damage, and the error
+// unless it is one of damage.
+func (s *Spool) skip(at place, err error) (place, error) {
+	var gone []*part
+	s.mu.Lock()
+	var damage *segment.DamageError
+	switch {
+	case at.g.dropped:
+	case errors.As(err, &damage):
+		if at.g.damage--; at.g.damage < 0 { // Open has not counted it
+			s.stats.Corrupt++
+			s.drop(Drop{Reason: DropCorrupt, Bytes: damage.End - damage.Offset, Age: time.Since(at.g.first), Err: err})
+		}
+		at.pos = segment.Position{Offset: damage.End}
+		gone = s.acknowledge(at)
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, io.ErrUnexpectedEOF):
+		// The file was removed or cut from outside.
+		s.stats.Corrupt++
+		at.pos = segment.Position{Offset: at.g.size}
+		if at.g.number == s.queue.last().number {
+			s.queue.seal()
+		}
+		gone = s.acknowledge(at)
+	default:
+		s.mu.Unlock()
+		return at, err
+	}
+	s.mu.Unlock()
+	s.unlink(gone)
+	s.report()
+	return at, nil
+}
+
+// isOld reports whether a limit drops the records of a frame.
+func (s *Spool) isOld(f segment.Frame) bool {
+	return s.config.maxAge > 0 && time.Since(f.Time) > s.config.maxAge
+}
+
+// expire gives up the rest of the frame at the head, which is too old. If the head is a suspect, what
+// follows it may be taken already: then only the suspect is given up.
+func (r *replay) expire(at place, frame segment.Frame) {
+	next, data := place{at.g, segment.Position{Offset: frame.End}}, frame.Data[min(int(at.pos.Taken), len(frame.Data)):]
+	if r.suspect.held {
+		data, next = recordAt(at, frame)
+	}
+	s := r.spool
+	s.mu.Lock()
+	var gone []*part
+	if !at.g.dropped && !s.closed {
+		records := int64(countRecords(data))
+		at.g.records -= records
+		s.backlog.Add(-records)
+		s.drop(Drop{Reason: DropMaxAge, Records: uint64(records), Bytes: int64(len(data)), Age: time.Since(frame.Time)})
+		gone = s.acknowledge(next)
+	}
+	s.mu.Unlock()
+	s.unlink(gone)
+	s.report()
+	r.pass(next)
+}
+
+// noteOldest notes when the oldest record of a segment was written.
+func (s *Spool) noteOldest(g *part, t time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	g.first = t
+}
+
+func (s *Spool) isDropped(g *part) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return g.dropped
+}
+
+// advance moves on after a write of which the sink took some records.
+func (r *replay) advance(taken int) {
+	if taken == 0 {
+		return
+	}
+	after := r.write.items[taken-1].after
+	if r.write.kind == ahead {
+		r.suspect.ahead, r.suspect.trialAt = after, after
+		r.suspect.held = true
+		return
+	}
+	r.pass(after)
+}
+
+// pass moves the head to a place, or behind the records that were taken before it.
+func (r *replay) pass(to place) {
+	r.head = to
+	if ahead := r.suspect.ahead; r.suspect.held && to.less(ahead) {
+		r.head = ahead
+		s := r.spool
+		s.mu.Lock()
+		var gone []*part
+		if !ahead.g.dropped {
+			gone = s.acknowledge(ahead)
+		}
+		s.mu.Unlock()
+		s.unlink(gone)
+	}
+	r.suspect = suspect{}
+}
+
+// countRepeats counts the records of the write that the sink was offered before.
+func (r *replay) countRepeats() {
+	n := uint64(0)
+	for i := range r.write.items {
+		if at := r.write.items[i].at; at.less(r.offered) && !r.write.items[i].filtered {
+			n++
+		}
+	}
+	if last := r.write.items[len(r.write.items)-1].after; r.offered.less(last) {
+		r.offered = last
+	}
+	if n > 0 {
+		r.spool.mu.Lock()
+		r.spool.stats.Repeated += n
+		r.spool.mu.Unlock()
+	}
+}
