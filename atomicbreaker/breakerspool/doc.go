@@ -68,10 +68,11 @@
 // A record that the sink refuses for good does not stop the queue. A refused write is halved until
 // the bad record stands alone. It is then set aside, in the directory rejected below that of the
 // spool, if its error is one of [WithRecordErrors], or if the sink has refused it three times and
-// taken other records in between. Whether it has is seen from the breaker, or found out: after five
-// refusals in a row, Replay writes the next record as a trial. Set WithRecordErrors for a sink that
-// tells bad records from its own failures; without it, a sink that is down and a sink that refuses
-// one record look the same for a while.
+// taken other records in between. Replay sees from the breaker that the sink takes other records. If
+// nothing else is written, it finds out: after seven refusals in a row, and after every fifty from
+// then on, it writes the next record as a trial. Set WithRecordErrors for a sink that tells bad
+// records from its own failures; without it, a sink that is down and a sink that refuses one record
+// look the same for a while.
 //
 // # Loki, and other sinks that refuse old records
 //

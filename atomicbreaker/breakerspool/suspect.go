@@ -16,15 +16,16 @@ const refusalsAside = 3
 
 // After trialAfter refusals in a row, and after every trialEvery-th from then on, Replay writes the
 // next record as a trial. It tells a sink that refuses one record from a sink that is down. Without
-// trials, one bad record would stop the queue of a process that writes nothing else. They begin
-// late, because a record that the sink takes as a trial comes before one that it takes after all.
+// trials, one bad record would stop the queue of a process that writes nothing else. They are rare,
+// because the first write that a sink takes after an outage must not be one: the record would arrive
+// before an older one.
 //
 // If the sink refuses that record too, the next trial is the record behind it, and so on. A record
 // that is taken behind a refused one is not settled. It is repeated when its turn comes, because
 // the log of acknowledgments has no gaps.
 const (
-	trialAfter = 5
-	trialEvery = 4
+	trialAfter = 7
+	trialEvery = 50
 )
 
 // suspect is a record that the sink has refused, alone, with an error that is not known to be one
