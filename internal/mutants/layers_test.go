@@ -79,7 +79,7 @@ var layers = []layer{
 	{name: "lines", variant: sinks, run: "^TestWriter_ConservationOfLines$", checks: 200},
 	{name: "handlers", variant: handlers, run: "^TestHandler_", skip: "Conservation"},
 	{name: "frames", variant: frames, run: "^Test"},
-	{name: "spool", variant: spool, skip: "^Test(Crash|Kill|Model|Conservation|FileSizeLimit)", run: "^Test"},
+	{name: "spool", variant: spool, run: "^Test", skip: "^Test(Crash|Kill|Model|Conservation)", checks: 200},
 	{name: "crash", variant: spool, run: "^TestCrash_(ProcessDeath|EachFault)$"},
 	{name: "powerloss", variant: spool, run: "^TestCrash_PowerLoss$"},
 	{name: "cost", variant: breaker, run: "^TestCost", inTree: true},
