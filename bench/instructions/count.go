@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -10,6 +11,7 @@ import (
 	"os/exec"
 	"regexp"
 	"strconv"
+	"time"
 
 	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
@@ -81,17 +83,34 @@ func atMost(recorded int, count func() (int, error)) (int, error) {
 
 var collected = regexp.MustCompile(`Collected : (\d+)`)
 
-// callgrind returns the instructions of the whole program. Callgrind loses track at the signals by
-// which the runtime preempts goroutines, so they are disabled. The processor that valgrind emulates
-// claims RDTSCP even where the real one lacks it, and valgrind cannot execute it then; the runtime
-// would use it when two threads contend for one of its locks.
-func callgrind(s scenario.Scenario, impl string, n int) (int, error) {
+// callgrind returns the instructions of the whole program. Valgrind itself sometimes crashes or
+// stands still, so a run that gives no count is repeated.
+func callgrind(s scenario.Scenario, impl string, n int) (count int, err error) {
+	for range 3 {
+		if count, err = callgrindOnce(s, impl, n); err == nil {
+			break
+		}
+	}
+	return count, err
+}
+
+// runLimit bounds a run, which takes seconds.
+const runLimit = 2 * time.Minute
+
+// callgrindOnce disables the signals by which the runtime preempts goroutines, because callgrind
+// loses track at them. The processor that valgrind emulates claims RDTSCP even where the real one
+// lacks it, and valgrind cannot execute it then; the runtime would use it when two threads contend
+// for one of its locks.
+func callgrindOnce(s scenario.Scenario, impl string, n int) (int, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return 0, err
 	}
-	cmd := exec.Command("valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null",
+	ctx, cancel := context.WithTimeout(context.Background(), runLimit)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null",
 		self, string(s), impl, strconv.Itoa(n))
+	cmd.WaitDelay = time.Second
 	cmd.Env = append(os.Environ(),
 		"GODEBUG=asyncpreemptoff=1,cpu.rdtscp=off", "GOMAXPROCS=1", "GOGC=off")
 	out, err := cmd.CombinedOutput()
