@@ -3,7 +3,6 @@
 package breakerspool
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"io"
@@ -150,7 +149,7 @@ func (st *store) count(g *part, r file, f *found) error {
 		switch {
 		case err == nil:
 			g.size = frame.End
-			if n := recordsAfter(frame, g.acked); n > 0 {
+			if n := segment.CountRecords(frame.Rest(g.acked)); n > 0 {
 				if g.records == 0 {
 					g.first = frame.Time
 				}
@@ -175,24 +174,4 @@ func (st *store) count(g *part, r file, f *found) error {
 			return err
 		}
 	}
-}
-
-// recordsAfter returns how many records of a frame are not acknowledged.
-func recordsAfter(f segment.Frame, acked segment.Position) int {
-	switch {
-	case f.Offset < acked.Offset:
-		return 0
-	case f.Offset == acked.Offset:
-		return countRecords(f.Data[min(int(acked.Taken), len(f.Data)):])
-	}
-	return countRecords(f.Data)
-}
-
-// countRecords returns the number of records in a write: its lines if it ends with a newline, and
-// otherwise 1.
-func countRecords(p []byte) int {
-	if len(p) > 0 && p[len(p)-1] == '\n' {
-		return bytes.Count(p, []byte{'\n'})
-	}
-	return min(len(p), 1)
 }

@@ -30,7 +30,8 @@ func (s *Spool) Records() iter.Seq2[Record, error] {
 			f, err := frames.read(at.g, at.pos.Offset, end)
 			switch {
 			case err == nil:
-				at.pos, f.Data = segment.Position{Offset: f.End}, f.Data[min(int(at.pos.Taken), len(f.Data)):]
+				f.Data = f.Rest(at.pos)
+				at.pos = segment.Position{Offset: f.End}
 				if !yield(Record{f.Time, f.Data}, nil) {
 					return
 				}

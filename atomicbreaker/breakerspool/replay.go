@@ -110,7 +110,7 @@ type replay struct {
 	limit   int // records in a write; halved when a write is refused
 
 	*cursor
-	recovered atomic.Pointer[uint32] // generation of the last success of a probe, whoever made it
+	recovered atomic.Pointer[uint32] // generation of the last probe, of any caller, that closed the breaker
 	delay     time.Duration
 	due       time.Time // when the rate allows the next record
 }

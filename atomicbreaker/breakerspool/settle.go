@@ -157,7 +157,7 @@ func (s *Spool) isOld(f segment.Frame) bool {
 // expire gives up the rest of the frame at the head, which is too old. If the head is a suspect, what
 // follows it may be taken already: then only the suspect is given up.
 func (r *replay) expire(at place, frame segment.Frame) {
-	next, data := place{at.g, segment.Position{Offset: frame.End}}, frame.Data[min(int(at.pos.Taken), len(frame.Data)):]
+	next, data := place{at.g, segment.Position{Offset: frame.End}}, frame.Rest(at.pos)
 	if r.suspect.held {
 		data, next = recordAt(at, frame)
 	}
@@ -165,7 +165,7 @@ func (r *replay) expire(at place, frame segment.Frame) {
 	s.mu.Lock()
 	var gone []*part
 	if !at.g.dropped && !s.closed {
-		records := int64(countRecords(data))
+		records := int64(segment.CountRecords(data))
 		at.g.records -= records
 		s.backlog.Add(-records)
 		s.drop(Drop{Reason: DropMaxAge, Records: uint64(records), Bytes: int64(len(data)), Age: time.Since(frame.Time)})

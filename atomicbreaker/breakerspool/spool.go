@@ -44,7 +44,7 @@ type Spool struct {
 	proven   time.Time
 	low      bool // there was too little free space
 	syncing  *time.Timer
-	syncErr  error // of a sync in the background, until somebody is told
+	syncErr  error // of a sync in the background; the next Sync or Close returns it
 
 	deleting sync.WaitGroup // segments that Replay is deleting
 	cursor   cursor         // Replay owns it
@@ -128,7 +128,7 @@ func (s *Spool) Write(p []byte) (int, error) {
 	err := s.append(p)
 	records := int64(0)
 	if err == nil {
-		records = int64(countRecords(p))
+		records = int64(segment.CountRecords(p))
 		s.stats.Appended += uint64(records)
 	}
 	s.backlog.Add(records - 1)

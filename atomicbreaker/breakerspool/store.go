@@ -189,7 +189,7 @@ func (st *store) append(p []byte, now time.Time) error {
 		g.first = now
 	}
 	g.last = now
-	g.records += int64(countRecords(p))
+	g.records += int64(segment.CountRecords(p))
 	g.unsynced = g.unsynced || !st.syncs
 	return nil
 }

@@ -61,7 +61,7 @@ func (q *queue) Fill(n int, record []byte) error {
 	return nil
 }
 
-// Drain forgets the records at once, but for the last: the log keeps one.
+// Drain forgets all records but the last one, which the log always keeps.
 func (q *queue) Drain(sink io.Writer, batches bool) error {
 	first, err := q.log.FirstIndex()
 	if err != nil {
