@@ -71,10 +71,11 @@ explore: ## explore every interleaving of all small programs; make test explores
 	$(call explore,0)
 
 # MUTANTS=regexp selects mutants by name. MATRIX=regexp runs every mutant against these layers.
+# ONLY=1 runs every layer on each mutant marked only, and fails if a second layer notices it.
 .PHONY: mutants
-mutants: ## apply each mutant of testdata/mutants; fails if the tests miss one (MUTANTS=regexp MATRIX=regexp; needs a C compiler)
+mutants: ## apply each mutant of testdata/mutants; fails if the tests miss one (MUTANTS=regexp MATRIX=regexp ONLY=1; needs a C compiler)
 	$(call demand,^TestMutants$$,-tags mutants,internal/mutants)
-	@cd internal/mutants; MUTANTS='$(MUTANTS)' MATRIX='$(MATRIX)' go test -tags mutants -count=1 -timeout 60m -run '^TestMutants$$'
+	@cd internal/mutants; MUTANTS='$(MUTANTS)' MATRIX='$(MATRIX)' ONLY='$(ONLY)' go test -tags mutants -count=1 -timeout 60m -run '^TestMutants$$'
 
 .PHONY: soak
 soak: ## run random concurrent programs with new seeds; writes rejected histories to testdata/histories/failures (DURATION=10m)
