@@ -15,8 +15,8 @@ import (
 // The names are keys of benchstat: benchstat -col /impl -row /call,/g puts the implementations side
 // by side.
 
-// scale lists the numbers of goroutines that share a breaker. The machine has two cores: beyond two
-// goroutines the benchmark measures the scheduler and the lock, not more processors.
+// scale lists the numbers of goroutines that share a breaker. The recorded results come from two
+// cores: beyond two goroutines they show the scheduler and the lock, not more processors.
 var scale = []int{1, 2, 4, 16, 256, 4096}
 
 func BenchmarkHealthy(b *testing.B) {

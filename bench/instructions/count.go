@@ -112,7 +112,7 @@ func callgrindOnce(s scenario.Scenario, impl string, n int) (int, error) {
 		self, string(s), impl, strconv.Itoa(n))
 	cmd.WaitDelay = time.Second
 	cmd.Env = append(os.Environ(),
-		"GODEBUG=asyncpreemptoff=1,cpu.rdtscp=off", "GOMAXPROCS=1", "GOGC=off")
+		asLoop+"=1", "GODEBUG=asyncpreemptoff=1,cpu.rdtscp=off", "GOMAXPROCS=1", "GOGC=off")
 	out, err := cmd.CombinedOutput()
 	m := collected.FindSubmatch(out)
 	if err != nil || m == nil {

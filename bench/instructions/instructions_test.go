@@ -163,7 +163,7 @@ func TestParse(t *testing.T) {
 	require.True(t, record)
 	_, err = parse([]string{"-h"})
 	require.ErrorIs(t, err, flag.ErrHelp)
-	for _, args := range [][]string{{"all"}, {"-record", "all"}, {"-rec"}} {
+	for _, args := range [][]string{{"all"}, {"a", "b", "c"}, {"-record", "all"}, {"-rec"}} {
 		_, err = parse(args)
 		require.Error(t, err, args)
 	}

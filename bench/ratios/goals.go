@@ -93,11 +93,11 @@ var goals = []goal{
 
 	// The Writer also survives a panic and a hook that ends the goroutine, rejects writes after
 	// Close, and handles torn lines and outages: a deferred function and two loads, 63 instructions
-	// of 161. It takes 1.6 to 2.1 times as long.
+	// of 161. It takes 1.4 to 2.1 times as long.
 	{"breakerio.Writer / an io.Writer with just a permit", side{scenario.WriteRecord, "breakerio"}, sides(scenario.WriteRecord, "unsafe"), 2.5, 1},
 	{"  the same / the write and a permit in a loop", side{scenario.WriteRecord, "breakerio"}, sides(scenario.WriteRecord, "permit"), 0, 1},
-	// A Handler takes 186 instructions more than the bare handler's 4,300, which is 4.3 %. Five runs on
-	// one machine measured 1.037 to 1.052; the aim is 1.05.
+	// A Handler takes 186 instructions more than the bare handler's 5,551, which is 3.4 %. Five runs
+	// on one machine measured 1.037 to 1.052; the aim is 1.05.
 	{"breakerslog.Handler / the bare JSON handler", side{scenario.LogRecord, "breakerslog"}, sides(scenario.LogRecord, "bare"), 1.06, 1},
 
 	{"slog through a Batcher / into bufio under a mutex", side{scenario.SlogBatch, "batcher"}, sides(scenario.SlogBatch, "bufio"), 1.1, 1},
@@ -118,8 +118,8 @@ var goals = []goal{
 	{"  the same with a bare file", side{scenario.QueueAppend2, "file"}, sides(scenario.QueueAppend, "file"), 0, 1},
 }
 
-// unallocated are the paths that must not allocate: all that the goals time, and all others except
-// a published transition.
+// unallocated are the paths that must not allocate. A call allocates only to publish a transition,
+// to start a timer or to report a slow success.
 var unallocated = []side{
 	{scenario.Pair, ours},
 	{scenario.Permit, ours},
@@ -130,9 +130,9 @@ var unallocated = []side{
 	{scenario.RejectHalfOpen, ours},
 	{scenario.Flaky100, ours},
 	{scenario.Flaky4, ours},
+	{scenario.Flaky100Permit, ours},
+	{scenario.Flaky100Do, ours},
 	{scenario.WriteRecord, "breakerio"},
 	{scenario.LogRecord, "breakerslog"},
 	{scenario.LaneRecord, "breakerio"},
-	{scenario.Flaky100Permit, ours},
-	{scenario.Flaky100Do, ours},
 }

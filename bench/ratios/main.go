@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"syscall"
 
 	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
@@ -29,6 +30,9 @@ const (
 
 func main() {
 	rounds, file, err := parse(os.Args[1:])
+	if err == nil {
+		err = writable(file)
+	}
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		fmt.Println(usage)
@@ -59,7 +63,7 @@ func main() {
 // removeAtInterrupt deletes the temporary files of an interrupted run: they may be large.
 func removeAtInterrupt() {
 	interrupts := make(chan os.Signal, 1)
-	signal.Notify(interrupts, os.Interrupt)
+	signal.Notify(interrupts, os.Interrupt, syscall.SIGTERM)
 	go func() {
 		<-interrupts
 		_ = scenario.RemoveScratch()
@@ -81,6 +85,19 @@ func parse(args []string) (rounds int, file string, err error) {
 		return 0, "", fmt.Errorf("-rounds %d: want %d to %d", rounds, minRounds, maxRounds)
 	}
 	return rounds, file, nil
+}
+
+// writable returns an error if file cannot be written, before anything is measured. It does not
+// change a file that exists.
+func writable(file string) error {
+	if file == "" {
+		return nil
+	}
+	f, err := os.OpenFile(file, os.O_WRONLY|os.O_CREATE, 0o644)
+	if err != nil {
+		return fmt.Errorf("-o: %w", err)
+	}
+	return f.Close()
 }
 
 func run(w io.Writer, rounds int) (missed int) {

@@ -4,6 +4,8 @@ package main
 
 import (
 	"math"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -80,26 +82,24 @@ func TestCalibrate(t *testing.T) {
 }
 
 func TestTimeRound_SwapsOnlyTheOrder(t *testing.T) {
-	var order []string
-	side := func(name string, d time.Duration) *timer {
-		return &timer{goroutines: 1, n: 1, loop: func(int) {
-			order = append(order, name)
-			time.Sleep(d)
-		}}
-	}
-	ours := side("ours", time.Millisecond)
-	references := []*timer{side("first", 20*time.Microsecond), side("second", 5*time.Millisecond)}
-	for _, swap := range []bool{false, true} {
-		order = nil
-		l := timeRound(ours, references, swap)
-		assert.GreaterOrEqual(t, l.ours, 1e6)
-		require.Len(t, l.references, 2)
-		assert.GreaterOrEqual(t, l.references[0], 2e4)
-		assert.GreaterOrEqual(t, l.references[1], 5e6)
-		require.Len(t, order, 3*slicesPerRound)
-		assert.Equal(t, swap, order[0] == "second")
-		assert.Equal(t, order[:3], order[3:6], "slices take turns")
-	}
+	synctest.Test(t, func(t *testing.T) {
+		var order []string
+		side := func(name string, d time.Duration) *timer {
+			return &timer{goroutines: 1, n: 1, loop: func(int) {
+				order = append(order, name)
+				time.Sleep(d)
+			}}
+		}
+		ours := side("ours", time.Millisecond)
+		references := []*timer{side("first", 20*time.Microsecond), side("second", 5*time.Millisecond)}
+		for _, swap := range []bool{false, true} {
+			order = nil
+			assert.Equal(t, lap{1e6, []float64{2e4, 5e6}}, timeRound(ours, references, swap))
+			require.Len(t, order, 3*slicesPerRound)
+			assert.Equal(t, swap, order[0] == "second")
+			assert.Equal(t, order[:3], order[3:6], "slices take turns")
+		}
+	})
 }
 
 func TestReportBounds(t *testing.T) {
@@ -183,6 +183,20 @@ func TestReportAllocations(t *testing.T) {
 	assert.Equal(t, 1, reportAllocations(&out, paths, []uint64{0, 1}, 100))
 	assert.Contains(t, out.String(), " missed")
 	assert.Contains(t, out.String(), "Flaky/fails=1%/call=pair: 1 in 100 calls")
+}
+
+func TestWritable(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "ratios.txt")
+	require.NoError(t, os.WriteFile(file, []byte("old"), 0o600))
+	require.NoError(t, writable(file))
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	assert.Equal(t, "old", string(text))
+	require.NoError(t, writable(""))
+	for _, bad := range []string{dir, filepath.Join(dir, "none", "ratios.txt")} {
+		require.ErrorContains(t, writable(bad), "-o: open "+bad)
+	}
 }
 
 func TestParse(t *testing.T) {

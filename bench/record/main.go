@@ -23,10 +23,19 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
+
+const usage = "usage: go run ./record [-count n] [-bench regexp] [-benchtime t] [-o file] [-C directory]\n\n" +
+	"n is the number of rounds: 1 or more, default 10.\n" +
+	"regexp selects benchmarks, as for go test; the default is all.\n" +
+	"t is how long a benchmark runs in a round: a duration, or a number of calls such as 100x;\n" +
+	"the default is 40ms.\n" +
+	"file gets the results; the default is results/latest.txt.\n" +
+	"directory has the benchmarks; the default is this one."
 
 type plan struct {
 	count              int
@@ -35,14 +44,16 @@ type plan struct {
 }
 
 func main() {
-	var p plan
-	flag.IntVar(&p.count, "count", 10, "rounds")
-	flag.StringVar(&p.bench, "bench", ".", "`regexp` of the benchmarks to run")
-	flag.StringVar(&p.time, "benchtime", "40ms", "how long each of them runs in a round")
-	flag.StringVar(&p.results, "o", "results/latest.txt", "`file` to write")
-	flag.StringVar(&p.directory, "C", ".", "`directory` of the benchmarks, if not this one")
-	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	p, err := parse(os.Args[1:])
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Println(usage)
+		return
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "record:", err)
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := p.run(ctx, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "record:", err)
@@ -50,20 +61,41 @@ func main() {
 	}
 }
 
-var times = regexp.MustCompile(`^[1-9][0-9]*x$`)
+var calls = regexp.MustCompile(`^[1-9][0-9]{0,8}x$`)
+
+func parse(args []string) (p plan, err error) {
+	flags := flag.NewFlagSet("record", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.IntVar(&p.count, "count", 10, "")
+	flags.StringVar(&p.bench, "bench", ".", "")
+	flags.StringVar(&p.time, "benchtime", "40ms", "")
+	flags.StringVar(&p.results, "o", "results/latest.txt", "")
+	flags.StringVar(&p.directory, "C", ".", "")
+	if err := flags.Parse(args); err != nil {
+		return p, err
+	}
+	if flags.NArg() > 0 {
+		return p, fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+	if p.count < 1 {
+		return p, fmt.Errorf("-count %d: want 1 or more", p.count)
+	}
+	if _, err := regexp.Compile(p.bench); err != nil {
+		return p, fmt.Errorf("-bench %q: %w", p.bench, err)
+	}
+	if d, err := time.ParseDuration(p.time); (err != nil || d <= 0) && !calls.MatchString(p.time) {
+		return p, fmt.Errorf(
+			"-benchtime %q: want a duration above 0, or 1 to 999999999 calls, such as 100x", p.time)
+	}
+	if info, err := os.Stat(p.results); err == nil && info.IsDir() {
+		return p, fmt.Errorf("-o %q: want a file, this is a directory", p.results)
+	}
+	return p, nil
+}
 
 // run writes to a temporary file until everything is measured, so that a failed run leaves the last
 // results unchanged.
 func (p plan) run(ctx context.Context, progress io.Writer) (err error) {
-	if p.count < 1 {
-		return fmt.Errorf("-count %d: want at least 1", p.count)
-	}
-	if _, err := regexp.Compile(p.bench); err != nil {
-		return fmt.Errorf("-bench: %w", err)
-	}
-	if _, err := time.ParseDuration(p.time); err != nil && !times.MatchString(p.time) {
-		return fmt.Errorf("-benchtime %q: want a duration, or a number of calls and an x", p.time)
-	}
 	scratch, err := os.MkdirTemp("", "record-*")
 	if err != nil {
 		return err
@@ -118,12 +150,14 @@ func (p plan) command(ctx context.Context, name string, args ...string) *exec.Cm
 }
 
 // round runs all benchmarks once and copies their lines, those about the machine only in the first
-// round.
+// round. The files of the benchmarks are beside the binary, so that they are deleted with it if the
+// round is interrupted.
 func (p plan) round(
 	ctx context.Context, binary string, w io.Writer, first bool, report func(n int),
 ) (n int, err error) {
 	cmd := p.command(ctx, binary,
 		"-test.run=^$", "-test.bench="+p.bench, "-test.benchtime="+p.time, "-test.timeout=30m")
+	cmd.Env = append(os.Environ(), "TMPDIR="+filepath.Dir(binary))
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"flag"
 	"io"
 	"os"
 	"path/filepath"
@@ -20,7 +21,7 @@ func inModule(t *testing.T, source string) string {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"go.mod":    "module example\n\ngo 1.25\n",
-		"x_test.go": "package example\n\nimport \"testing\"\n\n" + source,
+		"x_test.go": "package example\n\nimport (\n\t\"os\"\n\t\"testing\"\n)\n\nvar _ = os.MkdirTemp\n\n" + source,
 	} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
@@ -28,7 +29,9 @@ func inModule(t *testing.T, source string) string {
 }
 
 func TestRun(t *testing.T) {
-	dir := inModule(t, "func BenchmarkA(b *testing.B) {}\n\nfunc BenchmarkB(b *testing.B) {}\n")
+	temporary := t.TempDir()
+	t.Setenv("TMPDIR", temporary)
+	dir := inModule(t, "func BenchmarkA(b *testing.B) { os.MkdirTemp(``, ``) }\n\nfunc BenchmarkB(b *testing.B) {}\n")
 	results := filepath.Join(dir, "results", "x.txt")
 	var progress strings.Builder
 	require.NoError(t, plan{2, ".", "1x", results, dir}.run(t.Context(), &progress))
@@ -41,6 +44,9 @@ func TestRun(t *testing.T) {
 		assert.Equal(t, 2, strings.Count(string(text), "\n"+name), "%s", text)
 	}
 	assert.Contains(t, progress.String(), "round 2 of 2, benchmark 2 of 2")
+	left, err := os.ReadDir(temporary)
+	require.NoError(t, err)
+	assert.Empty(t, left, "the benchmarks left files behind")
 }
 
 // A run that fails leaves the previous results.
@@ -60,12 +66,37 @@ func TestRun_Fails(t *testing.T) {
 		assert.Equal(t, "old", string(text))
 		require.NoFileExists(t, results+".partial")
 	}
-	for want, p := range map[string]plan{
-		"-count 0: want at least 1": {count: 0},
-		"-bench: ":                  {1, "(", "1x", "", ""},
-		`-benchtime "foo": want`:    {1, ".", "foo", "", ""},
+}
+
+func TestParse(t *testing.T) {
+	p, err := parse(nil)
+	require.NoError(t, err)
+	assert.Equal(t, plan{10, ".", "40ms", "results/latest.txt", "."}, p)
+	p, err = parse([]string{"-count", "2", "-bench", "A", "-benchtime", "100x", "-o", "x", "-C", "y"})
+	require.NoError(t, err)
+	assert.Equal(t, plan{2, "A", "100x", "x", "y"}, p)
+	_, err = parse([]string{"-h"})
+	require.ErrorIs(t, err, flag.ErrHelp)
+	dir := t.TempDir()
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"-count", "0"}, "-count 0: want 1 or more"},
+		{[]string{"-count", "x"}, `"x" for flag -count`},
+		{[]string{"-bench", "("}, `-bench "(": `},
+		{[]string{"-benchtime", "foo"}, `-benchtime "foo": want`},
+		{[]string{"-benchtime", "0s"}, `-benchtime "0s": want`},
+		{[]string{"-benchtime", "-1s"}, `-benchtime "-1s": want`},
+		{[]string{"-benchtime", "0x"}, `-benchtime "0x": want`},
+		{[]string{"-benchtime", "1000000000x"}, `-benchtime "1000000000x": want`},
+		{[]string{"-o", dir}, "want a file"},
+		{[]string{"-fast"}, "-fast"},
+		{[]string{"all"}, `unexpected argument "all"`},
 	} {
-		require.ErrorContains(t, p.run(t.Context(), io.Discard), want)
+		_, err := parse(c.args)
+		require.ErrorContains(t, err, c.want)
+		assert.NotContains(t, err.Error(), "\n", "one line")
 	}
 }
 

@@ -5,25 +5,50 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 )
 
+const usage = "usage: go run ./report [-C directory]\n\n" +
+	"directory has README.md, BENCHMARKS.md and bench/; the default is the parent of this one."
+
 func main() {
-	root := flag.String("C", "..", "`directory` of README.md, BENCHMARKS.md and bench/")
-	flag.Parse()
-	files, err := generate(*root)
+	root, err := parse(os.Args[1:])
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Println(usage)
+		return
+	case err != nil:
+		fmt.Fprintln(os.Stderr, "report:", err)
+		os.Exit(2)
+	}
+	files, err := generate(root)
 	for name, text := range files {
 		if err == nil {
-			err = os.WriteFile(filepath.Join(*root, name), []byte(text), 0o644)
+			err = os.WriteFile(filepath.Join(root, name), []byte(text), 0o644)
 		}
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "report:", err)
 		os.Exit(1)
 	}
+}
+
+func parse(args []string) (root string, err error) {
+	flags := flag.NewFlagSet("report", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	flags.StringVar(&root, "C", "..", "")
+	if err := flags.Parse(args); err != nil {
+		return "", err
+	}
+	if flags.NArg() > 0 {
+		return "", fmt.Errorf("unexpected argument %q", flags.Arg(0))
+	}
+	return root, nil
 }
 
 // The raw files, as written by record, instructions and ratios.

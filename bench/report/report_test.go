@@ -3,6 +3,7 @@
 package main
 
 import (
+	"flag"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -152,5 +153,21 @@ func TestTables_KnowEveryBenchmark(t *testing.T) {
 		if !strings.HasPrefix(k.name, "Design/") { // those of CONCURRENCY.md
 			assert.True(t, known[k.name], "%s is in no table", k.name)
 		}
+	}
+}
+
+func TestParse(t *testing.T) {
+	root, err := parse(nil)
+	require.NoError(t, err)
+	assert.Equal(t, "..", root)
+	root, err = parse([]string{"-C", "x"})
+	require.NoError(t, err)
+	assert.Equal(t, "x", root)
+	_, err = parse([]string{"-h"})
+	require.ErrorIs(t, err, flag.ErrHelp)
+	for _, bad := range [][]string{{"all"}, {"-C"}, {"-c", "x"}} {
+		_, err := parse(bad)
+		require.Error(t, err, "%q", bad)
+		assert.NotContains(t, err.Error(), "\n", "one line")
 	}
 }

@@ -45,7 +45,7 @@ const (
 	Flaky100Do      Scenario = "Flaky/fails=1%/call=do"
 	Flaky4Do        Scenario = "Flaky/fails=25%/call=do"
 
-	// RecordFailure, and Reset after every 100 of a goroutine's.
+	// RecordFailure. Each goroutine calls Reset after every 100 of its failures.
 	Storm Scenario = "Storm/threshold=100/call=pair"
 
 	// A half-open breaker. An admitted call lets others run before it reports.
@@ -66,9 +66,9 @@ type Subject struct {
 }
 
 // All returns every loop of the subject.
-func (b Subject) All() Loops {
-	all := []Loops{b.Loops}
-	for _, form := range b.Forms {
+func (s Subject) All() Loops {
+	all := []Loops{s.Loops}
+	for _, form := range s.Forms {
 		all = append(all, form.Loops)
 	}
 	return Merge(all...)
@@ -120,9 +120,9 @@ const (
 	Failed           = "bench: a call failed"
 )
 
-// Faster returns the faster of two loops with the same code at two places in memory. A loop of a few
-// instructions can take twice as long at one place as at another, and any change of the program may
-// move it. The compiler aligns functions to 32 bytes, so that there are two places in a cache line.
+// Faster returns the faster of two loops with the same code at two places in memory. A loop of a
+// few instructions can take twice as long at one place as at another, and any change of the program
+// may move it. The compiler aligns functions to 32 bytes, so there are two places in a cache line.
 func Faster(a, b Loop) Loop {
 	const calls, rounds = 10_000, 5
 	best := func(l Loop) time.Duration {

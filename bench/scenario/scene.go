@@ -10,10 +10,10 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/internal/word"
 )
 
-// Scene is the configuration of a breaker. The packages of the implementations name what they
-// cannot configure so. Nothing in a scene depends on time: the recovery timeout is an hour, or the
-// shortest possible one where a scenario opens the breaker over and over, and probes never time
-// out.
+// Scene is the configuration of a breaker. An implementation that cannot be configured like this
+// says so in its package comment. Nothing in a scene depends on time: the recovery timeout is an
+// hour, or the shortest possible one where a scenario opens the breaker over and over, and probes
+// never time out.
 type Scene struct {
 	Threshold, Probes, Successes int
 

@@ -4,9 +4,9 @@ package scenario
 
 import "sync"
 
-// Spread runs n iterations of loop in total on g goroutines, each in one piece: to hand out
-// iterations one by one, or in batches, would cost more than some of the bodies. The goroutines
-// start together, after ready is called, and the measurement ends with the last of them.
+// Spread runs n iterations of loop in total on g goroutines. Each goroutine gets its share at once:
+// handing out iterations one by one, or in batches, would cost more than some of the bodies. The
+// goroutines start together, after ready is called, and Spread returns after the last of them.
 func Spread(loop Loop, n, g int, ready func()) {
 	if g == 1 {
 		ready()

@@ -69,8 +69,7 @@ func count(r *history.Runner, b counter) *history.History {
 	return h
 }
 
-// TestRunner_AcceptsLockedRejectsCareless requires that a locked implementation is accepted every time, and that
-// one with lost updates is soon rejected.
+// A locked implementation is accepted every time, and one with lost updates is soon rejected.
 func TestRunner_AcceptsLockedRejectsCareless(t *testing.T) {
 	for threads := 1; threads <= history.MaxThreads; threads++ {
 		r := history.NewRunner(threads)

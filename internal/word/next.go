@@ -52,8 +52,8 @@ type Params struct {
 // and the caller writes nothing.
 //
 // Next needs no second result, because the two words show what e did:
-//   - If the generations differ, e made a transition. The goroutine whose swap succeeded publishes it
-//     (I2, I6).
+//   - If the generations differ, e made a transition. The goroutine whose swap succeeded publishes
+//     it (I2, I6).
 //   - If Allow changed the word, the call is admitted as a probe. If not, w.Admits decides.
 func Next(w Word, e Event, p *Params) Word {
 	if e.Bound && e.Generation != w.Generation() {

@@ -11,7 +11,7 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/bench/scenario"
 )
 
-// Subject has what the controls lack: a hook.
+// Subject is this library's breaker. Unlike the controls, it has hooks.
 var Subject = scenario.Subject{
 	Name:  "atomic",
 	Forms: []scenario.Form{pairForm, permitForm, doForm},
@@ -73,7 +73,7 @@ func fail() error         { return scenario.ErrSink }
 func failAdmitted() error { panic(scenario.UnexpectedAdmit) }
 func admitted()           { panic(scenario.UnexpectedAdmit) }
 
-// writer guards a writer by hand, as shown in the README.
+// writer guards a writer by hand, as in the example of TryAcquire.
 type writer struct {
 	b *breaker
 	w io.Writer

@@ -39,3 +39,14 @@ func TestCopies(t *testing.T) {
 		assert.ElementsMatch(t, want, got)
 	}
 }
+
+func TestGenerate_Refuses(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for want, err := range map[string]error{
+		"GOPACKAGE":    generate("../atomic", "", []string{"do"}),
+		"no form":      generate("../atomic", "x", nil),
+		`form "all": `: generate("../atomic", "x", []string{"do", "all"}),
+	} {
+		require.ErrorContains(t, err, want)
+	}
+}

@@ -7,10 +7,15 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 )
+
+// known are the forms of call, each with a file in rivals/atomic.
+var known = []string{"pair", "permit", "do"}
 
 func main() {
 	if err := generate("../atomic", os.Getenv("GOPACKAGE"), os.Args[1:]); err != nil {
@@ -20,6 +25,17 @@ func main() {
 }
 
 func generate(source, pkg string, forms []string) error {
+	if pkg == "" {
+		return errors.New("GOPACKAGE is not set: want go generate ./rivals/... in bench/")
+	}
+	if len(forms) == 0 {
+		return errors.New("no form: want some of pair, permit, do")
+	}
+	for _, form := range forms {
+		if !slices.Contains(known, form) {
+			return fmt.Errorf("form %q: want pair, permit or do", form)
+		}
+	}
 	for _, form := range forms {
 		text, err := copyOf(source, pkg, form)
 		if err != nil {

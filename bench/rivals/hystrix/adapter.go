@@ -48,8 +48,8 @@ func newBreaker(s scenario.Scene) *breaker {
 	return &breaker{name}
 }
 
-// Open fails until a call is rejected: outcomes arrive late, and some that come too fast are
-// dropped.
+// openBreaker fails calls until one is rejected: outcomes arrive late, and some that come too fast
+// are dropped.
 func openBreaker() *breaker {
 	b := newBreaker(scenario.UsualScene)
 	for !errors.Is(b.Do(fail), hystrix.ErrCircuitOpen) {

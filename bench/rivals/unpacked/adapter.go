@@ -129,7 +129,7 @@ func (b *breaker) Do(fn func() error) error {
 	return err
 }
 
-// Permit carries only the breaker.
+// permit carries only the breaker.
 type permit struct{ breaker *breaker }
 
 func (b *breaker) TryAcquire() (permit, bool) { return permit{b}, b.Allow() }
