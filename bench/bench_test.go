@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+// Package bench has the benchmarks. README.md explains the folders, and how to add a library or a
+// queue.
 package bench
 
 import (

@@ -73,7 +73,7 @@ func readme(d *data) string {
 		"of %d runs\n± %s, measured on %s.\n" +
 		"A cell is empty if the library has no such call.\n\n%s\n%s"
 	return fmt.Sprintf(text, d.runs, spread(d), machine(d),
-		headline.markdown(d, headlineImpls), plots[0].link("bench/results/"))
+		headline.markdown(d, headlineImpls()), plots[0].link("bench/results/"))
 }
 
 // benchmarks returns the generated text of BENCHMARKS.md.

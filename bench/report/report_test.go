@@ -12,6 +12,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/sinkguard/go-atomicbreaker/bench/rivals"
 )
 
 // The pages must match the raw data: no number is typed by hand, and no result is committed without
@@ -134,6 +136,26 @@ func TestBetween(t *testing.T) {
 	for _, bad := range []string{"", begin, end, end + begin} {
 		_, err := between(bad, "new")
 		require.Error(t, err, "%q", bad)
+	}
+}
+
+// A plot would draw an implementation without a color in none.
+func TestColors(t *testing.T) {
+	for _, library := range rivals.Libraries {
+		assert.NotZero(t, colors[library.Name].A, "%s: add a color to style.go", library.Name)
+	}
+}
+
+// The README links to BENCHMARKS.md for more than its table shows, not for something else.
+func TestHeadline_IsInTheTables(t *testing.T) {
+	known := map[string]bool{}
+	for _, table := range tables() {
+		for _, c := range table.columns {
+			known[c.pattern+" "+c.unit] = true
+		}
+	}
+	for _, c := range headline.columns {
+		assert.True(t, known[c.pattern+" "+c.unit], "%s is in no table", c.title)
 	}
 }
 

@@ -25,7 +25,7 @@ var (
 	faint = color.NRGBA{0x7a, 0x82, 0x8e, 0x50} // grid
 )
 
-// colors are by implementation, the same in every plot.
+// colors are by implementation, the same in every plot. Every library has one.
 var colors = map[string]color.NRGBA{
 	"atomic":    {0x1f, 0x83, 0xf5, 0xff},
 	"breakerio": {0x1f, 0x83, 0xf5, 0xff},

@@ -141,21 +141,23 @@ func tables() []table {
 	return all
 }
 
-// headline is the README's table: the rivals and the mutex, in the form of call that most of them
-// have.
+// headline is the README's table. The tables of BENCHMARKS.md have all of its columns.
 var headline = table{"", []column{
 	{"healthy, two-step", "Healthy/impl=%s/call=permit/g=1", "ns/op"},
 	{"healthy, function", "Healthy/impl=%s/call=do/g=1", "ns/op"},
 	{"rejected, function", "Rejecting/impl=%s/state=open/call=do/g=1", "ns/op"},
-	{"1 % fail, 2 goroutines", "Flaky/impl=%s/fails=1%/call=do/g=2", "ns/op"},
 	{"allocations per call", "Healthy/impl=%s/call=do/g=1", "allocs/op"},
 	{"slog call, output discarded", "Log/impl=%s/logger=slog/sink=discard/g=1", "ns/op"},
 	{"bytes per breaker", "Fleet/impl=%s/breakers=1000", "closed-B/breaker"},
 }}
 
-var headlineImpls = []string{
-	"bare", "atomic", "mutex",
-	"gobreaker", "failsafe", "eapache", "rubyist", "gozero", "hystrix", "handy",
+// headlineImpls returns the rows of the README's table.
+func headlineImpls() []string {
+	names := []string{"bare", "atomic", "mutex"}
+	for _, library := range rivals.Libraries {
+		names = append(names, library.Name)
+	}
+	return names
 }
 
 // markdown returns the table, or an empty string if nothing was measured.

@@ -2,14 +2,10 @@
 
 // Package rivals lists the implementations that benchmarks and ratios time.
 //
-// Each has a folder. For every scenario it has a loop of its own, written as its user would write
-// it, because code shared between types costs more than what is measured. A generic loop turns the
-// healthy pair, 0.5 ns, into 2.6 ns: the methods of a type parameter are called through a
-// dictionary and are not inlined. So each loop is written once, in the folder atomic, and go
-// generate copies it into the others; a test compares them. pair.go has the calls that report
-// without a permit, permit.go those in two steps, and do.go those that take a function. The file
-// adapter.go gives a breaker the methods that the loops call, in one line each, which the compiler
-// inlines.
+// Each has a folder. Edit its adapter.go; the files *_gen.go are copies of the loops in the folder
+// atomic, and a test compares them. README.md in bench/ explains the copies and how to add a
+// library. One generic loop for all would turn the healthy pair, 0.5 ns, into 2.6 ns, because the
+// methods of a type parameter are called through a dictionary and are not inlined.
 //
 // The functions that make a loop are marked noinline. Otherwise the compiler would inline them into
 // the package's init, which is so large that nothing else is inlined there, and the healthy pair
