@@ -170,7 +170,7 @@ release: ## prepare a release in a clone, with requirements, changelog and tags 
 	@.ci/release '$(VERSION)' '$(DIR)'
 
 .PHONY: release-check
-release-check: ## run the programs of README.md against a release from a module proxy (a minute)
+release-check: ## run README.md's program and the modules' examples against a release from a module proxy (a minute)
 	@.ci/release-check
 
 .PHONY: tidy

@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -15,26 +14,55 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The complete programs in the README compile and log their record. (make release-check runs them
-// as a user does, in modules of their own.)
-func TestReadme_ProgramsRun(t *testing.T) {
-	readme, err := os.ReadFile("../README.md")
+// readme returns the Go code in README.md: the complete programs, and the other blocks.
+func readme(t *testing.T) (programs, parts []string) {
+	t.Helper()
+	text, err := os.ReadFile("../README.md")
 	require.NoError(t, err)
-	blocks := strings.Split(string(readme), "```go\n")[1:]
-	blocks = slices.DeleteFunc(blocks, func(b string) bool { return !strings.HasPrefix(b, "package main\n") })
-	require.Len(t, blocks, 3, "slog, zap, zerolog")
-	modules := []string{"..", "../atomicbreaker/breakerzap", "../atomicbreaker/breakerzerolog"}
-	for i, block := range blocks {
-		program, _, ok := strings.Cut(block, "```")
+	for _, rest := range strings.Split(string(text), "```go\n")[1:] {
+		block, _, ok := strings.Cut(rest, "```")
 		require.True(t, ok)
-		main := filepath.Join(t.TempDir(), "main.go")
-		require.NoError(t, os.WriteFile(main, []byte(program), 0o600))
-		var stdout, stderr bytes.Buffer
-		run := exec.CommandContext(t.Context(), "go", "run", main)
-		run.Dir = modules[i]
-		run.Stdout, run.Stderr = &stdout, &stderr
-		require.NoError(t, run.Run(), "%s\n%s", program, stderr.String())
-		assert.Contains(t, stdout.String(), `"item":"anvil"`)
-		assert.NotContains(t, stderr.String(), "anvil", "the fallback got the record")
+		if strings.HasPrefix(block, "package main\n") {
+			programs = append(programs, block)
+		} else {
+			parts = append(parts, block)
+		}
+	}
+	return programs, parts
+}
+
+// The complete program in the README compiles and logs its record. (make release-check runs it as a
+// user does, in a module of its own.)
+func TestReadme_ProgramRuns(t *testing.T) {
+	programs, _ := readme(t)
+	require.Len(t, programs, 1, "slog")
+	main := filepath.Join(t.TempDir(), "main.go")
+	require.NoError(t, os.WriteFile(main, []byte(programs[0]), 0o600))
+	var stdout, stderr bytes.Buffer
+	run := exec.CommandContext(t.Context(), "go", "run", main)
+	run.Dir = ".."
+	run.Stdout, run.Stderr = &stdout, &stderr
+	require.NoError(t, run.Run(), "%s\n%s", programs[0], stderr.String())
+	assert.Contains(t, stdout.String(), `"item":"anvil"`)
+	assert.NotContains(t, stderr.String(), "anvil", "the fallback got the record")
+}
+
+// All other lines of Go in the README are from the examples of zap and zerolog, which go test and
+// make release-check run.
+func TestReadme_PartsAreFromTheExamples(t *testing.T) {
+	var examples strings.Builder
+	for _, module := range []string{"breakerzap", "breakerzerolog"} {
+		text, err := os.ReadFile("../atomicbreaker/" + module + "/example_test.go")
+		require.NoError(t, err)
+		examples.Write(text)
+	}
+	_, parts := readme(t)
+	require.NotEmpty(t, parts)
+	for _, part := range parts {
+		for line := range strings.Lines(part) {
+			if line != "\n" && !strings.HasPrefix(line, "//") {
+				assert.Contains(t, examples.String(), "\t"+line, "the line is in no example")
+			}
+		}
 	}
 }
