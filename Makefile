@@ -125,7 +125,7 @@ cover: ## measure the statement coverage of the root module; fails below COVER_M
 # BENCH selects some benchmarks, the results go to results/some.txt, because the pages need all of
 # them.
 .PHONY: bench
-bench: ## benchmark the breaker, other libraries and lower limits; writes bench/results/ (COUNT=10 BENCH=. BENCHTIME=40ms RESULTS=; 20 minutes)
+bench: ## benchmark the breaker, other libraries and lower limits; writes bench/results/ (COUNT=10 BENCH=. BENCHTIME=40ms RESULTS=results/latest.txt; 20 minutes)
 	@cd bench; go run ./record -count '$(COUNT)' -bench '$(BENCH)' -benchtime '$(BENCHTIME)' -o '$(RESULTS)'
 
 .PHONY: report
