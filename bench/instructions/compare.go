@@ -50,7 +50,7 @@ func read(r io.Reader) (counts, error) {
 
 // slack is how much the difference of two counts may grow. Each count is rounded, and slog's
 // handler takes its buffers from a pool that the runtime empties.
-const slack = 3
+const slack = 8
 
 const row = "%-19s %8s %8s %6s  %s\n"
 
