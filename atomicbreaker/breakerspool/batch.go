@@ -227,7 +227,7 @@ func (r *replay) add(at place, frame segment.Frame, limit int) (next place, full
 	w := &r.write
 	room := math.MaxInt
 	if r.config.hasBatch {
-		room = r.config.batch + prefix
+		room = r.config.batch
 		if r.torn {
 			room-- // for the newline before the write
 		}
@@ -246,7 +246,7 @@ func (r *replay) add(at place, frame segment.Frame, limit int) (next place, full
 		if missing {
 			size++
 		}
-		if len(w.items) > 0 && len(w.buf)+size > room {
+		if len(w.items) > 0 && len(w.buf)-prefix+size > room {
 			return at, true
 		}
 		w.buf = append(w.buf, record...)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -169,5 +170,18 @@ func TestReplay_BatchCountsTheRepair(t *testing.T) {
 			stop()
 		}
 		assert.Equal(t, []string{"aaaa\nbbbb\n", "\naaaa\n", "bbbb\ncccc\n"}, sink.all())
+	})
+}
+
+// TestReplay_LargestBatch sets no practical limit.
+func TestReplay_LargestBatch(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := openSpool(t, t.TempDir())
+		write(t, s, "1\n", "2\n", "3\n")
+		writes := 0
+		sink := &sink{does: func(p []byte) (int, error) { writes++; return len(p), nil }}
+		defer replay(t, s, newBreaker(), sink, breakerspool.WithBatch(math.MaxInt))()
+		synctest.Wait()
+		assert.Equal(t, 1, writes)
 	})
 }

@@ -440,7 +440,7 @@ func checkCrash(p crashProgram, kind crashKind, d *fakeDisk, log crashLog) error
 	highest := int64(-1)
 	for name := range d.dirs[crashDir].cached {
 		for _, suffix := range []string{segmentSuffix, ackSuffix, badSuffix} {
-			if n, ok := parseName(name, suffix); ok {
+			if n, ok := segment.ParseName(name, suffix); ok {
 				highest = max(highest, int64(n))
 			}
 		}

@@ -50,8 +50,9 @@ type osDisk struct{}
 // created by this user.
 func (d osDisk) MkdirAll(dir string) error {
 	above := []string{filepath.Dir(dir)}
-	for !d.Exists(above[len(above)-1]) {
-		above = append(above, filepath.Dir(above[len(above)-1]))
+	for last := above[0]; !d.Exists(last) && filepath.Dir(last) != last; {
+		last = filepath.Dir(last)
+		above = append(above, last)
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err

@@ -25,8 +25,9 @@
 //	SyncInterval  nothing             the records of one interval
 //	SyncAlways    nothing             nothing
 //
-// If Write returns an error, the record is not in the spool. The breakerio.Writer then counts and
-// reports it as lost.
+// If Write returns an error, the record is not in the spool, and the breakerio.Writer counts and
+// reports it as lost. There is one exception: after a failed sync, a loss of power may bring it
+// back.
 //
 // At least once. Replay forgets a record after the sink has taken it. If the process dies between
 // the two, the next one repeats the records of one write. A loss of power repeats what was taken
@@ -46,8 +47,9 @@
 //   - [WithMinFree], 256 MiB by default: with less free on the disk, Write fails, and works again
 //     when there is room. Nothing is dropped for it.
 //
-// The size limit covers all files of the directory, at every instant, and is enforced again by
-// Open. Ages are measured by the wall clock; if the clock is set forward, records look older.
+// The size limit covers segments, acknowledgments and rejected records, at every instant, and is
+// enforced again by Open. Ages are measured by the wall clock: records look older if it is set
+// forward, and are kept longer if it is set back.
 //
 // # Replay
 //
@@ -68,8 +70,8 @@
 // A record that the sink refuses for good does not stop the queue. A refused write is halved until
 // the bad record stands alone. It is then set aside, in the directory rejected below that of the
 // spool, if its error is one of [WithRecordErrors], or if the sink has refused it three times and
-// taken other records in between. Replay sees from the breaker that the sink takes other records. If
-// nothing else is written, it finds out: after seven refusals in a row, and after every fifty from
+// taken other records in between. The breaker shows Replay that the sink takes other records. If
+// nothing else is written, Replay tests it: after seven refusals in a row, and after every fifty from
 // then on, it writes the next record as a trial. Set WithRecordErrors for a sink that tells bad
 // records from its own failures; without it, a sink that is down and a sink that refuses one record
 // look the same for a while.
@@ -86,8 +88,8 @@
 //	})
 //
 // or use [Spool.DrainFirst], and let all records pass through the spool in order until it is empty.
-// Give Replay a WithRecordErrors that knows status 400, so that a record which is too old is set
-// aside at once.
+// Give Replay a WithRecordErrors that knows status 400, so that records that are too old are
+// set aside at once.
 //
 // # At 3 a.m.
 //
@@ -99,13 +101,13 @@
 //	breakerspool cat /var/spool/app/loki | grep error
 //	breakerspool cat /var/spool/app/loki/rejected
 //
-// What it may mean, and what to do:
+// What you may see, and what to do:
 //
 //   - The backlog grows: the sink is down, or slower than the log. Look at the breaker's state and
 //     at the error of its last transition.
 //   - Records are rejected: look at them with cat, and at the error in [Drop.Err].
 //   - The process is gone for good: pipe the output of cat to the sink, then delete the directory.
-//     While another process has the directory open, leave the files alone.
+//     While a process has the directory open, delete nothing but rejected.
 //   - The disk is full: the spool works again when there is room. Delete rejected first.
 //   - Records are corrupt: the disk or another program changed the files. The undamaged records are
 //     replayed. A file NAME.bad has lost its header, so that none of its records can be recognized.
@@ -114,10 +116,11 @@
 //
 // The directory has segments NAME.seg of framed records, logs NAME.ack of what the sink has taken,
 // the directory rejected with segments of its own, and a file lock, which names the process that
-// holds the directory and is never removed. Each frame has a checksum that covers a random number
-// of its segment and its place in it, so that bytes inside of a record are never taken for a
-// record. A new process never appends to an old segment. A torn tail is cut off; damage elsewhere is
-// skipped up to the next frame that checks. Both are counted in [Stats.Corrupt].
+// has or had the directory open and is never removed (on Windows it names none). Each frame has a
+// checksum that covers a random number of its segment and its place in it, so that bytes inside a
+// record are never taken for a record. A new process never appends to an old segment. A torn tail is
+// cut off; damage elsewhere is skipped up to the next frame that checks. Both are counted in
+// [Stats.Corrupt].
 //
 // Only the owner of the process may read the files. One process at a time can open a directory; the
 // lock works on local disks, not on NFS. On Windows, and on Plan 9, directories are not synced, so a

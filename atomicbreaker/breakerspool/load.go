@@ -28,7 +28,7 @@ func (st *store) load() (found, error) {
 	logs := make(map[uint64]int64)
 	for _, e := range entries {
 		for _, suffix := range []string{segmentSuffix, ackSuffix, badSuffix} {
-			number, ok := parseName(e.name, suffix)
+			number, ok := segment.ParseName(e.name, suffix)
 			if !ok {
 				continue
 			}

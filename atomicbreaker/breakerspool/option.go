@@ -13,6 +13,7 @@ type Option func(*config)
 
 type config struct {
 	maxBytes, minFree, segmentBytes int64
+	hasSegmentBytes                 bool
 	maxAge                          time.Duration
 	sync                            Sync
 	onDrop                          func(Drop)
@@ -41,7 +42,7 @@ func newConfig(opts []Option) (config, error) {
 	check(c.maxAge >= 0, "WithMaxAge(%v): want 0 or more", c.maxAge)
 	check(c.sync.mode != syncInterval || c.sync.interval > 0,
 		"WithSync: SyncInterval(%v): want more than 0", c.sync.interval)
-	if c.segmentBytes == 0 {
+	if !c.hasSegmentBytes {
 		c.segmentBytes = max(min(8<<20, c.maxBytes/8), leastSegmentBytes)
 	}
 	most := max(min(mostSegmentBytes, c.maxBytes/2), leastSegmentBytes)
@@ -72,7 +73,9 @@ func WithMinFree(n int64) Option { return func(c *config) { c.minFree = n } }
 // of [WithMaxBytes], and at most 1 GiB. The default is 8 MiB, or an eighth of WithMaxBytes if that
 // is less. A limit drops a whole segment, so a large segment loses more at once. A record that does
 // not fit gets a segment of its own.
-func WithSegmentBytes(n int64) Option { return func(c *config) { c.segmentBytes = n } }
+func WithSegmentBytes(n int64) Option {
+	return func(c *config) { c.segmentBytes, c.hasSegmentBytes = n, true }
+}
 
 // WithSync sets when records are made durable. The default is [SyncNever].
 func WithSync(s Sync) Option { return func(c *config) { c.sync = s } }
@@ -108,5 +111,5 @@ var (
 	SyncAlways = Sync{mode: syncAlways}
 )
 
-// SyncInterval makes records durable at most d after they are written. d must be positive.
+// SyncInterval starts a sync at most d after a record is written. d must be more than 0.
 func SyncInterval(d time.Duration) Sync { return Sync{mode: syncInterval, interval: d} }

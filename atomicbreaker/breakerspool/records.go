@@ -19,9 +19,10 @@ type Record struct {
 }
 
 // Records returns what the spool holds, oldest first: each write that is in the spool, without the
-// lines that the sink has taken. It changes nothing. Data are valid until the next iteration. A
-// damaged part of a segment is an error, and the iteration goes on behind it. Records that are
-// written or taken meanwhile may or may not appear.
+// lines that the sink has taken. Lines that it took in a trial still appear: see Poison in the
+// package documentation. Records changes nothing. Data are valid until the next iteration. A damaged
+// part of a segment is an error, and the iteration goes on behind it. Records that are written or
+// taken meanwhile may or may not appear.
 func (s *Spool) Records() iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		frames := reader{disk: s.disk, store: &s.queue}

@@ -14,8 +14,8 @@ type replayConfig struct {
 	transform     func(Record) []byte
 }
 
-// WithRate limits Replay to so many records a second, on average over a second or more. It must be
-// more than 0. By default there is no limit.
+// WithRate limits Replay to so many records a second, on average over a second or more. The rate
+// must be finite and more than 0. By default there is no limit.
 func WithRate(recordsPerSecond float64) ReplayOption {
 	return func(c *replayConfig) { c.rate, c.hasRate = recordsPerSecond, true }
 }

@@ -61,6 +61,10 @@ func Open(dir string, opts ...Option) (*Spool, error) {
 	if dir == "" {
 		return nil, errors.New("breakerspool: Open of an empty name: want a directory")
 	}
+	// The process may change its working directory later.
+	if dir, err = filepath.Abs(dir); err != nil {
+		return nil, fmt.Errorf("breakerspool: %w", err)
+	}
 	disk := osDisk{}
 	if err := disk.MkdirAll(dir); err != nil {
 		return nil, fmt.Errorf("breakerspool: %w", err)

@@ -9,8 +9,6 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerspool/internal/segment"
@@ -60,27 +58,13 @@ type part struct {
 }
 
 const (
-	segmentSuffix = ".seg"
-	ackSuffix     = ".ack"
-	badSuffix     = ".bad"
+	segmentSuffix = segment.FileSuffix
+	ackSuffix     = segment.AckSuffix
+	badSuffix     = segment.BadSuffix
 )
 
-// numbers is how many numbers there are for segments. A file with a higher one is not the spool's:
-// its name has a flipped bit, for example. A new segment could get no number above it.
-const numbers = 1 << 62
-
 func (st *store) name(number uint64, suffix string) string {
-	return filepath.Join(st.dir, fmt.Sprintf("%016x", number)+suffix)
-}
-
-// parseName returns the number in the name of a file of a store.
-func parseName(name, suffix string) (number uint64, ok bool) {
-	hex, ok := strings.CutSuffix(name, suffix)
-	if !ok || len(hex) != 16 {
-		return 0, false
-	}
-	number, err := strconv.ParseUint(hex, 16, 64)
-	return number, err == nil && number < numbers && fmt.Sprintf("%016x", number) == hex
+	return filepath.Join(st.dir, segment.Name(number, suffix))
 }
 
 // fits reports whether the active segment has room for a frame of n bytes.
@@ -94,7 +78,7 @@ func (st *store) last() *part { return st.segments[len(st.segments)-1] }
 func (st *store) begin() error {
 	st.seal()
 	st.clean()
-	if st.next >= numbers {
+	if st.next >= segment.Numbers {
 		return fmt.Errorf("%s: no number is left for a segment", st.dir)
 	}
 	var salt segment.Salt

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -159,8 +160,16 @@ func (t *trial) readSpool(seen measure.Tally) (found measure.Contents, err error
 	if err != nil || !t.refused.Load() {
 		return found, err
 	}
-	rejected, err := breakerspool.Open(filepath.Join(t.spoolDir, "rejected"),
-		breakerspool.WithMaxBytes(spoolBytes))
+	// To open the directory itself would add files to it.
+	dir, err := os.MkdirTemp("", "outage-rejected-")
+	if err != nil {
+		return found, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	if err := os.CopyFS(dir, os.DirFS(filepath.Join(t.spoolDir, "rejected"))); err != nil {
+		return found, err
+	}
+	rejected, err := breakerspool.Open(dir, breakerspool.WithMaxBytes(spoolBytes))
 	if err != nil {
 		return found, err
 	}

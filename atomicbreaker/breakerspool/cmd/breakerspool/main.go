@@ -7,7 +7,9 @@
 //	breakerspool cat DIR    the records, oldest first, to pipe anywhere
 //
 // DIR may also be the directory rejected of a spool, with the records that the sink refused for
-// good. The exit status is 1 if something is damaged or cannot be read, and 2 for bad arguments.
+// good. cat adds a newline to a record that does not end with one. Both commands continue behind
+// what is damaged or cannot be read. The exit status is 1 if there was any, and 2 for bad
+// arguments.
 package main
 
 import (
@@ -65,8 +67,8 @@ type shower struct {
 	damaged bool
 }
 
-// names returns the names of the segments in a directory, oldest first.
-func names(dir string) ([]string, error) {
+// names returns the names of the files in a directory that have one of the suffixes, oldest first.
+func names(dir string, suffixes ...string) ([]string, error) {
 	info, err := os.Stat(dir)
 	if err != nil {
 		return nil, err
@@ -75,18 +77,20 @@ func names(dir string) ([]string, error) {
 		return nil, fmt.Errorf("%s: want the directory of a spool", dir)
 	}
 	var found []string
-	entries, err := os.ReadDir(dir)
+	entries, err := os.ReadDir(dir) // sorted
 	for _, e := range entries {
-		name, isSegment := strings.CutSuffix(e.Name(), ".seg")
-		if isSegment && len(name) == 16 && strings.Trim(name, "0123456789abcdef") == "" && e.Type().IsRegular() {
-			found = append(found, e.Name())
+		for _, suffix := range suffixes {
+			if _, ok := segment.ParseName(e.Name(), suffix); ok && e.Type().IsRegular() {
+				found = append(found, e.Name())
+			}
 		}
 	}
-	return found, err // os.ReadDir sorts, and the names have the order of their numbers
+	return found, err
 }
 
 // scan reads a segment. It calls record with what is not acknowledged, and damage with what is
-// damaged, until record returns an error.
+// damaged or cannot be read, until record returns an error. If the acknowledgments cannot be read,
+// all records count as not acknowledged.
 func scan(name string, record func(segment.Frame, []byte) error, damage func(error)) error {
 	f, err := os.Open(filepath.Clean(name))
 	if err != nil {
@@ -107,13 +111,13 @@ func scan(name string, record func(segment.Frame, []byte) error, damage func(err
 		return nil
 	}
 	acked := segment.Position{Offset: segment.HeaderSize}
-	log, err := os.Open(filepath.Clean(strings.TrimSuffix(name, ".seg") + ".ack"))
+	log, err := os.Open(filepath.Clean(strings.TrimSuffix(name, segment.FileSuffix) + segment.AckSuffix))
 	if err == nil {
 		acked, err = segment.LastAck(log, salt.Sums())
 		_ = log.Close()
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+		damage(err)
 	}
 	var frames segment.Reader
 	frames.Reset(f, salt.Sums(), segment.HeaderSize, info.Size())
@@ -138,27 +142,36 @@ func scan(name string, record func(segment.Frame, []byte) error, damage func(err
 }
 
 func (s *shower) cat(dir string) error {
-	found, err := names(dir)
+	found, err := names(dir, segment.FileSuffix)
 	if err != nil {
 		return err
 	}
 	for _, base := range found {
 		name := filepath.Join(dir, base)
+		var failed error // to write
 		err := scan(name,
-			func(_ segment.Frame, data []byte) error { _, err := s.out.Write(data); return err },
+			func(_ segment.Frame, data []byte) error {
+				_, failed = s.out.Write(data)
+				if failed == nil && data[len(data)-1] != '\n' {
+					failed = s.out.WriteByte('\n')
+				}
+				return failed
+			},
 			func(err error) { s.complain(name, err) })
-		if errors.Is(err, fs.ErrNotExist) {
-			continue // the process has delivered it meanwhile
+		if failed != nil {
+			return failed
 		}
-		if err != nil {
-			return err
-		}
+		s.complain(name, err)
 	}
 	return nil
 }
 
-// complain reports damage, after the records before it.
+// complain reports damage, after the records before it. A file that is gone is none: the process
+// has delivered it meanwhile.
 func (s *shower) complain(name string, err error) {
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		return
+	}
 	s.damaged = true
 	_ = s.out.Flush()
 	_, _ = fmt.Fprintf(s.stderr, "breakerspool: %s: %v\n", name, err)
@@ -203,34 +216,40 @@ func (s *shower) list(dir string) error {
 	if aside.bytes > 0 {
 		_, _ = fmt.Fprintf(table, "rejected\t%s\n", aside.columns())
 	}
-	s.damaged = total.damage+aside.damage > 0
+	s.damaged = s.damaged || total.damage+aside.damage > 0
 	return table.Flush()
 }
 
-// rows prints a line for each segment of a directory, and returns the total.
+// rows prints a line for each segment of a directory, and returns the total. A segment that lost
+// its header is one damage: its records cannot be recognized.
 func (s *shower) rows(table io.Writer, dir, prefix string) (total row, err error) {
-	found, err := names(dir)
+	found, err := names(dir, segment.FileSuffix, segment.BadSuffix)
 	if err != nil {
 		return total, err
 	}
 	for _, base := range found {
 		var r row
 		name := filepath.Join(dir, base)
-		if info, err := os.Stat(name); err == nil {
+		info, err := os.Stat(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err == nil {
 			r.bytes = info.Size()
 		}
-		err := scan(name, func(f segment.Frame, data []byte) error {
+		if strings.HasSuffix(base, segment.BadSuffix) {
+			r.damage = 1
+		} else if err := scan(name, func(f segment.Frame, data []byte) error {
 			if r.records == 0 {
 				r.oldest = f.Time
 			}
 			r.records += int64(segment.CountRecords(data))
 			return nil
-		}, func(error) { r.damage++ })
-		if errors.Is(err, fs.ErrNotExist) {
+		}, func(err error) { r.damage++ }); errors.Is(err, fs.ErrNotExist) {
 			continue
-		}
-		if err != nil {
-			return total, err
+		} else if err != nil {
+			r.damage++
+			s.complain(name, err)
 		}
 		_, _ = fmt.Fprintf(table, "%s%s\t%s\n", prefix, base, r.columns())
 		total.add(r)
