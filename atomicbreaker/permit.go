@@ -74,6 +74,18 @@ func (p *Permit) Failure() {
 // nor the function of [WithRetryAfter].
 func (p *Permit) Fail(err error) { p.report(word.Failure, err) }
 
+// FailFor is [Permit.Fail] for a failure that says how long to wait, such as a 429 with Retry-After.
+// It opens the breaker for d as an error with a retry time does: see [WithRetryAfter]. If d <= 0,
+// FailFor is Fail.
+func (p *Permit) FailFor(d time.Duration, err error) {
+	switch {
+	case d <= 0:
+		p.Fail(err)
+	case !p.isSpent():
+		p.reportRetryAfter(d, err)
+	}
+}
+
 // Cancel gives the permit back without an outcome. Use it if the call was not made, or if its
 // result says nothing about the sink.
 func (p *Permit) Cancel() { p.report(word.Cancel, nil) }

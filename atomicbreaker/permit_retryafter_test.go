@@ -126,6 +126,12 @@ func TestRetryAfter_OpensThroughEveryReport(t *testing.T) {
 			p.Report(want)
 			return want
 		},
+		"FailFor": func(b *atomicbreaker.Breaker) error {
+			p, _ := b.TryAcquire()
+			p.FailFor(want.wait, want)
+			p.FailFor(2*want.wait, want)
+			return want
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -258,4 +264,19 @@ func TestRetryAfter_IsAskedBeforeTheClassifier(t *testing.T) {
 		p.Failure()
 		require.Equal(t, atomicbreaker.Snapshot{Failures: 1}, b.Snapshot())
 	})
+}
+
+// Without a time to wait, FailFor counts one failure. On a spent permit it does nothing.
+func TestRetryAfter_FailForWithoutATime(t *testing.T) {
+	for _, d := range []time.Duration{0, -1, -time.Hour} {
+		b, l, permits := limited(t, 3, atomicbreaker.WithFailureThreshold(2))
+		permits[0].FailFor(d, errDown)
+		permits[0].FailFor(d, errDown)
+		permits[0].FailFor(time.Minute, errDown)
+		require.Empty(t, l.all(), "%v", d)
+		permits[1].FailFor(d, errDown)
+		require.Equal(t, atomicbreaker.CauseFailureThreshold, l.last().Cause, "%v", d)
+		require.Equal(t, errDown, l.last().Err)
+		require.Equal(t, atomicbreaker.Open, b.State())
+	}
 }

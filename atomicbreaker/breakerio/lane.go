@@ -8,6 +8,9 @@ import (
 	"io"
 	"runtime"
 	"time"
+
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/guard"
 )
 
 // ErrHung matches the error of a [Lane] whose sink did not answer within the timeout. It is a
@@ -159,6 +162,9 @@ func (l *Lane) Close() error {
 
 // Late returns how many writes have finished, successfully or not, after their callers gave up.
 func (l *Lane) Late() uint64 { return l.lane.late.Load() }
+
+// GuardedBy reports whether b guards the sink already: see [guard.IsGuardedBy].
+func (l *Lane) GuardedBy(b *atomicbreaker.Breaker) bool { return guard.IsGuardedBy(l.lane.sink, b) }
 
 // probe starts a write of a copy of p for which no caller waits. It returns false if the write
 // cannot start because no slot is free or the lane is closed. Otherwise it calls done once, on a

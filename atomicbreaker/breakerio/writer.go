@@ -33,8 +33,9 @@ type Writer struct {
 }
 
 // NewWriter returns a Writer that writes to primary while b admits it. If fallback is nil, what the
-// primary does not take is lost and reported. NewWriter panics if b or primary is nil, or if
-// [WithAsyncProbes] is given and primary is not a *[Lane].
+// primary does not take is lost and reported. NewWriter panics if b or primary is nil, if
+// [WithAsyncProbes] is given and primary is not a *[Lane], or if a sink is guarded by b already, as
+// a breakerhttp.Sink whose client has a breakerhttp.Transport with b: see [guard.IsGuardedBy].
 //
 // Writers may share a breaker; each one counts and reports its own records. Do not share a sink
 // between Writers, not even a fallback: a Writer repairs only the lines that it has torn itself. Do

@@ -15,6 +15,7 @@ import (
 
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/guard"
 )
 
 // Delays after a write that failed.
@@ -80,6 +81,9 @@ func (s *Spool) newReplay(ctx context.Context, b *atomicbreaker.Breaker, sink io
 		return nil, fmt.Errorf("breakerspool: WithRate(%v): want more than 0, and finite", c.rate)
 	case c.hasBatch && c.batch < 1:
 		return nil, fmt.Errorf("breakerspool: WithBatch(%d): want at least 1", c.batch)
+	case guard.IsGuardedBy(sink, b):
+		return nil, fmt.Errorf("breakerspool: Replay into %T: it is guarded by %q already; "+
+			"want a sink that does not ask that breaker", sink, b.Name())
 	case spools(sink):
 		return nil, fmt.Errorf("breakerspool: Replay into %T: want the bare sink below it", sink)
 	}

@@ -4,6 +4,7 @@ package guard
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"sync/atomic"
 	"time"
@@ -42,8 +43,14 @@ type Bytes struct {
 }
 
 // NewBytes returns a Bytes for b. Options.Adapter is required. NewBytes sets StderrIsSink if
-// primary or fallback is os.Stderr.
+// primary or fallback is os.Stderr. It panics if [IsGuardedBy] returns true for either of them.
 func NewBytes(b *atomicbreaker.Breaker, primary, fallback io.Writer, o BytesOptions) *Bytes {
+	for _, sink := range []io.Writer{primary, fallback} {
+		if IsGuardedBy(sink, b) {
+			panic(fmt.Sprintf("%s: %q: a sink of type %T is guarded by this breaker already; "+
+				"want one that is not", o.Adapter, b.Name(), sink))
+		}
+	}
 	o.StderrIsSink = o.StderrIsSink || IsStderr(primary) || IsStderr(fallback)
 	var onLost func(Chunk, int, error)
 	if f := o.OnLost; f != nil {
@@ -52,6 +59,19 @@ func NewBytes(b *atomicbreaker.Breaker, primary, fallback io.Writer, o BytesOpti
 	g := &Bytes{whole: o.WholeRecords}
 	g.Guard = New(b, o.Options, g.writeFallback, onLost)
 	return g
+}
+
+// IsGuardedBy reports whether a sink asks b for a permit itself, as a breakerhttp.Sink does if b
+// guards the transport of its client. It calls the method GuardedBy of the sink, if there is one.
+//
+// Such a sink does not work below an adapter with the same breaker. As a primary it needs a second
+// probe for each probe of the adapter, so the breaker never closes again. As a fallback it takes
+// nothing while the breaker is open.
+func IsGuardedBy(sink any, b *atomicbreaker.Breaker) bool {
+	g, ok := sink.(interface {
+		GuardedBy(*atomicbreaker.Breaker) bool
+	})
+	return ok && g.GuardedBy(b)
 }
 
 // Serialize limits the fallback to one call at a time. Call it before the first write.
