@@ -4,6 +4,7 @@ package breakerhttp
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -38,12 +39,16 @@ const (
 // A Sink is safe for concurrent use, and never repeats a request that failed. It keeps nothing of a
 // write.
 type Sink struct {
+	// The headers are below a pointer, so that no way of printing a Sink shows them.
 	client  *http.Client
 	request *http.Request // what all requests have in common
 	url     string        // for errors
 	timeout time.Duration // of a Write
-	config  sinkConfig
-	owned   bool // NewSink created the client
+	owned   bool          // NewSink created the client
+
+	encode        func(lines []byte) (body []byte, contentType string, err error)
+	gzip          bool
+	maxRetryAfter time.Duration
 }
 
 // NewSink returns a Sink that sends to url, which must be an absolute http or https URL. By default
@@ -58,23 +63,25 @@ type Sink struct {
 //
 // NewSink panics if url, a header, a label or an option is not valid.
 func NewSink(client *http.Client, url string, opts ...SinkOption) *Sink {
-	s := &Sink{owned: client == nil, config: sinkConfig{
+	config := sinkConfig{
 		encode: encodeNDJSON, header: http.Header{}, maxRetryAfter: defaultMaxRetryAfter,
-	}}
+	}
 	for _, opt := range opts {
-		opt.applyToSink(&s.config)
+		opt.applyToSink(&config)
 	}
 	target, err := parseURL(url)
-	if err = errors.Join(append(s.config.errs, err, checkMaxRetryAfter(s.config.maxRetryAfter))...); err != nil {
+	config.errs = append(config.errs, err, checkMaxRetryAfter(config.maxRetryAfter))
+	if err := errors.Join(config.errs...); err != nil {
 		panic("breakerhttp: NewSink: " + strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
-	s.url = redact(target)
-	s.request = &http.Request{
-		Method: http.MethodPost, URL: target, Header: s.config.header, Host: target.Host,
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-	}
-	if host := s.config.header.Get("Host"); host != "" {
-		s.request.Host = host
+	s := &Sink{
+		url: redact(target), owned: client == nil,
+		encode: config.encode, gzip: config.gzip, maxRetryAfter: config.maxRetryAfter,
+		request: &http.Request{
+			Method: http.MethodPost, URL: target, Header: config.header,
+			Host:  cmp.Or(config.header.Get("Host"), target.Host),
+			Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		},
 	}
 	var c http.Client
 	if s.owned {
@@ -161,18 +168,21 @@ func isTooLarge(err error) bool {
 	return errors.As(err, &status) && status.Status == http.StatusRequestEntityTooLarge
 }
 
-// middle returns the end of a line of p that splits p into about equal halves, or 0 if p is a single
+// middle returns the end of the line of p that is nearest to the middle of p, or 0 if p is a single
 // line.
 func middle(p []byte) int {
-	if end := bytes.IndexByte(p[len(p)/2:], '\n'); end >= 0 && len(p)/2+end+1 < len(p) {
-		return len(p)/2 + end + 1
+	half := len(p) / 2
+	before := bytes.LastIndexByte(p[:half], '\n') + 1
+	after := bytes.IndexByte(p[half:len(p)-1], '\n') + 1
+	if after > 0 && (before == 0 || after < half-before) {
+		return half + after
 	}
-	return bytes.LastIndexByte(p[:len(p)/2], '\n') + 1
+	return before
 }
 
 // post sends lines in one request.
 func (s *Sink) post(ctx context.Context, lines []byte) error {
-	body, contentType, err := s.config.encode(lines)
+	body, contentType, err := s.encode(lines)
 	if err != nil {
 		return &encodeError{err}
 	}
@@ -187,7 +197,7 @@ func (s *Sink) post(ctx context.Context, lines []byte) error {
 		return nil
 	}
 	e := &StatusError{Status: resp.StatusCode, URL: s.url, Message: message(start)}
-	e.RetryAfter = parseRetryAfter(resp, s.config.maxRetryAfter)
+	e.RetryAfter = parseRetryAfter(resp, s.maxRetryAfter)
 	return e
 }
 
@@ -196,7 +206,7 @@ func (s *Sink) newRequest(ctx context.Context, body []byte, contentType string) 
 	if req.Header.Get("Content-Type") == "" {
 		req.Header.Set("Content-Type", contentType)
 	}
-	if s.config.gzip {
+	if s.gzip {
 		body = compress(body)
 		req.Header.Set("Content-Encoding", "gzip")
 	}
