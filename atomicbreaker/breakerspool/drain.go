@@ -5,6 +5,7 @@ package breakerspool
 import (
 	"io"
 
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/guard"
 )
@@ -38,6 +39,11 @@ func (d *drainFirst) Write(p []byte) (int, error) {
 
 func (d *drainFirst) Sync() error  { return guard.SyncSink(d.primary) }
 func (d *drainFirst) Close() error { return guard.CloseSink(d.primary) }
+
+// GuardedBy reports whether b guards the primary already: see [guard.IsGuardedBy].
+func (d *drainFirst) GuardedBy(b *atomicbreaker.Breaker) bool {
+	return guard.IsGuardedBy(d.primary, b)
+}
 
 // Late is [breakerio.Lane.Late] of the primary.
 func (d *drainFirst) Late() uint64 {

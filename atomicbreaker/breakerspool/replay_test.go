@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"io/fs"
 	"math"
 	"runtime"
@@ -88,9 +89,23 @@ func TestReplay_RefusesBadOptionsAndSinks(t *testing.T) {
 		assert.ErrorContains(t, err, want)
 		assert.NotErrorIs(t, err, context.Canceled, want)
 	}
+	guarded := guardedBy{b, &calls{}}
+	for _, sink := range []io.Writer{guarded, breakerio.NewLane(guarded, time.Second)} {
+		assert.ErrorContains(t, s.Replay(ctx, b, sink), `it is guarded by "sink" already; want a sink that does not ask that breaker`)
+		assert.ErrorIs(t, s.Replay(ctx, newBreaker(), sink), context.Canceled, "another breaker")
+	}
+	assert.Panics(t, func() { breakerio.NewWriter(b, s.DrainFirst(guarded), s) })
 	assert.ErrorIs(t, s.Replay(ctx, b, &calls{}, breakerspool.WithBatch(0), breakerspool.WithBatch(1)), context.Canceled,
 		"the last of a repeated option wins")
 }
+
+// guardedBy is a sink that asks a breaker itself.
+type guardedBy struct {
+	b *atomicbreaker.Breaker
+	io.Writer
+}
+
+func (g guardedBy) GuardedBy(b *atomicbreaker.Breaker) bool { return g.b == b }
 
 // levels is what zerolog's and zap's adapters look like.
 type levels struct{ *breakerio.Writer }
