@@ -77,7 +77,7 @@ type server struct {
 	connections, requests atomic.Int32
 }
 
-func serve(t *testing.T, h http.HandlerFunc, start ...func(*httptest.Server)) *server {
+func serve(t testing.TB, h http.HandlerFunc, start ...func(*httptest.Server)) *server {
 	t.Helper()
 	s := &server{}
 	s.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
