@@ -4,6 +4,7 @@ package breakerhttp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -25,6 +26,12 @@ func (e *exchange) failed(permit *atomicbreaker.Permit, err error) {
 	if e.canceled() {
 		permit.Cancel()
 		return
+	}
+	// The timeout of an http.Client reaches the base transport as a cancellation, whose error does
+	// not say that time was the reason.
+	at, ok := e.req.Context().Deadline()
+	if ok && !time.Now().Before(at) && !errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("%w: %w", context.DeadlineExceeded, err)
 	}
 	permit.Report(err)
 }

@@ -102,7 +102,12 @@ func fieldOf(line, name []byte) []byte {
 	return nil
 }
 
-func skipSpace(s []byte) []byte { return bytes.TrimLeft(s, " \t\r\n") }
+func skipSpace(s []byte) []byte {
+	if len(s) > 0 && s[0] > ' ' {
+		return s
+	}
+	return bytes.TrimLeft(s, " \t\r\n")
+}
 
 // cutValue splits s after its first JSON value. It does not check the value. If the value does not
 // end, it is nil, and so is the rest.

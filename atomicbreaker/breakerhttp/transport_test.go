@@ -255,6 +255,7 @@ func TestTransport_Deadline(t *testing.T) {
 			_, err := client.Do(req)
 			require.ErrorIs(t, err, context.DeadlineExceeded)
 			require.Equal(t, atomicbreaker.CauseFailureThreshold, j.last().Cause)
+			require.ErrorIs(t, j.last().Err, context.DeadlineExceeded)
 		})
 	}
 }
