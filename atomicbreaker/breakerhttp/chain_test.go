@@ -6,9 +6,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -96,10 +96,8 @@ func (c *chain) until(n int, text string, is func(breakerio.Diversion) bool) {
 		c.mu.Lock()
 		whys := c.whys[from:]
 		c.mu.Unlock()
-		for _, d := range whys {
-			if is(d) {
-				return
-			}
+		if slices.ContainsFunc(whys, is) {
+			return
 		}
 	}
 	require.Fail(c.t, "no record was diverted for this reason", "%v", c.whys)
@@ -195,5 +193,5 @@ func (c *chain) judge(stored []string) {
 	require.Len(c.t, found, c.logged)
 	stats := c.writer.Stats()
 	require.Zero(c.t, stats.Lost)
-	c.t.Log(fmt.Sprintf("%d records, %d batches, %+v, %v", c.logged, c.batcher.Stats().Batches, stats, c.sides))
+	c.t.Logf("%d records, %d batches, %+v, %v", c.logged, c.batcher.Stats().Batches, stats, c.sides)
 }

@@ -89,7 +89,7 @@ type body struct {
 func (b *body) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if err != nil && b.ended.CompareAndSwap(false, true) {
-		if err == io.EOF { //nolint:errorlint // the contract of io.Reader
+		if err == io.EOF {
 			b.exchange.succeeded(&b.permit)
 		} else {
 			b.exchange.failed(&b.permit, err)

@@ -77,8 +77,8 @@ type server struct {
 	connections, requests atomic.Int32
 }
 
-func serve(t testing.TB, h http.HandlerFunc, start ...func(*httptest.Server)) *server {
-	t.Helper()
+func serve(tb testing.TB, h http.HandlerFunc, start ...func(*httptest.Server)) *server {
+	tb.Helper()
 	s := &server{}
 	s.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.requests.Add(1)
@@ -94,7 +94,7 @@ func serve(t testing.TB, h http.HandlerFunc, start ...func(*httptest.Server)) *s
 	} else {
 		s.Start()
 	}
-	t.Cleanup(s.Close)
+	tb.Cleanup(s.Close)
 	return s
 }
 

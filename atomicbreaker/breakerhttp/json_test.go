@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -89,7 +90,7 @@ func TestAppendEscaped(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := rapid.SliceOf(rapid.OneOf(rapid.Byte(), rapid.SampledFrom([]byte("\"\\\xe2\x80\xa8\xff\n")))).Draw(t, "s")
 		text := append(appendEscaped([]byte(`"`), s), '"')
-		require.True(t, json.Valid(text), "%q", text)
+		require.True(t, json.Valid(text) && utf8.Valid(text), "%q", text)
 		var got, want string
 		require.NoError(t, json.Unmarshal(text, &got))
 		standard, err := json.Marshal(string(s))

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -36,6 +37,7 @@ func decode(t require.TestingT, body []byte) (labels map[string]string, times []
 	d.DisallowUnknownFields()
 	var p pushed
 	require.NoError(t, d.Decode(&p), "%s", body)
+	require.True(t, utf8.Valid(body), "encoding/json accepts bad UTF-8, and others do not: %q", body)
 	require.False(t, d.More())
 	require.Len(t, p.Streams, 1)
 	for _, v := range p.Streams[0].Values {

@@ -63,6 +63,12 @@ func TestParseRetryAfter_Clock(t *testing.T) {
 	})
 }
 
+func TestParseRetryAfter_Limit(t *testing.T) {
+	for _, value := range []string{"121", "120.5", "Thu, 26 Nov 2026 12:02:01 GMT", "Fri, 31 Dec 9999 23:59:59 GMT", "99999999999999999999"} {
+		require.Equal(t, 2*time.Minute, parseRetryAfter(response(429, value, serverDate), 2*time.Minute), value)
+	}
+}
+
 // Whatever the header, the result is 0 or more and within the limit. A number of digits means so
 // many seconds.
 func TestParseRetryAfter_Property(t *testing.T) {

@@ -40,6 +40,7 @@ var (
 	recorded = &variant{name: "recorded", pkg: "internal/history"}
 	sinks    = &variant{name: "sinks", pkg: "atomicbreaker/breakerio"}
 	handlers = &variant{name: "handlers", pkg: "atomicbreaker/breakerslog"}
+	clients  = &variant{name: "clients", pkg: "atomicbreaker/breakerhttp"}
 	frames   = &variant{name: "frames", module: "atomicbreaker/breakerspool", pkg: "internal/segment"}
 	spool    = &variant{name: "spool", module: "atomicbreaker/breakerspool", pkg: "."}
 	narrow   = &variant{name: "narrow", pkg: "atomicbreaker", env: []string{"GOOS=linux", "GOARCH=386", "CGO_ENABLED=0"}}
@@ -78,6 +79,7 @@ var layers = []layer{
 	{name: "adapters", variant: sinks, run: "^Test(Writer|Lane|LaneProbe|Reopener|Shutdown)_", skip: "Conservation|Property"},
 	{name: "lines", variant: sinks, run: "^TestWriter_ConservationOfLines$", checks: 200},
 	{name: "handlers", variant: handlers, run: "^TestHandler_", skip: "Conservation"},
+	{name: "http", variant: clients, run: "^Test(Transport|Body|Sink|StatusError|Loki|JSONTime|AppendEscaped|ParseRetryAfter|RetryAfter|New)", checks: 500},
 	{name: "frames", variant: frames, run: "^Test"},
 	{name: "spool", variant: spool, run: "^Test", skip: "^Test(Crash|Kill|Model|Conservation)", checks: 200},
 	{name: "crash", variant: spool, run: "^TestCrash_(ProcessDeath|EachFault)$"},
