@@ -12,8 +12,8 @@
 //
 // # A logger that writes to Loki
 //
-// This chain takes 10^6 records per second. No log call waits for the server, and what the server
-// does not take is in the file:
+// This chain takes about 10^6 records of 200 bytes per second on two cores (BenchmarkChain). No log
+// call waits for the server, and what the server does not take is in the file:
 //
 //	sink := breakerhttp.NewSink(nil, "http://loki:3100/loki/api/v1/push",
 //		breakerhttp.Loki(map[string]string{"service_name": "shop"},

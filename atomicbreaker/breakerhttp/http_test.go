@@ -48,7 +48,7 @@ type journal []atomicbreaker.Transition
 
 func (j *journal) last() atomicbreaker.Transition {
 	if len(*j) == 0 {
-		return atomicbreaker.Transition{}
+		return atomicbreaker.Transition{Cause: 255} // 0 is a cause
 	}
 	return (*j)[len(*j)-1]
 }

@@ -58,8 +58,7 @@ func encodeNDJSON(lines []byte) ([]byte, string, error) {
 	return body, "application/x-ndjson", nil
 }
 
-// WithGzip compresses the bodies of requests at the fastest level. At 10^6 records per second this
-// takes more than one core.
+// WithGzip compresses the bodies of requests, at the fastest level.
 func WithGzip() SinkOption { return sinkOption(func(c *sinkConfig) { c.gzip = true }) }
 
 var gzips = sync.Pool{New: func() any {

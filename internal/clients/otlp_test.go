@@ -146,7 +146,9 @@ func TestOTLP_Hangs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			o := newOTLP(t, 100*time.Millisecond, false, breakerhttp.WithBodyOutcome())
 			o.hang(inBody)
-			require.Error(t, o.export(t))
+			for o.requests.Load() == 0 && o.last.Load() == nil { // on a busy machine, the time may be over before
+				require.Error(t, o.export(t))
+			}
 			require.Equal(t, atomicbreaker.CauseFailureThreshold, o.last.Load().Cause)
 			require.ErrorContains(t, o.last.Load().Err, "deadline exceeded")
 		})
