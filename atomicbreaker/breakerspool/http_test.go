@@ -33,7 +33,9 @@ type loki struct {
 }
 
 func (l *loki) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	var body struct{ Streams []struct{ Values [][2]string } }
+	var body struct {
+		Streams []struct{ Values [][2]string }
+	}
 	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
