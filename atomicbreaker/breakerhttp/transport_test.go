@@ -66,6 +66,29 @@ func TestTransport_RetryAfter(t *testing.T) {
 	}
 }
 
+// A real server asks to wait in each form of Retry-After, and both parts understand it.
+func TestTransport_RetryAfterOfAServer(t *testing.T) {
+	for _, value := range []string{
+		"90", "Thu, 26 Nov 2026 12:01:30 GMT", "Thursday, 26-Nov-26 12:01:30 GMT", "Thu Nov 26 12:01:30 2026",
+	} {
+		s := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Date", "Thu, 26 Nov 2026 12:00:00 GMT")
+			w.Header().Set("Retry-After", value)
+			w.WriteHeader(http.StatusServiceUnavailable)
+		})
+		b, j := newBreaker()
+		resp, err := (&http.Client{Transport: breakerhttp.NewTransport(b, nil)}).Do(newRequest(t, s.URL, nil))
+		require.NoError(t, err)
+		readAll(t, resp)
+		_, err = breakerhttp.NewSink(nil, s.URL).Write([]byte("a\n"))
+		for _, err := range []error{j.last().Err, err} {
+			d, ok := breakerhttp.RetryAfter(err)
+			require.True(t, ok)
+			require.Equal(t, 90*time.Second, d)
+		}
+	}
+}
+
 func TestTransport_RetryAfterIsLimited(t *testing.T) {
 	for limit, opts := range map[time.Duration][]breakerhttp.TransportOption{
 		5 * time.Minute: nil, time.Hour: {breakerhttp.WithMaxRetryAfter(time.Hour)}, 1: {breakerhttp.WithMaxRetryAfter(1)},
