@@ -20,7 +20,8 @@
 //			breakerhttp.WithLineTime(breakerhttp.JSONTime("time"))))
 //	b := atomicbreaker.MustNew("loki", atomicbreaker.WithRetryAfter(breakerhttp.RetryAfter))
 //	w := breakerio.NewWriter(b, sink, file, breakerio.WithRecordErrors(breakerhttp.IsRecordError))
-//	batcher := breakerio.NewBatcher(w, breakerio.WithBatchBytes(1<<20), breakerio.WithMaxBytes(64<<20))
+//	batcher := breakerio.NewBatcher(w,
+//		breakerio.WithBatchBytes(1<<20), breakerio.WithMaxBytes(64<<20))
 //	logger := slog.New(slog.NewJSONHandler(batcher, nil))
 //
 // A write of the Batcher is one request, so the breaker is asked once per batch. The Sink has a
@@ -31,23 +32,24 @@
 // without the first, a 429 counts as one failure, and without the second, a malformed record counts
 // as a failure of the server.
 //
-// To send the records of the fallback later, make it a breakerspool.Spool, and give its Replay a
-// Sink of its own, with the same breaker and with WithRecordErrors. Loki refuses entries that are
-// more than an hour older than the newest one of their stream, so give that Sink a label of its
-// own, such as replayed="true".
+// To send the records of the fallback later, make it a breakerspool.Spool. Give its Replay the same
+// breaker, breakerspool.WithRecordErrors(breakerhttp.IsRecordError), and a second Sink. Loki
+// refuses entries that are more than an hour older than the newest one of their stream, so give the
+// second Sink a label of its own, such as replayed="true".
 //
 // # A client that is not a Sink
 //
 // An OTLP exporter, for example:
 //
 //	b := atomicbreaker.MustNew("otlp")
-//	client := &http.Client{Transport: breakerhttp.NewTransport(b, nil), Timeout: 10 * time.Second}
+//	transport := breakerhttp.NewTransport(b, nil)
+//	client := &http.Client{Transport: transport, Timeout: 10 * time.Second}
 //	exporter, err := otlploghttp.New(ctx, otlploghttp.WithHTTPClient(client))
 //
-// A request that is rejected fails with an error that matches [atomicbreaker.ErrRejected], before it
-// reaches the server. A Transport has no fallback: the client decides what happens to its records.
-// Turn the client's own retries off, or put them above the Transport, where each one is a call of
-// its own.
+// A request that is rejected fails with an error that matches [atomicbreaker.ErrRejected], before
+// it reaches the server. A Transport has no fallback: the client decides what happens to its
+// records. Turn the client's own retries off, or put them above the Transport, where each one is a
+// call of its own.
 //
 // # What counts
 //
@@ -97,11 +99,11 @@
 // A record is at the server when the server has answered its request with a 2xx. If the server
 // stored a batch but its answer was lost or late, the batch is also in the fallback. Loki answers
 // 400 if it refused only some entries of a request, so then the others are in both as well. If Loki
-// gets an entry twice with the same time, it keeps one.
+// gets an entry twice in one stream with the same time, it keeps one.
 //
 // If the server answers 413, the Sink sends the batch in two halves, once. Set
-// breakerio.WithBatchBytes below the limit of the server, because a batch that is still too large
-// goes to the fallback whole, as a record error, and does not open the breaker.
+// breakerio.WithBatchBytes below the limit of the server, because what is still too large goes to
+// the fallback as a record error, which does not open the breaker.
 //
 // # Secrets
 //

@@ -75,7 +75,8 @@ func parseRetryAfter(resp *http.Response, longest time.Duration) time.Duration {
 }
 
 // parseSeconds parses a number of seconds without a sign. RFC 9110 wants an integer, but some
-// servers send a decimal fraction. A number that does not fit in a Duration becomes the longest one.
+// servers send a decimal fraction. A number that does not fit in a Duration becomes the longest
+// one.
 func parseSeconds(s string) (time.Duration, bool) {
 	whole, fraction, _ := strings.Cut(s, ".")
 	if !isDigits(whole) || strings.Contains(s, ".") && !isDigits(fraction) {

@@ -55,8 +55,9 @@ type Sink struct {
 // the body of a request is [NDJSON].
 //
 // The timeout of client limits each Write; without one, Write takes at most 10 s, because a server
-// that hangs must fail for the breaker to open. If client is nil, NewSink creates one with a timeout
-// of 10 s that keeps up to 100 idle connections, so that concurrent writes do not dial again.
+// that hangs must fail for the breaker to open. If client is nil, NewSink creates one with a
+// timeout of 10 s that keeps up to 100 idle connections, so that concurrent writes do not dial
+// again.
 //
 // A redirect is not followed but is an error: net/http turns a redirected POST into a GET for most
 // statuses, and the records would be lost although the GET succeeds.
@@ -120,8 +121,8 @@ func newOwnTransport() http.RoundTripper {
 	return t
 }
 
-// GuardedBy reports whether the client of s has a [Transport] that b guards. An adapter above s uses
-// it to refuse a breaker that would be asked twice.
+// GuardedBy reports whether the client of s has a [Transport] that b guards. An adapter above s
+// uses it to refuse a breaker that would be asked twice.
 func (s *Sink) GuardedBy(b *atomicbreaker.Breaker) bool {
 	transport := s.client.Transport
 	if transport == nil {
@@ -132,11 +133,11 @@ func (s *Sink) GuardedBy(b *atomicbreaker.Breaker) bool {
 }
 
 // Write sends p, which is one or more lines, in one request. It returns len(p) and no error if the
-// server answered with a 2xx. Otherwise the server has acknowledged the first n bytes of p, and none
-// of the rest, and n is 0 or the end of a line. An empty p sends nothing.
+// server answered with a 2xx. Otherwise the server has acknowledged the first n bytes of p, and
+// none of the rest, and n is 0 or the end of a line. An empty p sends nothing.
 //
-// After a 413 (too large), Write sends the two halves of p, by lines, in a request each. It stops at
-// the first half that the server does not accept, and does not halve again.
+// After a 413 (too large), Write sends the two halves of p, by lines, in a request each. It stops
+// at the first half that the server does not accept, and does not halve again.
 //
 // The error is a [*StatusError] if the server answered. See [IsRecordError] and [RetryAfter]. No
 // error contains the URL's user, password or query, or the value of a header.

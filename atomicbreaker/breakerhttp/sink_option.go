@@ -29,9 +29,9 @@ type sinkOption func(*sinkConfig)
 func (o sinkOption) applyToSink(c *sinkConfig) { o(c) }
 
 // WithEncoder sets the function that makes the body of a request, and its Content-Type, from the
-// lines of a write. f must be safe for concurrent use. It must not change lines or use them after it
-// has returned, but body may share memory with them. If f returns an error, nothing is sent, and the
-// error is one of the records: see [IsRecordError].
+// lines of a write. f must be safe for concurrent use. It must not change lines or use them after
+// it has returned, but body may share memory with them. If f returns an error, nothing is sent, and
+// the error is one of the records: see [IsRecordError].
 func WithEncoder(f func(lines []byte) (body []byte, contentType string, err error)) SinkOption {
 	return sinkOption(func(c *sinkConfig) {
 		if f == nil {
@@ -46,8 +46,8 @@ func WithEncoder(f func(lines []byte) (body []byte, contentType string, err erro
 	})
 }
 
-// NDJSON sends the lines unchanged, as application/x-ndjson. It adds the newline of the last line if
-// it is missing. This is the default.
+// NDJSON sends the lines unchanged, as application/x-ndjson. It adds the newline of the last line
+// if it is missing. This is the default.
 func NDJSON() SinkOption { return sinkOption(func(c *sinkConfig) { c.encode = encodeNDJSON }) }
 
 func encodeNDJSON(lines []byte) ([]byte, string, error) {
@@ -87,9 +87,11 @@ func WithHeader(key, value string) SinkOption {
 	return sinkOption(func(c *sinkConfig) {
 		switch {
 		case !isToken(key):
-			c.errs = append(c.errs, fmt.Errorf("WithHeader(%q, ...): want letters, digits and -", key))
+			c.errs = append(c.errs,
+				fmt.Errorf("WithHeader(%q, ...): want letters, digits and -", key))
 		case strings.ContainsFunc(value, isControl):
-			c.errs = append(c.errs, fmt.Errorf("WithHeader(%q, ...): the value contains a control character", key))
+			c.errs = append(c.errs,
+				fmt.Errorf("WithHeader(%q, ...): the value contains a control character", key))
 		default:
 			c.header.Set(key, value)
 		}

@@ -81,8 +81,8 @@ func StatusOutcome(status int) atomicbreaker.Outcome {
 }
 
 // NewTransport returns a Transport that sends requests through base while b admits them. If base is
-// nil, it is [http.DefaultTransport]. NewTransport panics if b is nil, if base is a Transport of the
-// same breaker, or if an option is out of range.
+// nil, it is [http.DefaultTransport]. NewTransport panics if b is nil, if base is a Transport of
+// the same breaker, or if an option is out of range.
 //
 // Do not use the same breaker in a Transport and in a Writer or a Replay above it: see the package
 // documentation.
