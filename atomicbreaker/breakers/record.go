@@ -3,9 +3,10 @@
 package breakers
 
 import (
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
-	"weak"
 
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 )
@@ -13,19 +14,22 @@ import (
 // historySize is how many transitions an Entry shows.
 const historySize = 32
 
-// record is what the registry knows about a breaker. The breaker's hook owns the record, so both
-// become unreachable together, with all parts that were attached. The registry refers to the record
-// weakly. All that must not keep a breaker alive, and all that may refer to one, is here: the parts
-// and the errors of transitions.
+// record is what a registry knows about a breaker. The breaker's hook owns the record, so both
+// become unreachable together, with all parts that were attached. The registry refers to a record
+// weakly, and to its sums.
 type record struct {
-	tally   *tally
-	breaker *atomicbreaker.Breaker
-	made    time.Time
-	detail  *detail // nil until the first transition or Attach; tally.mu guards it
+	registry *Registry
+	breaker  *atomicbreaker.Breaker
+	group    *string // the group's name; nil without one
+	id       uint64
+	made     time.Time
+	detail   atomic.Pointer[detail] // nil until the first transition or Attach
 }
 
-// detail is the part of a record that most breakers never need.
+// detail is the part of a record that most breakers never need. All that may refer to a breaker is
+// here, and not in sums: the parts, and the errors of transitions.
 type detail struct {
+	sums    *sums                      // its mutex guards the detail as well
 	history []atomicbreaker.Transition // a ring, once it has historySize transitions
 	oldest  int                        // index in history
 	lastErr error
@@ -33,17 +37,12 @@ type detail struct {
 	parts   []any
 }
 
-// tally is the part of a record that the registry keeps. It holds numbers and refers to nothing of
-// the breaker, so that the totals outlive it.
-type tally struct {
-	mu sync.Mutex // guards counted, seen and record.detail; held only to copy
-
-	id      uint64
-	of      totalKey
-	breaker weak.Pointer[atomicbreaker.Breaker] // the tally's key in the registry
-	record  weak.Pointer[record]
-	counted *counted  // nil until the first transition
-	seen    *partSums // what the parts had counted when they were last read; nil without a part
+// sums are what remains of a breaker. They are numbers and refer to nothing of it.
+type sums struct {
+	mu sync.Mutex // held only to copy
+	of totalKey
+	counted
+	parts partSums // as of the last read
 }
 
 // counted is what the hook counts.
@@ -53,8 +52,19 @@ type counted struct {
 	since       time.Time // notClosed includes the time up to then; zero while closed
 }
 
+// count counts a transition.
+func (c *counted) count(t atomicbreaker.Transition) {
+	c.transitions.count(TransitionKind{t.From, t.To, t.Cause})
+	c.advance(t.At)
+	if t.To == atomicbreaker.Closed {
+		c.since = time.Time{}
+	} else if c.since.IsZero() {
+		c.since = t.At
+	}
+}
+
 // advance adds the time up to now to notClosed. A reader calls it as well, so that the sum never
-// decreases: a transition that is delivered late has a time before that of a read.
+// decreases: a transition that is delivered late may be older than a read.
 func (c *counted) advance(now time.Time) {
 	if !c.since.IsZero() && now.After(c.since) {
 		c.notClosed += now.Sub(c.since)
@@ -62,45 +72,47 @@ func (c *counted) advance(now time.Time) {
 	}
 }
 
+func (c *counted) add(other *counted) {
+	c.transitions.add(&other.transitions)
+	c.notClosed += other.notClosed
+}
+
+// key says in which Total the breaker counts.
+func (r *record) key() totalKey {
+	if r.group != nil {
+		return totalKey{*r.group, true}
+	}
+	return totalKey{r.breaker.Name(), false}
+}
+
+// details returns the detail, and makes it if there is none.
+func (r *record) details() *detail {
+	d := r.detail.Load()
+	if d != nil {
+		return d
+	}
+	d = &detail{sums: &sums{of: r.key()}}
+	if !r.detail.CompareAndSwap(nil, d) {
+		return r.detail.Load()
+	}
+	r.registry.keep(r.id, d.sums)
+	runtime.KeepAlive(r) // it has a slot until here
+	return d
+}
+
 // transition is the hook. Its calls do not overlap, and come in the order of the transitions.
 func (r *record) transition(t atomicbreaker.Transition) {
 	var due time.Time
 	if t.To == atomicbreaker.Open {
-		// The breaker arms its timer before it publishes, so RetryAfter is exact, unless the
-		// breaker has already moved on.
+		// The breaker arms its timer before it publishes, so RetryAfter is that of this period,
+		// unless the breaker has already left it.
 		due = time.Now().Add(r.breaker.RetryAfter())
 	}
-	r.tally.mu.Lock()
-	defer r.tally.mu.Unlock()
-	r.tally.count(t)
 	d := r.details()
-	d.add(t)
+	d.sums.mu.Lock()
+	defer d.sums.mu.Unlock()
+	d.sums.count(t)
 	d.due = due
-}
-
-// details returns the detail, and makes it if there is none. The caller holds tally.mu.
-func (r *record) details() *detail {
-	if r.detail == nil {
-		r.detail = new(detail)
-	}
-	return r.detail
-}
-
-func (t *tally) count(tr atomicbreaker.Transition) {
-	if t.counted == nil {
-		t.counted = new(counted)
-	}
-	c := t.counted
-	c.transitions.count(TransitionKind{tr.From, tr.To, tr.Cause})
-	c.advance(tr.At)
-	if tr.To == atomicbreaker.Closed {
-		c.since = time.Time{}
-	} else if c.since.IsZero() {
-		c.since = tr.At
-	}
-}
-
-func (d *detail) add(t atomicbreaker.Transition) {
 	if t.Err != nil {
 		d.lastErr = t.Err
 	}
@@ -114,9 +126,9 @@ func (d *detail) add(t atomicbreaker.Transition) {
 
 // attach adds a part unless the record has it.
 func (r *record) attach(part any) {
-	r.tally.mu.Lock()
-	defer r.tally.mu.Unlock()
 	d := r.details()
+	d.sums.mu.Lock()
+	defer d.sums.mu.Unlock()
 	for _, p := range d.parts {
 		if samePart(p, part) {
 			return
@@ -125,60 +137,52 @@ func (r *record) attach(part any) {
 	d.parts = append(d.parts, part)
 }
 
-// readParts reads the counts of all parts. It holds no lock while it calls them, because a part may
-// call functions of the user.
-func (r *record) readParts() (read []Part) {
-	r.tally.mu.Lock()
-	var parts []any
-	if r.detail != nil {
-		parts = r.detail.parts // only appended to
-	}
-	r.tally.mu.Unlock()
+// read reads the counts of all parts. It holds no lock while it calls them, because a part may call
+// functions of the user.
+func (d *detail) read() (read []Part) {
+	d.sums.mu.Lock()
+	parts := d.parts // only appended to
+	d.sums.mu.Unlock()
 	if len(parts) == 0 {
 		return nil
 	}
-	var sums partSums
+	var now partSums
 	for _, part := range parts {
 		p, _ := readPart(part)
-		sums.addPart(&p)
+		now.addPart(&p)
 		read = append(read, p)
 	}
-	r.tally.mu.Lock()
-	defer r.tally.mu.Unlock()
-	if r.tally.seen == nil {
-		r.tally.seen = new(partSums)
-	}
-	r.tally.seen.raise(&sums)
+	d.sums.mu.Lock()
+	defer d.sums.mu.Unlock()
+	d.sums.parts.raise(&now)
 	return read
 }
 
 // entry describes the record now.
 func (r *record) entry() Entry {
-	e := Entry{
-		ID:      r.tally.id,
-		Name:    r.breaker.Name(),
-		Breaker: r.breaker,
-		Since:   r.made,
-		Parts:   r.readParts(),
+	e := Entry{ID: r.id, Name: r.breaker.Name(), Breaker: r.breaker, Since: r.made}
+	if r.group != nil {
+		e.Group = *r.group
 	}
-	if r.tally.of.group {
-		e.Group = r.tally.of.name
-	}
-	r.tally.mu.Lock()
-	defer r.tally.mu.Unlock()
-	if c := r.tally.counted; c != nil {
-		c.advance(time.Now())
-		e.NotClosed = c.notClosed
-		e.Transitions = c.transitions
-	}
-	if d := r.detail; d != nil {
-		e.LastError = d.lastErr
-		e.History = append(append(e.History, d.history[d.oldest:]...), d.history[:d.oldest]...)
-		if n := len(e.History); n > 0 {
-			e.Since = e.History[n-1].At
-		}
+	if d := r.detail.Load(); d != nil {
+		e.Parts = d.read()
+		d.describe(&e)
 	}
 	e.Snapshot = r.breaker.Snapshot()
 	e.RetryAfter = r.breaker.RetryAfter()
 	return e
+}
+
+// describe copies to e what the hook has counted.
+func (d *detail) describe(e *Entry) {
+	d.sums.mu.Lock()
+	defer d.sums.mu.Unlock()
+	d.sums.advance(time.Now())
+	e.NotClosed = d.sums.notClosed
+	e.Transitions = d.sums.transitions
+	e.LastError = d.lastErr
+	e.History = append(append(e.History, d.history[d.oldest:]...), d.history[:d.oldest]...)
+	if n := len(e.History); n > 0 {
+		e.Since = e.History[n-1].At
+	}
 }

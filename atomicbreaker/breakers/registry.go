@@ -21,9 +21,16 @@ import (
 // [NewRegistry]. Its methods are safe for concurrent use, also in hooks.
 type Registry struct {
 	mu       sync.Mutex
-	tallies  map[weak.Pointer[atomicbreaker.Breaker]]*tally
+	slots    []slot // in the order of the IDs
+	sweepAt  int    // sweep when there are so many slots
 	retained map[totalKey]*retained
-	dropped  func(*tally) // drop, made once
+}
+
+// slot is a registered breaker, or one that was dropped since the last sweep.
+type slot struct {
+	id     uint64
+	record weak.Pointer[record]
+	sums   *sums // nil until the first transition or Attach
 }
 
 // Default is the registry for programs that need only one. The package itself does not use it.
@@ -31,12 +38,7 @@ var Default = NewRegistry()
 
 // NewRegistry returns an empty registry.
 func NewRegistry() *Registry {
-	r := &Registry{
-		tallies:  make(map[weak.Pointer[atomicbreaker.Breaker]]*tally),
-		retained: make(map[totalKey]*retained),
-	}
-	r.dropped = r.drop
-	return r
+	return &Registry{sweepAt: minSweep, retained: make(map[totalKey]*retained)}
 }
 
 // lastID is the ID of the newest breaker of any registry.
@@ -51,7 +53,7 @@ var lastID atomic.Uint64
 // The registry does not keep the breaker in memory. When the program drops the breaker, it leaves
 // the registry, and its counts stay in [Registry.Totals].
 func (r *Registry) New(name string, opts ...atomicbreaker.Option) (*atomicbreaker.Breaker, error) {
-	rec, err := r.register(name, totalKey{name: name}, opts)
+	rec, err := r.register(name, nil, opts)
 	if err != nil {
 		return nil, err
 	}
@@ -67,10 +69,9 @@ func (r *Registry) MustNew(name string, opts ...atomicbreaker.Option) *atomicbre
 	return b
 }
 
-// register makes a breaker whose counts belong to of.
-func (r *Registry) register(name string, of totalKey, opts []atomicbreaker.Option) (*record, error) {
-	t := &tally{of: of}
-	rec := &record{tally: t, made: time.Now()}
+// register makes a breaker, of a group unless group is nil.
+func (r *Registry) register(name string, group *string, opts []atomicbreaker.Option) (*record, error) {
+	rec := &record{registry: r, group: group, made: time.Now()}
 	hook := atomicbreaker.WithOnTransition(rec.transition)
 	b, err := atomicbreaker.New(name, slices.Insert(slices.Clone(opts), 0, hook)...)
 	if err != nil {
@@ -78,13 +79,49 @@ func (r *Registry) register(name string, of totalKey, opts []atomicbreaker.Optio
 		return nil, err
 	}
 	rec.breaker = b
-	t.id = lastID.Add(1)
-	t.breaker, t.record = weak.Make(b), weak.Make(rec)
 	r.mu.Lock()
-	r.tallies[t.breaker] = t
-	r.mu.Unlock()
-	runtime.AddCleanup(rec, r.dropped, t)
+	defer r.mu.Unlock()
+	if len(r.slots) >= r.sweepAt {
+		r.sweep()
+	}
+	rec.id = lastID.Add(1)
+	r.slots = append(r.slots, slot{id: rec.id, record: weak.Make(rec)})
 	return rec, nil
+}
+
+// minSweep is the least number of slots that New sweeps.
+const minSweep = 64
+
+// sweep removes the slots of dropped breakers and keeps their sums. New sweeps each time the number
+// of slots has doubled, and every read sweeps. A cleanup of the runtime would free a slot at once,
+// but takes more memory than the slot and the record. The caller holds mu.
+func (r *Registry) sweep() {
+	r.slots = slices.DeleteFunc(r.slots, func(s slot) bool {
+		if s.record.Value() != nil {
+			return false
+		}
+		if s.sums != nil {
+			r.retain(s.sums.of).addSums(s.sums)
+		}
+		return true
+	})
+	r.sweepAt = max(minSweep, 2*len(r.slots))
+}
+
+// keep makes the sums of a breaker outlive it.
+func (r *Registry) keep(id uint64, s *sums) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.find(id).sums = s
+}
+
+// find returns the slot of a breaker, or nil. The caller holds mu.
+func (r *Registry) find(id uint64) *slot {
+	i, ok := slices.BinarySearchFunc(r.slots, id, func(s slot, id uint64) int { return cmp.Compare(s.id, id) })
+	if !ok {
+		return nil
+	}
+	return &r.slots[i]
 }
 
 // Attach shows what a part of b has counted with b: in [Entry] and [Registry.Totals]. Known parts
@@ -105,19 +142,29 @@ func (r *Registry) Attach(b *atomicbreaker.Breaker, part any) error {
 	fail := func(err error) error {
 		return fmt.Errorf("breakers: attach %T to breaker %q: %w", part, b.Name(), err)
 	}
-	r.mu.Lock()
-	t := r.tallies[weak.Make(b)]
-	r.mu.Unlock()
-	if t == nil {
+	rec := r.recordOf(b)
+	if rec == nil {
 		return fail(errors.New("this registry did not make the breaker"))
 	}
 	if err := checkPart(part); err != nil {
 		return fail(err)
 	}
-	rec := t.record.Value() // b is in use, so its record is as well
 	rec.attach(part)
-	rec.readParts()
+	rec.details().read()
 	runtime.KeepAlive(b)
+	return nil
+}
+
+// recordOf returns the record of b, or nil. It begins with the newest, because most parts are
+// attached right after New.
+func (r *Registry) recordOf(b *atomicbreaker.Breaker) *record {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, s := range slices.Backward(r.slots) {
+		if rec := s.record.Value(); rec != nil && rec.breaker == b {
+			return rec
+		}
+	}
 	return nil
 }
 
@@ -126,8 +173,8 @@ func (r *Registry) Attach(b *atomicbreaker.Breaker, part any) error {
 // reaches it. The loop body may call any method of r and of the breakers.
 func (r *Registry) All() iter.Seq[Entry] {
 	return func(yield func(Entry) bool) {
-		for _, t := range r.list() {
-			if rec := t.record.Value(); rec != nil && !yield(rec.entry()) {
+		for _, s := range r.list() {
+			if rec := s.record.Value(); rec != nil && !yield(rec.entry()) {
 				return
 			}
 		}
@@ -136,11 +183,8 @@ func (r *Registry) All() iter.Seq[Entry] {
 
 // Lookup returns the breakers of that name, in the order in which they were made.
 func (r *Registry) Lookup(name string) (found []Entry) {
-	for _, t := range r.list() {
-		if !t.of.group && t.of.name != name {
-			continue
-		}
-		if rec := t.record.Value(); rec != nil && rec.breaker.Name() == name {
+	for _, s := range r.list() {
+		if rec := s.record.Value(); rec != nil && rec.breaker.Name() == name {
 			found = append(found, rec.entry())
 		}
 	}
@@ -149,29 +193,22 @@ func (r *Registry) Lookup(name string) (found []Entry) {
 
 // ByID returns the breaker with that [Entry.ID], or false if it is gone or r never had it.
 func (r *Registry) ByID(id uint64) (Entry, bool) {
-	for _, t := range r.list() {
-		if t.id != id {
-			continue
-		}
-		if rec := t.record.Value(); rec != nil {
-			return rec.entry(), true
-		}
+	r.mu.Lock()
+	var rec *record
+	if s := r.find(id); s != nil {
+		rec = s.record.Value()
 	}
-	return Entry{}, false
+	r.mu.Unlock()
+	if rec == nil {
+		return Entry{}, false
+	}
+	return rec.entry(), true
 }
 
-// list returns all tallies in the order of their IDs. The registry is not locked afterwards.
-func (r *Registry) list() []*tally {
+// list returns a copy of the slots. They have no strong reference to a breaker.
+func (r *Registry) list() []slot {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.listLocked()
-}
-
-func (r *Registry) listLocked() []*tally {
-	list := make([]*tally, 0, len(r.tallies))
-	for _, t := range r.tallies {
-		list = append(list, t)
-	}
-	slices.SortFunc(list, func(a, b *tally) int { return cmp.Compare(a.id, b.id) })
-	return list
+	r.sweep()
+	return slices.Clone(r.slots)
 }

@@ -81,15 +81,19 @@ func (r *Registry) Totals() []Total {
 		}
 		return t
 	}
-	// A breaker that is dropped after this is in the list, and not in the sums that are kept.
 	r.mu.Lock()
-	tallies := r.listLocked()
+	r.sweep()
+	slots := slices.Clone(r.slots) // a breaker that is dropped from now on is here, and not retained
 	for k, kept := range r.retained {
 		at(k).addRetained(kept)
 	}
 	r.mu.Unlock()
-	for _, t := range tallies {
-		at(t.of).addTally(t)
+	for _, s := range slots {
+		if rec := s.record.Value(); rec != nil {
+			at(rec.key()).addEntry(rec.entry())
+		} else if s.sums != nil {
+			at(s.sums.of).addSums(s.sums)
+		}
 	}
 	sorted := make([]Total, 0, len(totals))
 	for _, t := range totals {
@@ -107,39 +111,8 @@ func (r *Registry) Totals() []Total {
 	return sorted
 }
 
-func (t *Total) addRetained(kept *retained) {
-	t.addCounted(&kept.counted)
-	t.addParts(&kept.parts)
-	t.Evicted += kept.evicted
-	t.Overflowed += kept.overflowed
-}
-
-func (t *Total) addCounted(c *counted) {
-	t.Transitions.add(&c.transitions)
-	t.NotClosed += c.notClosed
-}
-
-func (t *Total) addParts(more *partSums) {
-	sums := partSums{writes: t.Writes, batches: t.Batches, backlog: t.Backlog}
-	sums.add(more)
-	t.Writes, t.Batches, t.Backlog = sums.writes, sums.batches, sums.backlog
-}
-
-// addTally adds a breaker, or what is known of one that was dropped and is not folded in yet.
-func (t *Total) addTally(from *tally) {
-	rec := from.record.Value()
-	if rec == nil {
-		from.mu.Lock()
-		defer from.mu.Unlock()
-		if from.counted != nil {
-			t.addCounted(from.counted)
-		}
-		if from.seen != nil {
-			t.addParts(from.seen)
-		}
-		return
-	}
-	e := rec.entry()
+// addEntry adds a breaker in use.
+func (t *Total) addEntry(e Entry) {
 	s := e.Snapshot
 	t.Breakers++
 	t.States[s.State]++
@@ -158,27 +131,38 @@ func (t *Total) addTally(from *tally) {
 	t.addParts(&parts)
 }
 
-// drop is the cleanup of a record. It keeps what the breaker counted.
-func (r *Registry) drop(t *tally) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.tallies, t.breaker)
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.counted == nil && t.seen == nil {
-		return
-	}
-	kept := r.retain(t.of)
-	if t.counted != nil {
-		kept.transitions.add(&t.counted.transitions)
-		kept.notClosed += t.counted.notClosed
-	}
-	if t.seen != nil {
-		kept.parts.add(t.seen)
-	}
+// addSums adds a breaker that was dropped.
+func (t *Total) addSums(s *sums) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t.Transitions.add(&s.transitions)
+	t.NotClosed += s.notClosed
+	t.addParts(&s.parts)
 }
 
-// retain returns where the sums of k stay. The caller holds r.mu.
+func (t *Total) addRetained(kept *retained) {
+	t.Transitions.add(&kept.transitions)
+	t.NotClosed += kept.notClosed
+	t.addParts(&kept.parts)
+	t.Evicted += kept.evicted
+	t.Overflowed += kept.overflowed
+}
+
+func (t *Total) addParts(more *partSums) {
+	sums := partSums{writes: t.Writes, batches: t.Batches, backlog: t.Backlog}
+	sums.add(more)
+	t.Writes, t.Batches, t.Backlog = sums.writes, sums.batches, sums.backlog
+}
+
+// addSums adds a breaker that was dropped.
+func (kept *retained) addSums(s *sums) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	kept.counted.add(&s.counted)
+	kept.parts.add(&s.parts)
+}
+
+// retain returns where the sums of k stay. The caller holds mu.
 func (r *Registry) retain(k totalKey) *retained {
 	kept := r.retained[k]
 	if kept == nil && len(r.retained) >= maxRetained {
