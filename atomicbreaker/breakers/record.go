@@ -20,7 +20,7 @@ const historySize = 32
 type record struct {
 	registry *Registry
 	breaker  *atomicbreaker.Breaker
-	group    *string // the group's name; nil without one
+	group    *membership // nil without one
 	id       uint64
 	made     time.Time
 	detail   atomic.Pointer[detail] // nil until the first transition or Attach
@@ -80,7 +80,7 @@ func (c *counted) add(other *counted) {
 // key says in which Total the breaker counts.
 func (r *record) key() totalKey {
 	if r.group != nil {
-		return totalKey{*r.group, true}
+		return totalKey{r.group.name, true}
 	}
 	return totalKey{r.breaker.Name(), false}
 }
@@ -100,6 +100,16 @@ func (r *record) details() *detail {
 	return d
 }
 
+// due returns when the last open period ended, or will end.
+func (r *record) due() (at time.Time) {
+	if d := r.detail.Load(); d != nil {
+		d.sums.mu.Lock()
+		defer d.sums.mu.Unlock()
+		at = d.due
+	}
+	return at
+}
+
 // transition is the hook. Its calls do not overlap, and come in the order of the transitions.
 func (r *record) transition(t atomicbreaker.Transition) {
 	var due time.Time
@@ -109,6 +119,9 @@ func (r *record) transition(t atomicbreaker.Transition) {
 		due = time.Now().Add(r.breaker.RetryAfter())
 	}
 	d := r.details()
+	if r.group != nil {
+		defer r.group.transitions.Add(1) // after due is set
+	}
 	d.sums.mu.Lock()
 	defer d.sums.mu.Unlock()
 	d.sums.count(t)
@@ -162,7 +175,7 @@ func (d *detail) read() (read []Part) {
 func (r *record) entry() Entry {
 	e := Entry{ID: r.id, Name: r.breaker.Name(), Breaker: r.breaker, Since: r.made}
 	if r.group != nil {
-		e.Group = *r.group
+		e.Group = r.group.name
 	}
 	if d := r.detail.Load(); d != nil {
 		e.Parts = d.read()

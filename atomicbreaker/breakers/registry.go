@@ -70,7 +70,7 @@ func (r *Registry) MustNew(name string, opts ...atomicbreaker.Option) *atomicbre
 }
 
 // register makes a breaker, of a group unless group is nil.
-func (r *Registry) register(name string, group *string, opts []atomicbreaker.Option) (*record, error) {
+func (r *Registry) register(name string, group *membership, opts []atomicbreaker.Option) (*record, error) {
 	rec := &record{registry: r, group: group, made: time.Now()}
 	hook := atomicbreaker.WithOnTransition(rec.transition)
 	b, err := atomicbreaker.New(name, slices.Insert(slices.Clone(opts), 0, hook)...)

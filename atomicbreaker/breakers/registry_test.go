@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"testing"
 	"testing/synctest"
@@ -30,6 +31,13 @@ func entryOf(t *testing.T, r *breakers.Registry, b *atomicbreaker.Breaker) break
 	}
 	require.Fail(t, "the registry does not have the breaker")
 	return breakers.Entry{}
+}
+
+// underRace reports whether the race detector is on, which makes large tests slow and adds memory
+// of its own.
+func underRace() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
 
 func TestRegistry_NewBreakers(t *testing.T) {

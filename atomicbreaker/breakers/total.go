@@ -5,6 +5,7 @@ package breakers
 import (
 	"cmp"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
@@ -62,7 +63,7 @@ const maxRetained = 1024
 type retained struct {
 	counted
 	parts               partSums
-	evicted, overflowed uint64
+	evicted, overflowed atomic.Uint64
 }
 
 // Totals returns the sums by name, in the order of the names. It reads each breaker and each part
@@ -144,8 +145,8 @@ func (t *Total) addRetained(kept *retained) {
 	t.Transitions.add(&kept.transitions)
 	t.NotClosed += kept.notClosed
 	t.addParts(&kept.parts)
-	t.Evicted += kept.evicted
-	t.Overflowed += kept.overflowed
+	t.Evicted += kept.evicted.Load()
+	t.Overflowed += kept.overflowed.Load()
 }
 
 func (t *Total) addParts(more *partSums) {
