@@ -172,3 +172,23 @@ func ExampleNew() {
 	// atomicbreaker: bad configuration: WithFailureThreshold(0): want 1..65535
 	// atomicbreaker: bad configuration: WithHalfOpenMaxCalls(300): want 1..255
 }
+
+// A program's defaults, overlaid by a line of its configuration.
+func ExampleConfig() {
+	var c atomicbreaker.Config
+	if err := c.UnmarshalText([]byte("recovery=45s, backoff=5m")); err != nil {
+		panic(err)
+	}
+	defaults := []atomicbreaker.Option{
+		atomicbreaker.WithFailureThreshold(20),
+		atomicbreaker.WithRecoveryTimeout(10 * time.Second),
+	}
+	b := atomicbreaker.MustNew("loki", append(defaults, c.Options()...)...)
+	fmt.Println(b.Config())
+
+	fmt.Println(c.UnmarshalText([]byte("failures=0,recovery=45")))
+	// Output:
+	// failures=20,recovery=45s,backoff=5m0s,jitter=0,probes=1,successes=1,probe-timeout=30s
+	// atomicbreaker: bad configuration: "failures=0": want 1..65535
+	// atomicbreaker: bad configuration: "recovery=45": want a duration of 0 or more, such as 45s
+}

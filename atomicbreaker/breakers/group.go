@@ -140,7 +140,7 @@ func (g *Group[K]) place(key K, opts []atomicbreaker.Option) *record {
 	if at == g.max {
 		at = g.victim()
 	}
-	if at < 0 || key != key { //nolint:gocritic,staticcheck // a map cannot find a NaN again
+	if at < 0 || key != key { // a map cannot find a NaN again
 		return g.overflow(opts)
 	}
 	rec := g.register(fmt.Sprintf("%s/%v", g.of.name, key), opts)

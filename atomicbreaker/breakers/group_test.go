@@ -37,6 +37,7 @@ func TestGroup_OneBreakerForEachKey(t *testing.T) {
 	require.Equal(t, breakers.GroupStats{Breakers: 2, States: states(atomicbreaker.Open, atomicbreaker.Closed)}, g.Stats())
 	require.Len(t, r.Lookup("tenants/bb"), 1)
 	require.Empty(t, r.Lookup("tenants"))
+	runtime.KeepAlive(g)
 }
 
 func TestGroup_Defaults(t *testing.T) {
@@ -434,6 +435,8 @@ func TestGroup_AnEvictedBreakerKeepsWorking(t *testing.T) {
 	require.False(t, old.Allow())
 	require.Equal(t, "group", entryOf(t, r, old).Group)
 	require.Equal(t, 2, r.Totals()[0].Breakers, "both are in use")
+	runtime.KeepAlive(old)
+	runtime.KeepAlive(g)
 }
 
 // A breaker that is in use keeps neither its group nor the other breakers in memory.

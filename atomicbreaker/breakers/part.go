@@ -53,9 +53,9 @@ func checkPart(part any) error {
 	return nil
 }
 
-// samePart reports whether a and b are the same part. Parts of types that Go cannot compare differ.
+// samePart reports whether a and b are the same part. Two values that Go cannot compare differ.
 func samePart(a, b any) bool {
-	return reflect.TypeOf(a).Comparable() && reflect.TypeOf(b).Comparable() && a == b
+	return reflect.ValueOf(a).Comparable() && reflect.ValueOf(b).Comparable() && a == b
 }
 
 // partSums are the sums over parts, as far as they only grow, and the present values of the rest. A

@@ -47,8 +47,8 @@ var lastID atomic.Uint64
 // New makes a breaker as [atomicbreaker.New] does, and registers it. The name need not be unique.
 //
 // The breaker has one more hook of [atomicbreaker.WithOnTransition], which counts its transitions.
-// It runs before those of opts, so in them the [Entry] includes the transition. The hook takes about
-// a microsecond for each transition, and nothing between transitions.
+// It runs before those of opts, so in them the [Entry] includes the transition. It costs less than a
+// microsecond for each transition, and nothing between transitions.
 //
 // The registry does not keep the breaker in memory. When the program drops the breaker, it leaves
 // the registry, and its counts stay in [Registry.Totals].
@@ -128,11 +128,11 @@ func (r *Registry) find(id uint64) *slot {
 // are a breakerio.Writer, Batcher and Lane, a breakerslog.Handler, a breakerzap.Core, a
 // breakerzerolog.LevelWriter, a breakerspool.Spool, and all that have a method
 // Stats() breakerio.Stats, Stats() breakerio.BatchStats or Backlog() guard.Backlog. That method is
-// called with each read of the registry, so it must be safe for concurrent use.
+// called in Attach and with each read of the registry, so it must be safe for concurrent use.
 //
 // A breaker may have several parts. To attach a part again changes nothing. Do not attach a Lane
-// that is the primary of an attached Writer, because the Writer counts for it. Attach reads the
-// part once. The registry does not keep a part in memory; the breaker does.
+// that is the primary of an attached Writer, because the Writer counts for it. The registry does not
+// keep a part in memory; the breaker does.
 //
 // Attach returns an error if r did not make b, or if the type of the part is not known.
 func (r *Registry) Attach(b *atomicbreaker.Breaker, part any) error {

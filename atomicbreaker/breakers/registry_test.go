@@ -266,6 +266,8 @@ func TestRegistry_ConcurrentUse(t *testing.T) {
 	require.EqualValues(t, 400, totals[0].Transitions.Sum(), "of breakers in use and of dropped ones")
 }
 
-func TestRegistry_DefaultIsEmpty(t *testing.T) {
-	require.Empty(t, slices.Collect(breakers.Default.All()))
+func TestRegistry_Default(t *testing.T) {
+	b := breakers.Default.MustNew(t.Name())
+	require.Len(t, breakers.Default.Lookup(t.Name()), 1)
+	runtime.KeepAlive(b)
 }

@@ -4,6 +4,7 @@ package breakers
 
 import (
 	"cmp"
+	"runtime"
 	"slices"
 	"sync/atomic"
 	"time"
@@ -70,8 +71,9 @@ type retained struct {
 // once.
 //
 // The sums of dropped breakers stay, for up to 1,024 names. Beyond that, they are added to a Total
-// named [Others]. A name that counted nothing takes no room. So if names come from outside the
-// program, the memory is bounded; the series of a name beyond the bound ends with its last breaker.
+// named [Others]. The name of breakers that counted nothing takes no room. So if names come from
+// outside the program, the memory is bounded, and the counts of a name beyond the bound move to
+// Others with its last breaker.
 func (r *Registry) Totals() []Total {
 	totals := make(map[totalKey]*Total)
 	at := func(k totalKey) *Total {
@@ -91,7 +93,7 @@ func (r *Registry) Totals() []Total {
 	r.mu.Unlock()
 	for _, s := range slots {
 		if rec := s.record.Value(); rec != nil {
-			at(rec.key()).addEntry(rec.entry())
+			at(rec.key()).addRecord(rec)
 		} else if s.sums != nil {
 			at(s.sums.of).addSums(s.sums)
 		}
@@ -112,9 +114,9 @@ func (r *Registry) Totals() []Total {
 	return sorted
 }
 
-// addEntry adds a breaker in use.
-func (t *Total) addEntry(e Entry) {
-	s := e.Snapshot
+// addRecord adds a breaker in use. It does not make an Entry, whose history may be long.
+func (t *Total) addRecord(r *record) {
+	s := r.breaker.Snapshot()
 	t.Breakers++
 	t.States[s.State]++
 	if s.ProbeDue {
@@ -122,31 +124,41 @@ func (t *Total) addEntry(e Entry) {
 	}
 	t.Failures += s.Failures
 	t.Attempt = max(t.Attempt, s.Attempt)
-	t.RetryAfter = max(t.RetryAfter, e.RetryAfter)
-	t.Transitions.add(&e.Transitions)
-	t.NotClosed += e.NotClosed
+	t.RetryAfter = max(t.RetryAfter, r.breaker.RetryAfter())
+	d := r.detail.Load()
+	if d == nil {
+		return
+	}
 	var parts partSums
-	for _, p := range e.Parts {
+	for _, p := range d.read() {
 		parts.addPart(&p)
 	}
 	t.addParts(&parts)
+	d.sums.mu.Lock()
+	defer d.sums.mu.Unlock()
+	d.sums.advance(time.Now())
+	t.addCounted(&d.sums.counted)
+	runtime.KeepAlive(r) // what read has found is in the sums before they are retained
 }
 
 // addSums adds a breaker that was dropped.
 func (t *Total) addSums(s *sums) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t.Transitions.add(&s.transitions)
-	t.NotClosed += s.notClosed
+	t.addCounted(&s.counted)
 	t.addParts(&s.parts)
 }
 
 func (t *Total) addRetained(kept *retained) {
-	t.Transitions.add(&kept.transitions)
-	t.NotClosed += kept.notClosed
+	t.addCounted(&kept.counted)
 	t.addParts(&kept.parts)
 	t.Evicted += kept.evicted.Load()
 	t.Overflowed += kept.overflowed.Load()
+}
+
+func (t *Total) addCounted(c *counted) {
+	t.Transitions.add(&c.transitions)
+	t.NotClosed += c.notClosed
 }
 
 func (t *Total) addParts(more *partSums) {
@@ -159,7 +171,7 @@ func (t *Total) addParts(more *partSums) {
 func (kept *retained) addSums(s *sums) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	kept.counted.add(&s.counted)
+	kept.add(&s.counted)
 	kept.parts.add(&s.parts)
 }
 

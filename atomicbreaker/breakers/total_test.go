@@ -105,7 +105,7 @@ func TestTotals_SumByName(t *testing.T) {
 			Batches:   times(2, filled[breakerio.BatchStats]()),
 			Backlog:   wantBacklog,
 		}, got)
-		runtime.KeepAlive(other)
+		runtime.KeepAlive([]*atomicbreaker.Breaker{first, second, other})
 	})
 }
 

@@ -4,6 +4,7 @@ package breakerspool_test
 
 import (
 	"context"
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -44,5 +45,6 @@ func TestBacklog_InARegistry(t *testing.T) {
 	}, got)
 	require.Positive(t, got.Bytes)
 	require.False(t, got.Oldest.IsZero())
-	require.Equal(t, breakerspool.Stats(got), want)
+	require.Equal(t, want, breakerspool.Stats(got))
+	runtime.KeepAlive(b)
 }
