@@ -28,3 +28,10 @@ func Searches[K comparable](g *Group[K]) bool {
 	defer g.places.Unlock()
 	return g.mayHaveVictim()
 }
+
+// Slots returns how many slots r has, without a sweep.
+func Slots(r *Registry) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.slots)
+}

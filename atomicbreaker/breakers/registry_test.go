@@ -213,6 +213,18 @@ func TestRegistry_ForgetsADroppedBreakerAndItsParts(t *testing.T) {
 	}
 }
 
+// A program that makes breakers all the time and never reads the registry.
+func TestRegistry_NewForgetsDroppedBreakers(t *testing.T) {
+	r := breakers.NewRegistry()
+	for range 10 {
+		for range 1000 {
+			r.MustNew("dropped")
+		}
+		runtime.GC()
+	}
+	require.Less(t, breakers.Slots(r), 5000)
+}
+
 // refers is an error that refers to a breaker.
 type refers struct {
 	error

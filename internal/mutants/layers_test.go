@@ -41,6 +41,7 @@ var (
 	sinks    = &variant{name: "sinks", pkg: "atomicbreaker/breakerio"}
 	handlers = &variant{name: "handlers", pkg: "atomicbreaker/breakerslog"}
 	clients  = &variant{name: "clients", pkg: "atomicbreaker/breakerhttp"}
+	registry = &variant{name: "registry", pkg: "atomicbreaker/breakers"}
 	frames   = &variant{name: "frames", module: "atomicbreaker/breakerspool", pkg: "internal/segment"}
 	spool    = &variant{name: "spool", module: "atomicbreaker/breakerspool", pkg: "."}
 	narrow   = &variant{name: "narrow", pkg: "atomicbreaker", env: []string{"GOOS=linux", "GOARCH=386", "CGO_ENABLED=0"}}
@@ -73,13 +74,16 @@ var layers = []layer{
 	{name: "property", variant: breaker, run: "^TestProperty", checks: 3000},
 	{name: "virtualtime", variant: breaker, run: "^TestVirtualTime", checks: 3000},
 	{name: "fapilog", variant: breaker, run: "^TestFapilog"},
-	{name: "behavior", variant: breaker, skip: "^Test(Histories|Property|VirtualTime|Fapilog|Cost|Rate|Linearizability|Million|Soak)"},
+	{name: "behavior", variant: breaker, skip: "^Test(Histories|Property|VirtualTime|Fapilog|Config|Cost|Rate|Linearizability|Million|Soak)"},
+	{name: "config", variant: breaker, run: "^TestConfig", checks: 3000},
 	{name: "rate", variant: breaker, run: "^TestRate", checks: 3000, inTree: true},
 	{name: "batcher", variant: sinks, run: "^Test(Batcher|Pool)", checks: 1000},
 	{name: "adapters", variant: sinks, run: "^Test(Writer|Lane|LaneProbe|Reopener|Shutdown)_", skip: "Conservation|Property"},
 	{name: "lines", variant: sinks, run: "^TestWriter_ConservationOfLines$", checks: 200},
 	{name: "handlers", variant: handlers, run: "^TestHandler_", skip: "Conservation"},
 	{name: "http", variant: clients, run: "^Test(Transport|Body|Sink|StatusError|Loki|JSONTime|AppendEscaped|ParseRetryAfter|RetryAfter|New)", checks: 500},
+	{name: "registry", variant: registry, run: "^Test(Registry|Record|Attach|Totals)_", checks: 500},
+	{name: "groups", variant: registry, run: "^TestGroup_", checks: 1000},
 	{name: "frames", variant: frames, run: "^Test"},
 	{name: "spool", variant: spool, run: "^Test", skip: "^Test(Crash|Kill|Model|Conservation)", checks: 200},
 	{name: "crash", variant: spool, run: "^TestCrash_(ProcessDeath|EachFault)$"},
