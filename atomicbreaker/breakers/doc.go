@@ -8,8 +8,8 @@
 //
 // A [Registry] makes breakers in place of [atomicbreaker.New]. For each it keeps what a breaker
 // itself does not: since when it is in its state, the last error, the number of transitions of each
-// kind, the last 32 of them, and the time during which it was not closed. With [Registry.Attach], it
-// also shows what a Writer, a Batcher or a spool has counted.
+// kind, the last 32 of them, and the time during which it was not closed. With [Registry.Attach],
+// it also shows what a Writer, a Batcher or a spool has counted.
 //
 // # Reading
 //
@@ -39,7 +39,7 @@
 // A call of a registered breaker costs the same as of any other. A transition also updates the
 // counts, which takes less than a microsecond. A registered breaker takes at most 400 bytes more
 // than another one until its first transition, and then up to 4 KB, most of it for its history.
-// Reading takes some 100 ns a breaker, and what its parts take.
+// Totals takes about 0.3 µs a breaker, and what its parts take; an Entry also copies the history.
 //
 // # What it keeps
 //

@@ -29,7 +29,7 @@ type Entry struct {
 	Since       time.Time                  // of the last transition, or of New
 	LastError   error                      // the last error that made a transition, or nil
 	Transitions Transitions                // since New
-	NotClosed   time.Duration              // the time in any state but Closed, including the present one
+	NotClosed   time.Duration              // in any state but Closed, up to now
 	History     []atomicbreaker.Transition // the last 32, oldest first
 
 	Parts []Part // attached, in the order of Attach

@@ -14,7 +14,7 @@ import (
 // Group keeps one breaker for each key, such as a worker, a tenant or an endpoint. Create it with
 // [NewGroup]. Its methods are safe for concurrent use.
 //
-// A Group keeps at most max breakers, and gives one up if it needs a place for another key:
+// A Group has a fixed number of places, and gives a breaker up if it needs one for another key:
 //
 //  1. one that is closed and has neither failures nor attempts counted, because it equals a new one
 //  2. otherwise, of those that are open with the recovery timeout over, the one for which it has
@@ -77,8 +77,8 @@ func WithGroupName(name string) GroupOption {
 	return func(c *groupConfig) { c.name = name }
 }
 
-// NewGroup returns a group of at most size breakers, 1 to 1,048,576. It panics if the size is out of
-// range. 4,096 is a good choice: the breakers then use about 3 MB.
+// NewGroup returns a group of at most size breakers, 1 to 1,048,576. It panics if the size is out
+// of range. 4,096 is a good choice: the breakers then use about 3 MB.
 //
 // options returns the options for a key; nil means no options. The group calls it without a lock,
 // and possibly more than once for a key. The shared breaker gets those of the first key that finds
@@ -103,7 +103,8 @@ func NewGroup[K comparable](
 		options = func(K) []atomicbreaker.Option { return nil }
 	}
 	g := &Group[K]{
-		registry: r, of: &membership{name: config.name}, max: size, options: options, members: make(map[K]*record),
+		registry: r, of: &membership{name: config.name}, max: size, options: options,
+		members: make(map[K]*record),
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -175,8 +176,8 @@ func (g *Group[K]) register(name string, opts []atomicbreaker.Option) *record {
 	return rec
 }
 
-// victim returns the place of the breaker to give up, or -1. Each search begins after the place that
-// the previous one found, so that it does not pass the same busy breakers again and again.
+// victim returns the place of the breaker to give up, or -1. Each search begins after the place
+// that the previous one found, so that it does not pass the same busy breakers again and again.
 func (g *Group[K]) victim() int {
 	if !g.mayHaveVictim() {
 		return -1
@@ -221,7 +222,7 @@ func (g *Group[K]) mayHaveVictim() bool {
 // GroupStats describes a [Group].
 type GroupStats struct {
 	Breakers   int                                 // how many there are, without the shared one
-	States     [atomicbreaker.ForcedClosed + 1]int // how many of them are in each [atomicbreaker.State]
+	States     [atomicbreaker.ForcedClosed + 1]int // of them, in each [atomicbreaker.State]
 	ProbesDue  int                                 // how many are open with the recovery timeout over
 	Evicted    uint64                              // breakers given up for another key
 	Overflowed uint64                              // calls of Get that returned the shared breaker

@@ -4,6 +4,7 @@ package breakers
 
 import (
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -194,7 +195,7 @@ func (d *detail) describe(e *Entry) {
 	e.NotClosed = d.sums.notClosed
 	e.Transitions = d.sums.transitions
 	e.LastError = d.lastErr
-	e.History = append(append(e.History, d.history[d.oldest:]...), d.history[:d.oldest]...)
+	e.History = slices.Concat(d.history[d.oldest:], d.history[:d.oldest])
 	if n := len(e.History); n > 0 {
 		e.Since = e.History[n-1].At
 	}

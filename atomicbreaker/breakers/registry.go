@@ -47,8 +47,8 @@ var lastID atomic.Uint64
 // New makes a breaker as [atomicbreaker.New] does, and registers it. The name need not be unique.
 //
 // The breaker has one more hook of [atomicbreaker.WithOnTransition], which counts its transitions.
-// It runs before those of opts, so in them the [Entry] includes the transition. It costs less than a
-// microsecond for each transition, and nothing between transitions.
+// It runs before those of opts, so in them the [Entry] includes the transition. It costs less than
+// a microsecond for each transition, and nothing between transitions.
 //
 // The registry does not keep the breaker in memory. When the program drops the breaker, it leaves
 // the registry, and its counts stay in [Registry.Totals].
@@ -70,7 +70,9 @@ func (r *Registry) MustNew(name string, opts ...atomicbreaker.Option) *atomicbre
 }
 
 // register makes a breaker, of a group unless group is nil.
-func (r *Registry) register(name string, group *membership, opts []atomicbreaker.Option) (*record, error) {
+func (r *Registry) register(
+	name string, group *membership, opts []atomicbreaker.Option,
+) (*record, error) {
 	rec := &record{registry: r, group: group, made: time.Now()}
 	hook := atomicbreaker.WithOnTransition(rec.transition)
 	b, err := atomicbreaker.New(name, slices.Insert(slices.Clone(opts), 0, hook)...)
@@ -117,7 +119,9 @@ func (r *Registry) keep(id uint64, s *sums) {
 
 // find returns the slot of a breaker, or nil. The caller holds mu.
 func (r *Registry) find(id uint64) *slot {
-	i, ok := slices.BinarySearchFunc(r.slots, id, func(s slot, id uint64) int { return cmp.Compare(s.id, id) })
+	i, ok := slices.BinarySearchFunc(r.slots, id, func(s slot, id uint64) int {
+		return cmp.Compare(s.id, id)
+	})
 	if !ok {
 		return nil
 	}
@@ -131,8 +135,8 @@ func (r *Registry) find(id uint64) *slot {
 // called in Attach and with each read of the registry, so it must be safe for concurrent use.
 //
 // A breaker may have several parts. To attach a part again changes nothing. Do not attach a Lane
-// that is the primary of an attached Writer, because the Writer counts for it. The registry does not
-// keep a part in memory; the breaker does.
+// that is the primary of an attached Writer, because the Writer counts for it. The registry does
+// not keep a part in memory; the breaker does.
 //
 // Attach returns an error if r did not make b, or if the type of the part is not known.
 func (r *Registry) Attach(b *atomicbreaker.Breaker, part any) error {
