@@ -55,6 +55,7 @@ type part struct {
 
 	reason                DropReason // why it was dropped
 	unsynced, unsyncedLog bool       // the file is not durable
+	doubt                 error      // of a sync that failed: its records may never be durable
 }
 
 const (
@@ -115,23 +116,6 @@ func (st *store) seal() {
 		_ = st.active.Close()
 		st.active = nil
 	}
-}
-
-// dirty returns the names of the files that are not durable, and whether names of files are not
-// durable either. The caller syncs them.
-func (st *store) dirty() (files []string, names bool) {
-	for _, g := range st.segments {
-		if g.unsynced {
-			files = append(files, st.name(g.number, segmentSuffix))
-		}
-		if g.unsyncedLog {
-			files = append(files, st.name(g.number, ackSuffix))
-		}
-		g.unsynced, g.unsyncedLog = false, false
-	}
-	names = st.unnamed
-	st.unnamed = false
-	return files, names
 }
 
 // close closes all files. The store changes none from then on.

@@ -5,6 +5,7 @@ package breakerspool
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"time"
 )
@@ -16,15 +17,21 @@ func (s *Spool) syncLater() {
 	}
 }
 
-// Sync makes all records durable that were written before.
+// Sync makes all records durable that were written before. It also returns the error of a sync in
+// the background since the last call. After an error the records may be lost if the machine loses
+// power. The next Sync tries again, except with files that the system failed to write: it drops
+// their data from its cache as if they were written. Sync returns an error as long as records in such
+// a file are in the spool.
 func (s *Spool) Sync() error {
 	s.syncTurn <- struct{}{}
 	defer func() { <-s.syncTurn }()
 	err := s.sync()
 	s.mu.Lock()
-	err = errors.Join(s.syncErr, err)
+	defer s.mu.Unlock()
+	if err == nil {
+		err = s.syncErr
+	}
 	s.syncErr = nil
-	s.mu.Unlock()
 	return err
 }
 
@@ -48,30 +55,107 @@ func (s *Spool) syncInBackground() {
 // sync syncs the files that have records which are not durable. Writes go on meanwhile. The caller
 // has the turn.
 func (s *Spool) sync() error {
+	stores := [...]*store{&s.rejected, &s.queue} // a record that is set aside before its acknowledgment
+	var files [len(stores)][]unsynced
 	s.mu.Lock()
-	files, names := s.queue.dirty()
-	aside, asideNames := s.rejected.dirty()
+	for i, st := range stores {
+		files[i] = st.dirty()
+	}
 	s.mu.Unlock()
+	for i, st := range stores {
+		for j := range files[i] {
+			f := &files[i][j]
+			if f.part == nil {
+				f.err = s.disk.SyncDir(f.name)
+			} else {
+				f.err = s.disk.Sync(f.name)
+			}
+		}
+		s.mu.Lock()
+		if !st.synced(files[i]) && !s.closed {
+			s.syncLater() // what can be tried again
+		}
+		s.mu.Unlock()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	var errs []error
-	for _, name := range slices.Concat(files, aside) {
-		errs = append(errs, s.disk.Sync(name))
-	}
-	if names {
-		errs = append(errs, s.disk.SyncDir(s.queue.dir))
-	}
-	if asideNames {
-		errs = append(errs, s.disk.SyncDir(s.rejected.dir))
+	for i, st := range stores {
+		for _, f := range files[i] {
+			errs = append(errs, f.err)
+		}
+		errs = append(errs, st.doubts(files[i])...)
 	}
 	if err := errors.Join(errs...); err != nil {
-		// What the failed sync covered may be lost if the machine loses power. Later records go to a
-		// new segment, because the state of this one's pages is unknown.
-		s.mu.Lock()
-		s.queue.seal()
-		s.queue.unnamed = s.queue.unnamed || names
-		s.rejected.seal()
-		s.rejected.unnamed = s.rejected.unnamed || asideNames
-		s.mu.Unlock()
 		return fmt.Errorf("breakerspool: %w", err)
 	}
 	return nil
+}
+
+// unsynced is a file that is not durable, or the names in a directory.
+type unsynced struct {
+	name  string
+	part  *part // nil: the names
+	isLog bool
+	err   error // of its sync
+}
+
+// dirty returns what is not durable. The caller syncs it, and passes the outcome to synced.
+func (st *store) dirty() (files []unsynced) {
+	for _, g := range st.segments {
+		if g.unsynced {
+			files = append(files, unsynced{name: st.name(g.number, segmentSuffix), part: g})
+		}
+		if g.unsyncedLog {
+			files = append(files, unsynced{name: st.name(g.number, ackSuffix), part: g, isLog: true})
+		}
+		g.unsynced, g.unsyncedLog = false, false
+	}
+	if st.unnamed {
+		files = append(files, unsynced{name: st.dir})
+	}
+	st.unnamed = false
+	return files
+}
+
+// synced takes the outcome of the syncs. It reports whether none is worth another attempt.
+//
+// A file that could not be opened is synced again. If the sync proper failed, the system may have
+// dropped the file's data from its cache as if they were written, and a second sync would succeed
+// without them. Later records go to a new segment. A log gets its last entry once more.
+func (st *store) synced(files []unsynced) (done bool) {
+	done = true
+	for _, f := range files {
+		if f.err == nil {
+			continue
+		}
+		st.seal()
+		var path *fs.PathError
+		isUnopened := errors.As(f.err, &path) && path.Op == "open"
+		switch {
+		case f.part == nil:
+			st.unnamed, done = true, false
+		case f.isLog:
+			f.part.unsyncedLog, done = true, false
+			if !isUnopened && !st.closed && !f.part.dropped {
+				st.acknowledge(f.part, f.part.acked, 0)
+			}
+		case isUnopened:
+			f.part.unsynced, done = true, false
+		default:
+			f.part.doubt = f.err
+		}
+	}
+	return done
+}
+
+// doubts returns the errors of earlier syncs whose records are still in the store.
+func (st *store) doubts(files []unsynced) (errs []error) {
+	for _, g := range st.segments {
+		isNew := slices.ContainsFunc(files, func(f unsynced) bool { return f.part == g && f.err != nil })
+		if g.doubt != nil && g.records > 0 && !isNew {
+			errs = append(errs, g.doubt)
+		}
+	}
+	return errs
 }
