@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"syscall"
 )
 
 // disk is the file system below a spool. A test replaces it with one that loses power.
@@ -19,6 +20,7 @@ type disk interface {
 	Open(name string) (file, error)   // for reading
 	Edit(name string) (file, error)   // for reading and writing; creates the file if it is not there
 	Exists(name string) bool
+	Is(name string, f file) bool // whether the name still leads to the open file
 	Rename(from, to string) error
 	Remove(name string) error
 	Sync(name string) error // no error if the file is gone
@@ -92,7 +94,22 @@ func (osDisk) Edit(name string) (file, error) { return open(name, os.O_RDWR|os.O
 
 func (osDisk) Exists(name string) bool {
 	_, err := os.Lstat(name)
-	return !errors.Is(err, fs.ErrNotExist)
+	return !isMissing(err)
+}
+
+// isMissing reports whether an error says that a file, or a directory above it, is not there. A
+// file may be in the place of the directory.
+func isMissing(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
+}
+
+func (osDisk) Is(name string, f file) bool {
+	named, err := os.Lstat(name)
+	if err != nil {
+		return !isMissing(err)
+	}
+	opened, err := f.(*os.File).Stat()
+	return err != nil || os.SameFile(named, opened)
 }
 
 // open returns a nil interface with an error.

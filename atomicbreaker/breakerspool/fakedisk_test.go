@@ -242,6 +242,11 @@ func (d *fakeDisk) Exists(name string) bool {
 	return err == nil
 }
 
+func (d *fakeDisk) Is(name string, f file) bool {
+	_, _, id, err := d.find(name)
+	return err == nil && id == f.(*fakeFile).node
+}
+
 func (d *fakeDisk) Rename(from, to string) error {
 	dir, base, id, err := d.find(from)
 	if err != nil {

@@ -56,14 +56,20 @@ func (s *Spool) prepare(st *store, n int64, now time.Time) error {
 	return nil
 }
 
-// dropMissing gives up the segments whose files were removed from outside. Otherwise records would
-// go to a file that nobody can read.
+// dropMissing gives up the segments whose files were removed from outside, and leaves a segment
+// whose name leads to another file. Otherwise records would go to a file that nobody can read.
 func (s *Spool) dropMissing() {
 	for _, st := range []*store{&s.queue, &s.rejected} {
-		if st.active == nil || st.disk.Exists(st.name(st.last().number, segmentSuffix)) {
+		if len(st.segments) == 0 {
 			continue
 		}
-		st.seal()
+		first, last := st.name(st.segments[0].number, segmentSuffix), st.name(st.last().number, segmentSuffix)
+		if st.active != nil && !st.disk.Is(last, st.active) {
+			st.seal() // Replay finds out what the other file holds
+		}
+		if st.disk.Exists(first) && st.disk.Exists(last) {
+			continue
+		}
 		for _, g := range st.takeMissing() {
 			s.stats.Corrupt++
 			if st == &s.queue {

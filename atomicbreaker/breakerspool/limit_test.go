@@ -5,10 +5,12 @@ package breakerspool_test
 import (
 	"errors"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -55,5 +57,29 @@ func TestSpool_LimitCoversTheRejected(t *testing.T) {
 		}
 		stats := s.Stats()
 		assert.EqualValues(t, 64, stats.Records+stats.Dropped)
+	})
+}
+
+// TestStats_BytesAfterRejectedIsEmptied deletes the records that an earlier process set aside.
+func TestStats_BytesAfterRejectedIsEmptied(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		dir := t.TempDir()
+		s := openSpool(t, dir)
+		sink := refuses(errMalformed, "bad")
+		stop := replay(t, s, newBreaker(), sink, breakerspool.WithRecordErrors(isMalformed))
+		write(t, s, "bad\n")
+		synctest.Wait()
+		stop()
+		require.NoError(t, s.Close())
+		s = openSpool(t, dir)
+		found, err := filepath.Glob(filepath.Join(dir, "rejected", "*.seg"))
+		require.NoError(t, err)
+		for _, f := range found {
+			require.NoError(t, os.Remove(f))
+		}
+		write(t, s, "a\n")
+		time.Sleep(time.Minute)
+		write(t, s, "a\n")
+		assert.Equal(t, bytesBelow(t, dir), s.Stats().Bytes)
 	})
 }

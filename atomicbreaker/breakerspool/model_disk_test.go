@@ -102,6 +102,8 @@ func (d *modelDisk) Exists(name string) bool {
 	return ok
 }
 
+func (d *modelDisk) Is(name string, _ file) bool { return d.Exists(name) }
+
 func (d *modelDisk) Rename(from, to string) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()

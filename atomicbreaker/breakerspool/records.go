@@ -5,7 +5,6 @@ package breakerspool
 import (
 	"errors"
 	"io"
-	"io/fs"
 	"iter"
 	"time"
 
@@ -39,7 +38,7 @@ func (s *Spool) Records() iter.Seq2[Record, error] {
 				continue
 			case errors.As(err, &damage):
 				at.pos = segment.Position{Offset: damage.End}
-			case errors.Is(err, fs.ErrNotExist), errors.Is(err, io.ErrUnexpectedEOF):
+			case isMissing(err), errors.Is(err, io.ErrUnexpectedEOF):
 				at.pos = segment.Position{Offset: end} // taken or dropped meanwhile
 				continue
 			default:

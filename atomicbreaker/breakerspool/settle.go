@@ -123,6 +123,9 @@ func (s *Spool) skip(at place, err error) (place, error) {
 	s.mu.Lock()
 	var damage *segment.DamageError
 	switch {
+	case s.closed: // the files may belong to another Spool
+		s.mu.Unlock()
+		return at, fs.ErrClosed
 	case at.g.dropped:
 	case errors.As(err, &damage):
 		if at.g.damage--; at.g.damage < 0 { // Open has not counted it
@@ -131,7 +134,7 @@ func (s *Spool) skip(at place, err error) (place, error) {
 		}
 		at.pos = segment.Position{Offset: damage.End}
 		gone = s.acknowledge(at)
-	case errors.Is(err, fs.ErrNotExist), errors.Is(err, io.ErrUnexpectedEOF):
+	case isMissing(err), errors.Is(err, io.ErrUnexpectedEOF):
 		// The file was removed or cut from outside.
 		s.stats.Corrupt++
 		at.pos = segment.Position{Offset: at.g.size}

@@ -4,9 +4,7 @@ package breakerspool
 
 import (
 	"crypto/rand"
-	"errors"
 	"fmt"
-	"io/fs"
 	"path/filepath"
 	"slices"
 	"time"
@@ -190,7 +188,7 @@ func (st *store) take() *part {
 	return g
 }
 
-// takeMissing removes the segments from the list whose files are gone.
+// takeMissing removes the segments from the list whose files are gone. The last one is sealed.
 func (st *store) takeMissing() (gone []*part) {
 	st.segments = slices.DeleteFunc(st.segments, func(g *part) bool {
 		if st.disk.Exists(st.name(g.number, segmentSuffix)) {
@@ -214,7 +212,7 @@ func (st *store) unlink(g *part) error {
 		_ = g.log.Close()
 		g.log = nil
 	}
-	if err := st.disk.Remove(st.name(g.number, segmentSuffix)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := st.disk.Remove(st.name(g.number, segmentSuffix)); err != nil && !isMissing(err) {
 		return err
 	}
 	if st.durable {
