@@ -33,6 +33,7 @@ type item struct {
 	at       place
 	after    place
 	time     time.Time
+	size     int  // of its data in the spool
 	end      int  // of its bytes in the write
 	filtered bool // it has none: the function of WithTransform returned nothing
 }
@@ -72,6 +73,14 @@ func (w *write) bytes(torn bool) []byte {
 
 // isLines reports whether the records are lines.
 func (w *write) isLines() bool { return w.buf[len(w.buf)-1] == '\n' }
+
+// size returns the bytes that a range of the items has in the spool.
+func (w *write) size(from, to int) (n int64) {
+	for i := from; i < to; i++ {
+		n += int64(w.items[i].size)
+	}
+	return n
+}
 
 // parts calls f for each segment that has records in the write, with the range of its items.
 func (w *write) parts(f func(g *part, from, to int)) {
@@ -253,7 +262,7 @@ func (r *replay) add(at place, frame segment.Frame, limit int) (next place, full
 		if missing {
 			w.buf = append(w.buf, '\n') // the next record must not be glued to it
 		}
-		w.items = append(w.items, item{at, after, frame.Time, len(w.buf) - prefix, len(record) == 0})
+		w.items = append(w.items, item{at, after, frame.Time, len(data), len(w.buf) - prefix, len(record) == 0})
 		at = after
 	}
 	return at, false

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerspool/internal/segment"
@@ -26,11 +27,13 @@ func (s *Spool) prepare(st *store, n int64, now time.Time) error {
 	}
 	begins := !st.fits(n, s.config.segmentBytes)
 	if s.unproven += n; begins || s.low || s.unproven >= proveEvery || now.Sub(s.proven) >= proveAfter {
-		s.proven = now
 		s.dropMissing()
 		begins = !st.fits(n, s.config.segmentBytes)
-		if err := s.proveFree(n); err != nil {
-			return err
+		if st == &s.queue { // a record that is set aside makes room in the queue
+			s.proven = now
+			if err := s.proveFree(n); err != nil {
+				return err
+			}
 		}
 	}
 	for {
@@ -41,7 +44,7 @@ func (s *Spool) prepare(st *store, n int64, now time.Time) error {
 		if s.fits(needed) {
 			break
 		}
-		if err := s.makeRoom(needed); err != nil {
+		if err := s.makeRoom(st, needed); err != nil {
 			return err
 		}
 		if !begins && st.active == nil {
@@ -49,11 +52,23 @@ func (s *Spool) prepare(st *store, n int64, now time.Time) error {
 		}
 	}
 	if begins {
-		if err := st.begin(); err != nil {
+		if err := s.begin(st); err != nil {
 			return fmt.Errorf("breakerspool: %w", err)
 		}
 	}
 	return nil
+}
+
+// begin begins a new segment. The directory rejected may have been deleted to make room. That of
+// the spool is not created again: it would have no lock.
+func (s *Spool) begin(st *store) error {
+	err := st.begin()
+	if st == &s.rejected && isMissing(err) && s.disk.Exists(s.dir) {
+		if err = s.disk.MkdirAll(st.dir); err == nil {
+			err = st.begin()
+		}
+	}
+	return err
 }
 
 // dropMissing gives up the segments whose files were removed from outside, and leaves a segment
@@ -86,9 +101,10 @@ func (s *Spool) total() int64 { return s.queue.bytes + s.rejected.bytes }
 // fits reports whether the files may grow by n bytes.
 func (s *Spool) fits(n int64) bool { return s.total()+n <= s.config.maxBytes-ackReserve }
 
-// makeRoom drops the oldest files until n more bytes fit. What replays no more goes first. One file
-// that cannot be deleted may be one that is being read. With two, nothing else is given up for them.
-func (s *Spool) makeRoom(n int64) error {
+// makeRoom deletes the oldest files until n more bytes fit into a store. What replays no more goes
+// first. The queue gives nothing up for a record that is set aside. One file that cannot be deleted
+// may be one that is being read. With two, nothing else is given up for them.
+func (s *Spool) makeRoom(st *store, n int64) error {
 	s.queue.clean()
 	s.rejected.clean()
 	for !s.fits(n) {
@@ -98,9 +114,12 @@ func (s *Spool) makeRoom(n int64) error {
 				s.dir, ErrDiskFull, s.total())
 		case s.forgetUnreadable(&s.queue), s.forgetUnreadable(&s.rejected):
 		case len(s.rejected.segments) > 0:
-			s.rejected.remove(s.rejected.take())
+			s.forgetRejected()
+		case len(s.queue.segments) > 0 && st == &s.queue:
+			s.dropSegment(0, DropMaxBytes)
 		case len(s.queue.segments) > 0:
-			s.dropOldest(DropMaxBytes)
+			return fmt.Errorf("breakerspool: %s: %w: %d bytes of files, WithMaxBytes(%d)",
+				s.dir, ErrDiskFull, s.total(), s.config.maxBytes)
 		default:
 			return fmt.Errorf("breakerspool: %s: %w: %d bytes of files cannot be deleted", s.dir, ErrDiskFull, s.total())
 		}
@@ -108,20 +127,37 @@ func (s *Spool) makeRoom(n int64) error {
 	return nil
 }
 
+// forgetUnreadable deletes the first file without a salt that can be deleted.
 func (s *Spool) forgetUnreadable(st *store) bool {
-	if len(st.unreadable) == 0 {
-		return false
+	for i, e := range st.unreadable {
+		name := filepath.Join(st.dir, e.name)
+		if err := s.disk.Remove(name); err != nil && !isMissing(err) {
+			continue
+		}
+		st.unreadable = slices.Delete(st.unreadable, i, i+1)
+		st.bytes -= e.size
+		s.drop(Drop{Reason: DropMaxBytes, Bytes: e.size, Err: fmt.Errorf("breakerspool: %s: deleted to make room", name)})
+		return true
 	}
-	e := st.unreadable[0]
-	st.unreadable = st.unreadable[1:]
-	_ = s.disk.Remove(filepath.Join(st.dir, e.name))
-	st.bytes -= e.size
-	return true
+	return false
 }
 
-// dropOldest gives up the oldest segment of the queue.
-func (s *Spool) dropOldest(reason DropReason) {
-	g := s.queue.take()
+// forgetRejected deletes the oldest segment of rejected records. They count as dropped since they
+// were set aside.
+func (s *Spool) forgetRejected() {
+	g := s.rejected.take(0)
+	if g.records > 0 {
+		s.drop(Drop{
+			Reason: DropMaxBytes, Bytes: g.bytes, Age: age(g.first),
+			Err: fmt.Errorf("breakerspool: %s: deleted to make room", s.rejected.name(g.number, segmentSuffix)),
+		})
+	}
+	s.rejected.remove(g)
+}
+
+// dropSegment gives up a segment of the queue.
+func (s *Spool) dropSegment(i int, reason DropReason) {
+	g := s.queue.take(i)
 	s.giveUp(g, reason, nil)
 	s.queue.remove(g)
 }
@@ -129,29 +165,39 @@ func (s *Spool) dropOldest(reason DropReason) {
 // giveUp counts the records of a segment that is no longer in the queue. A record that Replay is
 // writing counts when its write has ended.
 func (s *Spool) giveUp(g *part, reason DropReason, err error) {
-	records := g.records - g.inFlight
-	g.records, g.reason = g.inFlight, reason
+	records, bytes := g.records-g.inFlight, g.bytes-g.bytesInFlight
+	g.records, g.bytes, g.reason = g.inFlight, g.bytesInFlight, reason
 	s.backlog.Add(-records)
 	if records > 0 {
-		s.drop(Drop{
-			Reason: reason, Records: uint64(records), Bytes: g.size - g.acked.Offset, Age: time.Since(g.first), Err: err,
-		})
+		s.drop(Drop{Reason: reason, Records: uint64(records), Bytes: bytes, Age: age(g.first), Err: err})
 	}
 }
 
-// dropOld gives up the segments whose last record is too old.
+// age returns the age of a record. The clock may have been set back since the record was written.
+func age(written time.Time) time.Duration { return max(time.Since(written), 0) }
+
+// dropOld gives up the segments whose last record is too old. After the clock was set back, such a
+// segment may stand behind one that is not too old.
 func (s *Spool) dropOld(now time.Time) {
-	if s.config.maxAge == 0 {
+	st := &s.queue
+	if s.config.maxAge == 0 || now.Sub(st.earliest) <= s.config.maxAge {
 		return
 	}
-	for len(s.queue.segments) > 0 {
-		g := s.queue.segments[0]
-		isSettled := g.records == 0 && len(s.queue.segments) > 1
-		if !isSettled && (g.records == 0 || now.Sub(g.last) <= s.config.maxAge) {
-			return
+	earliest := now
+	for i := 0; i < len(st.segments); {
+		g := st.segments[i]
+		isSettled := g.records == 0 && i == 0 && len(st.segments) > 1
+		isOld := g.records > 0 && now.Sub(g.last) > s.config.maxAge
+		switch {
+		case isSettled || isOld:
+			s.dropSegment(i, DropMaxAge)
+			continue
+		case g.records > 0 && g.last.Before(earliest):
+			earliest = g.last
 		}
-		s.dropOldest(DropMaxAge)
+		i++
 	}
+	st.earliest = earliest
 }
 
 // proveFree looks at the disk's free space.

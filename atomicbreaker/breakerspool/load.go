@@ -149,11 +149,13 @@ func (st *store) count(g *part, r file, f *found) error {
 		switch {
 		case err == nil:
 			g.size = frame.End
-			if n := segment.CountRecords(frame.Rest(g.acked)); n > 0 {
+			rest := frame.Rest(g.acked)
+			if n := segment.CountRecords(rest); n > 0 {
 				if g.records == 0 {
 					g.first = frame.Time
 				}
 				g.records += int64(n)
+				g.bytes += int64(len(rest))
 				g.last = frame.Time
 			}
 		case errors.As(err, &damage):

@@ -720,7 +720,11 @@ func (m *model) onDrop(d Drop) {
 			m.forget([]*modelRecord{r})
 		}
 	case DropFiltered:
-		if r := next(); r != nil {
+		for range d.Records {
+			r := next()
+			if r == nil {
+				return
+			}
 			if !r.isFiltered(m.label) {
 				m.wrong("%.20q was dropped: %v", r.text, d)
 			}
@@ -739,7 +743,9 @@ func (m *model) onDrop(d Drop) {
 		case r.refusals < refusalsAside:
 			m.wrong("%.20q was set aside after %d refusals", r.text, r.refusals)
 		}
-		m.rejected = append(m.rejected, r)
+		if !errors.Is(d.Err, ErrDiskFull) && !errors.Is(d.Err, errFull) { // there was room for it
+			m.rejected = append(m.rejected, r)
+		}
 		m.forget([]*modelRecord{r})
 	default:
 		m.wrong("unexpected: %+v", d)

@@ -124,6 +124,7 @@ type cursor struct {
 	head     place // of the first record that is not settled
 	offered  place // how far the sink was offered records
 	suspect  suspect
+	unkept   int  // attempts to set the record at the head aside
 	torn     bool // the sink ends in the middle of a line
 	tornSink io.Writer
 }

@@ -24,7 +24,7 @@ func (s *Spool) claim(w *write) bool {
 			return false
 		}
 	}
-	w.parts(func(g *part, from, to int) { g.inFlight = int64(to - from) })
+	w.parts(func(g *part, from, to int) { g.inFlight, g.bytesInFlight = int64(to-from), w.size(from, to) })
 	return true
 }
 
@@ -38,29 +38,40 @@ func (s *Spool) settle(w *write, taken int) {
 		s.mu.Unlock()
 		return // the records stay where they are
 	}
+	filtered := Drop{Reason: DropFiltered}
 	w.parts(func(g *part, from, to int) {
-		g.inFlight = 0
-		for i := from; i < min(to, taken); i++ {
-			if w.items[i].filtered {
-				s.drop(Drop{Reason: DropFiltered, Records: 1, Age: time.Since(w.items[i].time)})
-			} else {
+		g.inFlight, g.bytesInFlight = 0, 0
+		end := max(min(to, taken), from)
+		for i := from; i < end; i++ {
+			if item := &w.items[i]; !item.filtered {
 				s.stats.Replayed++
+			} else {
+				filtered.Records++
+				filtered.Bytes += int64(item.size)
+				filtered.Age = max(filtered.Age, age(item.time))
 			}
 		}
-		k := int64(max(min(to, taken)-from, 0))
-		g.records -= k
-		s.backlog.Add(-k)
+		s.forget(g, int64(end-from), w.size(from, end))
 		if g.dropped && g.records > 0 {
-			s.drop(Drop{Reason: g.reason, Records: uint64(g.records), Age: time.Since(w.items[from].time)})
-			s.backlog.Add(-g.records)
-			g.records = 0
+			s.drop(Drop{Reason: g.reason, Records: uint64(g.records), Bytes: g.bytes, Age: age(w.items[from].time)})
+			s.forget(g, g.records, g.bytes)
 		}
 	})
+	if filtered.Records > 0 {
+		s.drop(filtered)
+	}
 	if taken > 0 && w.kind == inOrder {
 		gone = s.acknowledge(w.items[taken-1].after)
 	}
 	s.mu.Unlock()
 	s.unlink(gone)
+}
+
+// forget counts records of a segment as settled.
+func (s *Spool) forget(g *part, records, bytes int64) {
+	g.records -= records
+	g.bytes -= bytes
+	s.backlog.Add(-records)
 }
 
 // acknowledge notes that everything before a place is settled. It returns the segments that hold
@@ -91,7 +102,7 @@ func (s *Spool) acknowledge(to place) (gone []*part) {
 
 // finish takes the oldest segment, which is settled, from the list.
 func (s *Spool) finish() *part {
-	g := s.queue.take()
+	g := s.queue.take(0)
 	s.dropDamaged(g)
 	return g
 }
@@ -100,9 +111,8 @@ func (s *Spool) finish() *part {
 // were damaged after they had been written.
 func (s *Spool) dropDamaged(g *part) {
 	if g.records > 0 {
-		s.drop(Drop{Reason: DropCorrupt, Records: uint64(g.records), Age: time.Since(g.first)})
-		s.backlog.Add(-g.records)
-		g.records = 0
+		s.drop(Drop{Reason: DropCorrupt, Records: uint64(g.records), Bytes: g.bytes, Age: age(g.first)})
+		s.forget(g, g.records, g.bytes)
 	}
 }
 
@@ -130,7 +140,7 @@ func (s *Spool) skip(at place, err error) (place, error) {
 	case errors.As(err, &damage):
 		if at.g.damage--; at.g.damage < 0 { // Open has not counted it
 			s.stats.Corrupt++
-			s.drop(Drop{Reason: DropCorrupt, Bytes: damage.End - damage.Offset, Age: time.Since(at.g.first), Err: err})
+			s.drop(Drop{Reason: DropCorrupt, Bytes: damage.End - damage.Offset, Age: age(at.g.first), Err: err})
 		}
 		at.pos = segment.Position{Offset: damage.End}
 		gone = s.acknowledge(at)
@@ -169,9 +179,8 @@ func (r *replay) expire(at place, frame segment.Frame) {
 	var gone []*part
 	if !at.g.dropped && !s.closed {
 		records := int64(segment.CountRecords(data))
-		at.g.records -= records
-		s.backlog.Add(-records)
-		s.drop(Drop{Reason: DropMaxAge, Records: uint64(records), Bytes: int64(len(data)), Age: time.Since(frame.Time)})
+		s.forget(at.g, records, int64(len(data)))
+		s.drop(Drop{Reason: DropMaxAge, Records: uint64(records), Bytes: int64(len(data)), Age: age(frame.Time)})
 		gone = s.acknowledge(next)
 	}
 	s.mu.Unlock()
@@ -221,7 +230,7 @@ func (r *replay) pass(to place) {
 		s.mu.Unlock()
 		s.unlink(gone)
 	}
-	r.suspect = suspect{}
+	r.suspect, r.unkept = suspect{}, 0
 }
 
 // countRepeats counts the records of the write that the sink was offered before.

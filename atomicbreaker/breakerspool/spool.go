@@ -110,7 +110,7 @@ func load(dir string, c config, d disk) (*Spool, error) {
 		s.backlog.Add(g.records)
 	}
 	s.dropOld(time.Now())
-	_ = s.makeRoom(0) // the limit may be lower than before
+	_ = s.makeRoom(&s.queue, 0) // the limit may be lower than before
 	if len(s.queue.segments) > 0 {
 		s.syncLater()
 	}

@@ -41,10 +41,10 @@ type DropReason uint8
 
 // The reasons.
 const (
-	DropMaxBytes DropReason = iota // WithMaxBytes: the oldest segment
+	DropMaxBytes DropReason = iota // WithMaxBytes: the oldest segment, rejected records, or a file named .bad
 	DropMaxAge                     // WithMaxAge
 	DropCorrupt                    // the records were damaged on the disk, or their file was removed
-	DropRejected                   // the sink refused them for good; they are in the directory rejected
+	DropRejected                   // the sink refused them for good; they are in the directory rejected, unless Err says otherwise
 	DropFiltered                   // the function of WithTransform returned nothing
 	dropReasons
 )
@@ -59,14 +59,16 @@ func (r DropReason) String() string {
 	return fmt.Sprintf("DropReason(%d)", uint8(r))
 }
 
-// Drop describes records that the spool gave up.
+// Drop describes records that the spool gave up, or a file that it deleted to make room. Records is 0
+// if the records are unknown, as in a damaged part of a segment, or counted before, as rejected
+// records are. Bytes is the size of the records' data, of the damaged part, or of the file named .bad.
 type Drop struct {
 	Dir     string // the spool's
 	Reason  DropReason
-	Records uint64        // 0 for damage that was found when it could no longer be counted
-	Bytes   int64         // of the records, or of the damaged part of a segment
-	Age     time.Duration // of the oldest record
-	Err     error         // the sink's, or what is damaged; may be nil
+	Records uint64
+	Bytes   int64
+	Age     time.Duration // of the oldest record; 0 if its time is in the future
+	Err     error         // the sink's, or what is damaged or deleted; may be nil
 }
 
 // drop notes records that are given up. report passes them on, outside the lock.

@@ -17,10 +17,11 @@ import (
 type store struct {
 	disk     disk
 	dir      string
-	segments []*part // oldest first
-	active   file    // of the last segment; nil: the next record begins a new segment
-	next     uint64  // number of the next segment
-	bytes    int64   // of all files
+	segments []*part   // oldest first
+	active   file      // of the last segment; nil: the next record begins a new segment
+	next     uint64    // number of the next segment
+	bytes    int64     // of all files
+	earliest time.Time // no last record of a segment is older
 	buf      []byte
 	frames   segment.Reader
 	closed   bool
@@ -40,10 +41,12 @@ type part struct {
 	size   int64 // where its last whole frame ends
 	length int64 // of the file; more than size if damage could not be cut off
 
-	records     int64 // not yet taken
-	inFlight    int64 // of those, being written to the sink
-	first, last time.Time
-	damage      int // damaged parts that are counted
+	records       int64 // not yet taken
+	bytes         int64 // of their data
+	inFlight      int64 // of the records, being written to the sink
+	bytesInFlight int64
+	first, last   time.Time
+	damage        int // damaged parts that are counted
 
 	acked     segment.Position
 	log       file // of the acknowledgments; nil: not open
@@ -155,7 +158,11 @@ func (st *store) append(p []byte, now time.Time) error {
 		g.first = now
 	}
 	g.last = now
+	if now.Before(st.earliest) {
+		st.earliest = now // the clock was set back
+	}
 	g.records += int64(segment.CountRecords(p))
+	g.bytes += int64(len(p))
 	g.unsynced = g.unsynced || !st.syncs
 	return nil
 }
@@ -177,14 +184,14 @@ func (st *store) cut(g *part, n int) {
 	st.seal()
 }
 
-// take removes the oldest segment from the list. The caller deletes its files.
-func (st *store) take() *part {
-	g := st.segments[0]
-	if len(st.segments) == 1 && st.active != nil {
+// take removes a segment from the list. The caller deletes its files.
+func (st *store) take(i int) *part {
+	g := st.segments[i]
+	if g == st.last() {
 		st.seal()
 	}
 	g.dropped = true
-	st.segments = slices.Delete(st.segments, 0, 1)
+	st.segments = slices.Delete(st.segments, i, i+1)
 	return g
 }
 

@@ -3,6 +3,8 @@
 package breakerspool
 
 import (
+	"errors"
+	"fmt"
 	"io/fs"
 	"time"
 
@@ -99,11 +101,16 @@ func (r *replay) setAsideLast(cause error) {
 	}
 }
 
+// asideTries is how often a record that the sink refuses for good cannot be written to the
+// directory rejected before it is given up all the same: such a record must not stop the queue.
+const asideTries = 10
+
 // setAside moves the record at the head to the directory rejected.
 func (r *replay) setAside(w *item, cause error) error {
 	data, err := r.original(w)
 	if err == nil {
-		err = r.spool.aside(w, data, cause)
+		r.unkept++
+		err = r.spool.aside(w, data, cause, r.unkept >= asideTries)
 	}
 	r.spool.report()
 	if err == nil {
@@ -126,8 +133,9 @@ func (r *replay) original(w *item) ([]byte, error) {
 	return data, nil
 }
 
-// aside appends a record to the store of rejected records, and settles it.
-func (s *Spool) aside(w *item, data []byte, cause error) error {
+// aside appends a record to the store of rejected records, and settles it. If the limits leave no
+// room for it, or it must go, the record is given up.
+func (s *Spool) aside(w *item, data []byte, cause error, must bool) error {
 	s.mu.Lock()
 	var gone []*part
 	defer func() {
@@ -140,18 +148,23 @@ func (s *Spool) aside(w *item, data []byte, cause error) error {
 	if w.at.g.dropped || len(data) == 0 {
 		return nil // it is counted already
 	}
-	if err := s.prepare(&s.rejected, segment.FrameHeaderSize+int64(len(data)), time.Now()); err != nil {
-		return err
-	}
-	if w.at.g.dropped { // to make room
+	size := int64(len(data))
+	err := s.prepare(&s.rejected, segment.FrameHeaderSize+size, time.Now())
+	if w.at.g.dropped { // its file is missing
 		return nil
 	}
-	if err := s.rejected.append(data, w.time); err != nil {
+	if err == nil {
+		err = s.rejected.append(data, w.time)
+	}
+	switch {
+	case err == nil:
+	case must, errors.Is(err, ErrDiskFull):
+		cause = fmt.Errorf("%w; not kept in the directory rejected: %w", cause, err)
+	default:
 		return err
 	}
-	w.at.g.records--
-	s.backlog.Add(-1)
-	s.drop(Drop{Reason: DropRejected, Records: 1, Bytes: int64(len(data)), Age: time.Since(w.time), Err: cause})
+	s.forget(w.at.g, 1, size)
+	s.drop(Drop{Reason: DropRejected, Records: 1, Bytes: size, Age: age(w.time), Err: cause})
 	gone = s.acknowledge(w.after)
 	return nil
 }
