@@ -36,8 +36,8 @@
 //
 // In order. If one Write returned before another began, its record reaches the sink first. Three
 // cases are outside of this. Live records do not wait for the spool; use [Spool.DrainFirst] if they
-// must. A crash and a failure repeat records. And in a process that writes nothing else, Replay may
-// write a later record as a trial: that record arrives early, and possibly twice. See Poison.
+// must. A crash and a failure repeat records. And behind a record that the sink refuses, Replay may
+// write a later one as a trial: that record arrives early, and possibly twice. See Poison.
 //
 // # Limits
 //
@@ -65,16 +65,25 @@
 // a breakerio.Lane with a width of 2 or more. It is the bare sink. A breakerio.Writer would spool
 // every record again, and Replay refuses it.
 //
+// A sink that may take a part of a write needs a connection of its own. The Writer and Replay each
+// repair the lines that they tore themselves, and do not know of each other's: on a shared stream the
+// next line of the one is glued to the cut line of the other, and lost to a reader.
+//
 // # Poison
 //
 // A record that the sink refuses for good does not stop the queue. A refused write is halved until
 // the bad record stands alone. It is then set aside, in the directory rejected below that of the
-// spool, if its error is one of [WithRecordErrors], or if the sink has refused it three times and
-// taken other records in between. The breaker shows Replay that the sink takes other records. If
-// nothing else is written, Replay tests it: after seven refusals in a row, and after every fifty from
-// then on, it writes the next record as a trial. Set WithRecordErrors for a sink that tells bad
-// records from its own failures; without it, a sink that is down and a sink that refuses one record
-// look the same for a while.
+// spool, if its error is one of [WithRecordErrors], or if the sink of Replay has refused it three
+// times and taken other records in between. To find out, Replay writes the next record as a trial:
+// when the breaker shows that the sink takes live records, and otherwise after seven refusals in a
+// row, and after every fifty from then on. A live record alone proves nothing, because Replay may
+// have a connection of its own. So a bad record stays until others follow it in the spool. Set
+// WithRecordErrors for a sink that tells bad records from its own failures; without it, a sink that
+// is down and a sink that refuses one record look the same for a while.
+//
+// Setting a record aside drops no record of the queue. If the limits leave no room for it, or the
+// directory rejected cannot be written ten times in a row, the bad record is given up, and [Drop.Err]
+// says why. It ignores WithMinFree, because its segment in the queue is soon deleted.
 //
 // # Loki, and other sinks that refuse old records
 //
@@ -108,7 +117,8 @@
 //   - Records are rejected: look at them with cat, and at the error in [Drop.Err].
 //   - The process is gone for good: pipe the output of cat to the sink, then delete the directory.
 //     While a process has the directory open, delete nothing but rejected.
-//   - The disk is full: the spool works again when there is room. Delete rejected first.
+//   - The disk is full: the spool works again when there is room. Delete the directory rejected
+//     first; the next bad record creates it again.
 //   - Records are corrupt: the disk or another program changed the files. The undamaged records are
 //     replayed. A file NAME.bad has lost its header, so that none of its records can be recognized.
 //

@@ -35,8 +35,9 @@ const (
 //
 // sink is the bare sink of the breakerio.Writer that has s as its fallback, or better a connection
 // of its own: it must be safe for concurrent use with live records. A Writer as the sink would
-// spool every record again, and is refused. Replay repairs torn lines itself: after a write that
-// the sink cut inside a line, the next one begins with a newline.
+// spool every record again, and is refused. After a write of Replay that the sink cut inside a line,
+// the next one of Replay begins with a newline. Live records on the same stream know nothing of that
+// cut, nor Replay of theirs: a sink that may take a part of a write must be a connection of its own.
 func (s *Spool) Replay(ctx context.Context, b *atomicbreaker.Breaker, sink io.Writer, opts ...ReplayOption) error {
 	r, err := s.newReplay(ctx, b, sink, opts)
 	if err != nil {
@@ -211,7 +212,7 @@ func (r *replay) offer() {
 	if !r.spool.claim(&r.write) {
 		return // a limit has dropped a record of the write
 	}
-	r.suspect.lookForOthers(r)
+	r.suspect.lookForLive(r)
 	settled := false
 	defer func() {
 		if !settled { // the sink ended the goroutine

@@ -16,11 +16,12 @@ import (
 // record between each two of them.
 const refusalsAside = 3
 
-// After trialAfter refusals in a row, and after every trialEvery-th from then on, Replay writes the
-// next record as a trial. It tells a sink that refuses one record from a sink that is down. Without
-// trials, one bad record would stop the queue of a process that writes nothing else. They are rare,
-// because the first write that a sink takes after an outage must not be one: the record would arrive
-// before an older one.
+// Replay writes the next record as a trial after trialAfter refusals in a row, and after every
+// trialEvery-th from then on; also when the breaker shows that the sink took a live record. A trial
+// tells a sink that refuses one record from a sink that is down. A live record alone is no proof:
+// Replay may have a connection of its own, which is down. Trials are rare, because the first write
+// that a sink takes after an outage must not be one: the record would arrive before an older one. So
+// each refused trial doubles the number of refusals that the next one for a live record takes.
 //
 // If the sink refuses that record too, the next trial is the record behind it, and so on. A record
 // that is taken behind a refused one is not settled. It is repeated when its turn comes, because
@@ -36,8 +37,10 @@ type suspect struct {
 	at        place
 	refusals  int  // that count
 	inRow     int  // refusals since another record was taken in a trial
-	others    bool // the sink has taken another record since the last refusal
+	others    bool // the sink has taken a trial since the last refusal
 	proved    bool // the sink has taken a trial
+	live      bool // the sink has taken a live record since the last refusal
+	liveAfter int  // refusals in a row before the next trial for a live record
 	trialNext bool
 	ahead     place // behind the last record that was taken in a trial; before the first trial, behind the suspect
 	held      bool  // ahead is not directly behind the suspect
@@ -46,14 +49,14 @@ type suspect struct {
 	state atomicbreaker.Snapshot // after the last refusal
 }
 
-// lookForOthers looks at the breaker for a success of another writer since the last refusal.
-func (s *suspect) lookForOthers(r *replay) {
-	if s.at.g == nil || s.others {
+// lookForLive looks at the breaker for a success of another writer since the last refusal.
+func (s *suspect) lookForLive(r *replay) {
+	if s.at.g == nil || s.live {
 		return
 	}
 	now := r.breaker.Snapshot()
 	g := r.recovered.Load()
-	s.others = g != nil && isAfter(*g, s.state.Generation) ||
+	s.live = g != nil && isAfter(*g, s.state.Generation) ||
 		now.State == atomicbreaker.Closed && s.state.State == atomicbreaker.Closed &&
 			now.Generation == s.state.Generation && now.Failures < s.state.Failures
 }
@@ -66,12 +69,13 @@ func isAfter(g, h uint32) bool {
 
 // otherTaken notes that the sink has taken a trial.
 func (s *suspect) otherTaken() {
-	s.others, s.proved, s.trialNext, s.inRow = true, true, false, 0
+	s.others, s.proved, s.trialNext, s.inRow, s.liveAfter = true, true, false, 0, 0
 }
 
 // refusedTrial notes that the sink refused a trial.
 func (r *replay) refusedTrial() {
 	r.suspect.trialNext = false
+	r.suspect.liveAfter = 2 * r.suspect.inRow
 	r.suspect.trialAt = r.write.items[0].after
 }
 
@@ -88,8 +92,9 @@ func (r *replay) refused() bool {
 		s.refusals++
 		s.others = false
 	}
-	s.trialNext = s.proved || s.inRow >= trialAfter && (s.inRow-trialAfter)%trialEvery == 0
-	s.state = r.breaker.Snapshot()
+	s.trialNext = s.proved || s.live && s.inRow >= s.liveAfter ||
+		s.inRow >= trialAfter && (s.inRow-trialAfter)%trialEvery == 0
+	s.live, s.state = false, r.breaker.Snapshot()
 	return s.refusals >= refusalsAside
 }
 
