@@ -146,12 +146,13 @@ func (r *replay) run() error {
 			return r.ended()
 		}
 		ready, err := r.fill()
+		if !ready && err == nil {
+			ready, err = r.awaitRecords()
+		}
 		switch {
 		case err != nil: // of the disk
 			r.wait(r.backOff(), nil)
-		case !ready:
-			r.awaitRecords()
-		default:
+		case ready:
 			r.offer()
 		}
 	}
@@ -173,13 +174,15 @@ func (r *replay) wait(d time.Duration, signal <-chan struct{}) {
 	}
 }
 
-// awaitRecords waits for the next Write.
-func (r *replay) awaitRecords() {
+// awaitRecords waits for the next Write, unless a record came before idle was set. It fills the
+// write with that one.
+func (r *replay) awaitRecords() (ready bool, err error) {
 	r.spool.idle.Store(true)
-	if ready, err := r.fill(); err == nil && !ready { // none came before idle was set
+	defer r.spool.idle.Store(false)
+	if ready, err = r.fill(); !ready && err == nil {
 		r.wait(-1, r.spool.arrived)
 	}
-	r.spool.idle.Store(false)
+	return ready, err
 }
 
 // backOff returns the delay after a failure. It doubles up to its limit.
