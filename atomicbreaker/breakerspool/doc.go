@@ -125,12 +125,11 @@
 // # Files
 //
 // The directory has segments NAME.seg of framed records, logs NAME.ack of what the sink has taken,
-// the directory rejected with segments of its own, and a file lock, which names the process that
-// has or had the directory open and is never removed (on Windows it names none). Each frame has a
-// checksum that covers a random number of its segment and its place in it, so that bytes inside a
-// record are never taken for a record. A new process never appends to an old segment. A torn tail is
-// cut off; damage elsewhere is skipped up to the next frame that checks. Both are counted in
-// [Stats.Corrupt].
+// the directory rejected with segments of its own, and a file lock. It is never removed, and names the
+// last process that opened the directory, except on AIX and Solaris. Each frame has a checksum that
+// covers a random number of its segment and its place in it, so that bytes inside a record are never
+// taken for a record. A new process never appends to an old segment. A torn tail is cut off; damage
+// elsewhere is skipped up to the next frame that checks. Both are counted in [Stats.Corrupt].
 //
 // Only the owner of the process may read the files. One process at a time can open a directory; the
 // lock works on local disks, not on NFS. On Windows, and on Plan 9, directories are not synced, so a

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -232,9 +231,6 @@ func TestOpen_InUse(t *testing.T) {
 	s := openSpool(t, dir)
 	_, err := breakerspool.Open(dir)
 	require.ErrorIs(t, err, breakerspool.ErrInUse)
-	if runtime.GOOS != "windows" {
-		assert.ErrorContains(t, err, fmt.Sprintf("process %d on", os.Getpid()))
-	}
 	require.NoError(t, s.Close())
 	openSpool(t, dir)
 }
