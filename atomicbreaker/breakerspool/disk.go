@@ -51,11 +51,7 @@ type osDisk struct{}
 // that died may have created. It syncs what it can: a directory that cannot be opened was not
 // created by this user.
 func (d osDisk) MkdirAll(dir string) error {
-	above := []string{filepath.Dir(dir)}
-	for last := above[0]; !d.Exists(last) && filepath.Dir(last) != last; {
-		last = filepath.Dir(last)
-		above = append(above, last)
-	}
+	above := directoriesAbove(dir, d.Exists)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
@@ -63,6 +59,18 @@ func (d osDisk) MkdirAll(dir string) error {
 		_ = d.SyncDir(name)
 	}
 	return nil
+}
+
+// directoriesAbove returns the directories above dir, up to the first that exists or the root. On
+// Windows the root, a drive or a share, may be missing.
+func directoriesAbove(dir string, exists func(string) bool) []string {
+	last := filepath.Dir(dir)
+	above := []string{last}
+	for !exists(last) && filepath.Dir(last) != last {
+		last = filepath.Dir(last)
+		above = append(above, last)
+	}
+	return above
 }
 
 func (osDisk) ReadDir(dir string) ([]entry, error) {
