@@ -19,7 +19,6 @@ import (
 
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerspool"
-	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerspool/internal/segment"
 )
 
 // command runs the command.
@@ -81,7 +80,7 @@ func TestCommand(t *testing.T) {
 		require.NoError(t, s.Close())
 	})
 
-	segments, err := names(dir, segment.FileSuffix)
+	segments, err := names(dir)
 	require.NoError(t, err)
 	name := filepath.Join(dir, segments[1])
 	text, err := os.ReadFile(name)
@@ -114,53 +113,4 @@ func TestCommand_BadArguments(t *testing.T) {
 		assert.Equal(t, c.status, status, c.args)
 		assert.Contains(t, stderr, c.says, c.args)
 	}
-}
-
-// TestCommand_ListsBadFiles shows the damage of a segment without a header also after the spool has
-// set the file aside.
-func TestCommand_ListsBadFiles(t *testing.T) {
-	dir := t.TempDir()
-	name := filepath.Join(dir, "0000000000000000.seg")
-	require.NoError(t, os.WriteFile(name, bytes.Repeat([]byte("x"), 100), 0o600))
-	status, _, _ := command(t, "ls", dir)
-	require.Equal(t, 1, status)
-	s, err := breakerspool.Open(dir)
-	require.NoError(t, err)
-	require.NoError(t, s.Close())
-	status, stdout, _ := command(t, "ls", dir)
-	assert.Equal(t, 1, status)
-	assert.Contains(t, stdout, "0000000000000000.bad")
-}
-
-// TestCommand_CatSeparatesRecords prints records that have no newline of their own.
-func TestCommand_CatSeparatesRecords(t *testing.T) {
-	dir := t.TempDir()
-	s, err := breakerspool.Open(dir)
-	require.NoError(t, err)
-	for _, record := range []string{"first", "second"} {
-		_, err = s.Write([]byte(record))
-		require.NoError(t, err)
-	}
-	require.NoError(t, s.Close())
-	_, stdout, _ := command(t, "cat", dir)
-	assert.Equal(t, "first\nsecond\n", stdout)
-}
-
-// TestCommand_UnreadableLog shows all other records if the files of one segment cannot be read.
-func TestCommand_UnreadableLog(t *testing.T) {
-	dir := t.TempDir()
-	for _, record := range []string{"first\n", "second\n"} { // a segment each
-		s, err := breakerspool.Open(dir)
-		require.NoError(t, err)
-		_, err = s.Write([]byte(record))
-		require.NoError(t, err)
-		require.NoError(t, s.Close())
-	}
-	require.NoError(t, os.Mkdir(filepath.Join(dir, "0000000000000000.ack"), 0o700))
-	status, stdout, _ := command(t, "cat", dir)
-	assert.Equal(t, 1, status)
-	assert.Contains(t, stdout, "second\n")
-	status, stdout, _ = command(t, "ls", dir)
-	assert.Equal(t, 1, status)
-	assert.Contains(t, stdout, "0000000000000001.seg")
 }
