@@ -22,12 +22,12 @@
 //
 //	mode          the process dies    the machine loses power
 //	SyncNever     nothing             what the system has not written back, on Linux some 30 s
-//	SyncInterval  nothing             the records of one interval
+//	SyncInterval  nothing             the records of one interval, and of the time a sync takes
 //	SyncAlways    nothing             nothing
 //
 // If Write returns an error, the record is not in the spool, and the breakerio.Writer counts and
-// reports it as lost. There is one exception: after a failed sync, a loss of power may bring it
-// back.
+// reports it as lost. There is one exception: if the error was a failed sync and the machine then
+// loses power, the record may come back.
 //
 // At least once. Replay forgets a record after the sink has taken it. If the process dies between
 // the two, the next one repeats the records of one write. A loss of power repeats what was taken
@@ -41,15 +41,15 @@
 //
 // # Limits
 //
-//   - [WithMaxBytes], 1 GiB by default: past it the spool drops its oldest segment, a file of 8 MiB
-//     by default.
+//   - [WithMaxBytes], 1 GiB by default: past it the spool deletes records that were set aside, and
+//     then drops its oldest segment, a file of 8 MiB by default.
 //   - [WithMaxAge], off by default.
 //   - [WithMinFree], 256 MiB by default: with less free on the disk, Write fails, and works again
 //     when there is room. Nothing is dropped for it.
 //
 // The size limit covers segments, acknowledgments and rejected records, at every instant, and is
-// enforced again by Open. Ages are measured by the wall clock: records look older if it is set
-// forward, and are kept longer if it is set back.
+// enforced again by Open. Ages are measured by the wall clock. If it is set forward, records look
+// older; if it is set back, they are kept longer.
 //
 // # Replay
 //
@@ -66,8 +66,8 @@
 // every record again, and Replay refuses it.
 //
 // A sink that may take a part of a write needs a connection of its own. The Writer and Replay each
-// repair the lines that they tore themselves, and do not know of each other's: on a shared stream the
-// next line of the one is glued to the cut line of the other, and lost to a reader.
+// repair the lines that they tore themselves, and do not know of each other's: on a shared stream
+// the next line of the one is glued to the cut line of the other, and lost to a reader.
 //
 // # Poison
 //
@@ -82,8 +82,9 @@
 // is down and a sink that refuses one record look the same for a while.
 //
 // Setting a record aside drops no record of the queue. If the limits leave no room for it, or the
-// directory rejected cannot be written ten times in a row, the bad record is given up, and [Drop.Err]
-// says why. It ignores WithMinFree, because its segment in the queue is soon deleted.
+// directory rejected cannot be written ten times in a row, the bad record is given up, and
+// [Drop.Err] says why. WithMinFree does not hold it up, because its segment in the queue is soon
+// deleted.
 //
 // # Loki, and other sinks that refuse old records
 //
@@ -97,42 +98,52 @@
 //	})
 //
 // or use [Spool.DrainFirst], and let all records pass through the spool in order until it is empty.
-// Give Replay a WithRecordErrors that knows status 400, so that records that are too old are
-// set aside at once.
+// Give Replay a WithRecordErrors that knows status 400, so that records that are too old are set
+// aside at once.
 //
 // # At 3 a.m.
 //
-// [Stats] has the backlog, its oldest record, and what was given up. The command shows the same for
-// a directory, whether its process lives or not, and writes nothing:
+// [Stats] has the backlog, its oldest record, and what was given up. The command shows what a
+// directory holds, whether or not a process has it open, and writes nothing. Run it as the user of
+// the process:
 //
 //	go install github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerspool/cmd/breakerspool@latest
 //	breakerspool ls /var/spool/app/loki
 //	breakerspool cat /var/spool/app/loki | grep error
 //	breakerspool cat /var/spool/app/loki/rejected
 //
-// What you may see, and what to do:
+// What you may see, and what to do. While a process has the directory open, delete nothing in it
+// but rejected.
 //
 //   - The backlog grows: the sink is down, or slower than the log. Look at the breaker's state and
 //     at the error of its last transition.
-//   - Records are rejected: look at them with cat, and at the error in [Drop.Err].
-//   - The process is gone for good: pipe the output of cat to the sink, then delete the directory.
-//     While a process has the directory open, delete nothing but rejected.
-//   - The disk is full: the spool works again when there is room. Delete the directory rejected
-//     first; the next bad record creates it again.
-//   - Records are corrupt: the disk or another program changed the files. The undamaged records are
-//     replayed. A file NAME.bad has lost its header, so that none of its records can be recognized.
+//   - Records are rejected: look at them with cat, and at the error in [Drop.Err]. When the cause
+//     is gone, pipe them to the sink, then delete the directory rejected.
+//   - The disk is full: Write fails, and works again when there is room. Delete the directory
+//     rejected first; the next bad record creates it again.
+//   - Open fails with [ErrInUse]: the error names the process that has the directory open. Give
+//     each process a directory of its own.
+//   - The process is gone for good: let another one open the directory and call Replay. Or pipe the
+//     output of cat to the sink, then delete the directory. The file lock names the process that
+//     opened it last; on Linux, "flock -n /var/spool/app/loki/lock true" fails while one has it
+//     open.
+//   - Records are corrupt, and ls ends with status 1: the disk or another program changed the
+//     files. The undamaged records are replayed. A file NAME.bad has lost its header, so that none
+//     of its records can be recognized. The spool deletes it when it needs the room.
 //
 // # Files
 //
 // The directory has segments NAME.seg of framed records, logs NAME.ack of what the sink has taken,
-// the directory rejected with segments of its own, and a file lock. It is never removed, and names the
-// last process that opened the directory, except on AIX and Solaris. Each frame has a checksum that
-// covers a random number of its segment and its place in it, so that bytes inside a record are never
-// taken for a record. A new process never appends to an old segment. A torn tail is cut off; damage
-// elsewhere is skipped up to the next frame that checks. Both are counted in [Stats.Corrupt].
+// the directory rejected with segments of its own, and a file lock, which is never removed. It
+// names the process that opened the directory last, except on AIX and Solaris. Each frame has a
+// checksum that covers a random number of its segment and its place in it, so that bytes inside a
+// record are never taken for a record. A new process never appends to an old segment. A torn tail
+// is cut off; damage elsewhere is skipped up to the next frame that checks. Both are counted in
+// [Stats.Corrupt].
 //
 // Only the owner of the process may read the files. One process at a time can open a directory; the
-// lock works on local disks, not on NFS. On Windows, and on Plan 9, directories are not synced, so a
-// loss of power may take the newest segment. A process that runs into a file size limit
-// (RLIMIT_FSIZE) must ignore SIGXFSZ, which otherwise ends every Go program.
+// lock works on local disks, not on NFS. Plan 9 and WebAssembly have no such lock, and Open fails
+// there. On Windows directories are not synced, so a loss of power may take the newest segment. A
+// process that runs into a file size limit (RLIMIT_FSIZE) must ignore SIGXFSZ, which otherwise ends
+// every Go program.
 package breakerspool

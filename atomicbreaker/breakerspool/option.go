@@ -52,8 +52,9 @@ func newConfig(opts []Option) (config, error) {
 }
 
 // WithMaxBytes limits the bytes of the spool's files, including records that are set aside. The
-// minimum is 64 KiB, the default 1 GiB. A record that would exceed the limit makes the spool drop
-// its oldest segment first: see [WithOnDrop].
+// minimum is 64 KiB, the default 1 GiB. Before a record would exceed the limit, Write deletes files
+// named .bad, then the oldest records that were set aside, then drops the oldest segment of the
+// queue, until there is room. Each is reported: see [DropMaxBytes].
 func WithMaxBytes(n int64) Option { return func(c *config) { c.maxBytes = n } }
 
 // WithMaxAge limits the age of records, by the wall clock. Older ones are dropped, a whole segment
@@ -66,7 +67,7 @@ func WithMaxAge(d time.Duration) Option { return func(c *config) { c.maxAge = d 
 // free, Write returns an error that matches [ErrDiskFull]; nothing is dropped.
 //
 // On systems where the Go standard library cannot tell how much is free (OpenBSD, NetBSD, Solaris,
-// AIX, Plan 9 and WebAssembly), the option has no effect.
+// illumos and AIX), the option has no effect.
 func WithMinFree(n int64) Option { return func(c *config) { c.minFree = n } }
 
 // WithSegmentBytes sets the size at which a new segment begins. It must be between 4 KiB and half

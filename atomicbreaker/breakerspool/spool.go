@@ -52,7 +52,8 @@ type Spool struct {
 
 // Open opens the spool in a directory, and creates the directory if it is not there. It reads all
 // segments, cuts off what a crash left unfinished, and counts damage; bad data is never a reason to
-// fail. Only one Spool at a time can have a directory open: see [ErrInUse].
+// fail. A relative name counts from the working directory at the time of Open. Only one Spool at a
+// time can have a directory open: see [ErrInUse].
 func Open(dir string, opts ...Option) (*Spool, error) {
 	c, err := newConfig(opts)
 	if err != nil {
@@ -177,6 +178,10 @@ func (s *Spool) append(p []byte) error {
 
 // Close ends Replay, makes all records durable and closes the files. What is in the spool stays
 // there. Writes that begin later return [fs.ErrClosed]; so does a second Close.
+//
+// Close does not wait for a write of Replay in the sink. The records of that write stay in the
+// spool, and the next Spool of the directory repeats them, perhaps while the write still goes on.
+// To avoid that, end the context of Replay and wait until it returns, then call Close.
 func (s *Spool) Close() error {
 	s.mu.Lock()
 	if s.closed {
