@@ -33,3 +33,17 @@ func TestOpen_Ranges(t *testing.T) {
 		assert.Empty(t, files(t, dir))
 	}
 }
+
+// TestOpen_RefusesBadOptions names every bad option in one error.
+func TestOpen_RefusesBadOptions(t *testing.T) {
+	_, err := breakerspool.Open(t.TempDir(), breakerspool.WithMaxBytes(1), breakerspool.WithMinFree(-2),
+		breakerspool.WithMaxAge(-3), breakerspool.WithSync(breakerspool.SyncInterval(-4)), breakerspool.WithSegmentBytes(5))
+	for _, want := range []string{
+		"WithMaxBytes(1): want at least 65536", "WithMinFree(-2): want 0 or more", "WithMaxAge(-3ns): want 0 or more",
+		"SyncInterval(-4ns): want more than 0", "WithSegmentBytes(5): want 4096..",
+	} {
+		assert.ErrorContains(t, err, want)
+	}
+	_, err = breakerspool.Open("")
+	assert.ErrorContains(t, err, "want a directory")
+}
