@@ -3,10 +3,11 @@
 package breakerspool_test
 
 import (
-	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -19,92 +20,8 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerspool"
 )
 
-// peer is what the connections of the Writer and of Replay lead to. Each write on either takes the
-// next step of its script.
-type peer struct {
-	mu     sync.Mutex
-	script []peerStep
-}
-
-type peerStep struct {
-	act  int // 0, 1: takes; 2: fails; 3: tears; 4: takes and fails; 5: is busy
-	part int
-}
-
-type connection struct {
-	*peer
-	text  bytes.Buffer
-	taken map[string]bool // the records that it said it took
-}
-
-func (c *connection) Write(p []byte) (n int, err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	defer func() { note(c.taken, p[:n]) }()
-	step := peerStep{}
-	if len(c.script) > 0 {
-		step, c.script = c.script[0], c.script[1:]
-	}
-	switch step.act {
-	case 2:
-		return 0, errDown
-	case 3:
-		part := step.part % len(p)
-		c.text.Write(p[:part])
-		return part, errDown
-	case 4:
-		c.text.Write(p)
-		return 0, errDown
-	case 5:
-		return 0, breakerio.ErrBusy
-	}
-	c.text.Write(p)
-	return len(p), nil
-}
-
-// note adds the whole lines of p to records.
-func note(records map[string]bool, p []byte) {
-	for line := range bytes.Lines(p) {
-		if record, isWhole := bytes.CutSuffix(line, []byte("\n")); isWhole && len(record) > 0 {
-			records[string(record)] = true
-		}
-	}
-}
-
-// notedSpool is a spool that notes the records that it acknowledges.
-type notedSpool struct {
-	*breakerspool.Spool
-	mu       sync.Mutex
-	appended map[string]bool
-}
-
-func (s *notedSpool) Write(p []byte) (int, error) {
-	n, err := s.Spool.Write(p)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	note(s.appended, p[:n])
-	return n, err
-}
-
-// whole counts the records of a connection, and returns the lines that are none.
-func (c *connection) whole(records map[string]int) (torn []string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for line := range strings.Lines(c.text.String()) {
-		if strings.HasPrefix(line, "<") && strings.HasSuffix(line, ">\n") && strings.Count(line, "<") == 1 {
-			records[strings.TrimSpace(line)]++
-		} else {
-			torn = append(torn, line)
-		}
-	}
-	return torn
-}
-
 // TestConservation offers records to a Writer, directly or through a Batcher, with the spool as its
-// fallback. Each record is taken by the sink, acknowledged by the spool or reported as lost, and is
-// only one of these. Each record of the spool is then taken by the sink, still in the spool, or
-// dropped and counted. A record is in the sink twice only if the sink took it and said that it did
-// not, or in a trial.
+// fallback. The ledger says where each of them must be in the end.
 func TestConservation(t *testing.T) {
 	breakerspool.Check(t, 250, func(t *rapid.T) {
 		steps := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) peerStep {
@@ -121,10 +38,8 @@ func TestConservation(t *testing.T) {
 		dir, remove := tempDir(t)
 		defer remove()
 		rapid.SyncTest(t, func(t *rapid.T) {
-			var drops []breakerspool.Drop
-			opts := []breakerspool.Option{
-				breakerspool.WithMinFree(0), breakerspool.WithOnDrop(func(d breakerspool.Drop) { drops = append(drops, d) }),
-			}
+			var books ledger
+			opts := []breakerspool.Option{breakerspool.WithMinFree(0), breakerspool.WithOnDrop(books.drop)}
 			if small {
 				opts = append(opts, breakerspool.WithMaxBytes(64<<10))
 			}
@@ -133,20 +48,18 @@ func TestConservation(t *testing.T) {
 				t.Fatal(err)
 			}
 			p := &peer{script: steps}
-			live := &connection{peer: p, taken: map[string]bool{}}
-			replayed := &connection{peer: p, taken: map[string]bool{}}
-			fallback := &notedSpool{Spool: s, appended: map[string]bool{}}
-			var primary io.Writer = live
+			books.live = newConnection(p)
+			books.spool = &notedSpool{Spool: s, appended: map[string]int{}}
+			books.replayed = &drained{
+				connection: newConnection(p), spool: books.spool, offered: map[string]bool{}, early: map[string]bool{},
+			}
+			var primary io.Writer = books.live
 			if drain {
-				primary = s.DrainFirst(live)
+				primary = s.DrainFirst(books.live)
 			}
 			b := atomicbreaker.MustNew("sink", atomicbreaker.WithFailureThreshold(2), atomicbreaker.WithRecoveryTimeout(time.Second))
-			lost := map[string]int{}
-			w := breakerio.NewWriter(b, primary, fallback, breakerio.WithOnLost(func(p []byte, _ error) {
-				for line := range strings.Lines(string(p)) {
-					lost[strings.TrimSpace(line)]++
-				}
-			}))
+			books.lost = map[string]int{}
+			w := breakerio.NewWriter(b, primary, books.spool, breakerio.WithOnLost(func(p []byte, _ error) { note(books.lost, p) }))
 			var offer io.Writer = w
 			closeAll := w.Close
 			if batched {
@@ -157,15 +70,17 @@ func TestConservation(t *testing.T) {
 			ended := make(chan struct{})
 			go func() {
 				defer close(ended)
-				_ = s.Replay(ctx, b, replayed, breakerspool.WithBatch(batch))
+				_ = s.Replay(ctx, b, books.replayed, breakerspool.WithBatch(batch))
 			}()
 			var wg sync.WaitGroup
 			var logger sync.Mutex
 			for g := range writers {
 				wg.Go(func() {
 					for i := range records {
+						record := fmt.Sprintf("<%d %d %s>", g, i, pad)
 						logger.Lock() // as every logger has one
-						_, _ = fmt.Fprintf(offer, "<%d %d %s>\n", g, i, pad)
+						books.offered = append(books.offered, record)
+						_, _ = io.WriteString(offer, record+"\n")
 						logger.Unlock()
 						time.Sleep(time.Duration(i%5) * 77 * time.Millisecond)
 					}
@@ -177,80 +92,177 @@ func TestConservation(t *testing.T) {
 			}
 			cancel()
 			<-ended
-			stats, inSpool := s.Stats(), map[string]int{}
-			before := stats.Records
 			_ = closeAll() // closes the spool, after the records that a Batcher held
-			s, err = breakerspool.Open(dir, breakerspool.WithMinFree(0), breakerspool.WithMaxBytes(1<<20))
-			if err != nil {
+			books.stats = s.Stats()
+			if books.inSpool, err = readSpool(dir); err != nil {
 				t.Fatal(err)
 			}
-			defer func() { _ = s.Close() }()
-			n := uint64(0)
-			for r, err := range s.Records() {
-				if err != nil {
-					t.Fatal(err)
-				}
-				for line := range strings.Lines(string(r.Data)) {
-					inSpool[strings.TrimSpace(line)]++
-					n++
-				}
+			if err := books.check(); err != nil {
+				t.Fatal(err)
 			}
-			if !batched && n != before && stats.Dropped == 0 {
-				t.Fatalf("%d records are in the spool, Stats counts %d", n, before)
-			}
-			inSink := map[string]int{}
-			live.whole(inSink)
-			replayed.whole(inSink)
-			var dropped, left uint64
-			for _, d := range drops {
-				dropped += d.Records
-			}
-			twice := 0
-			count := func(is bool) int {
-				if is {
-					return 1
-				}
-				return 0
-			}
-			for g := range writers {
-				for i := range records {
-					record := fmt.Sprintf("<%d %d %s>", g, i, pad)
-					isSpooled := fallback.appended[record]
-					if n := count(live.taken[record]) + count(isSpooled) + lost[record]; n != 1 {
-						t.Fatalf("%.9s... has %d places instead of one: sink %v, spool %v, lost %d",
-							record, n, live.taken[record], isSpooled, lost[record])
-					}
-					isTaken := live.taken[record] || replayed.taken[record]
-					if isTaken && inSink[record] == 0 {
-						t.Fatalf("%.9s... is not in the sink, which took it", record)
-					}
-					if isSpooled && !isTaken && inSpool[record] == 0 {
-						left++
-					}
-					if isTaken && inSpool[record] > 0 && !trialsBeyond(stats) {
-						t.Fatalf("%.9s... is still in the spool, but the sink took it", record)
-					}
-					twice += max(0, inSink[record]-1)
-				}
-			}
-			if left > dropped || left < dropped && !trialsBeyond(stats) {
-				t.Fatalf("%d records have left the spool without the sink, %d are reported as dropped", left, dropped)
-			}
-			lied := 0
-			for _, step := range steps {
-				if step.act == 4 || step.act == 3 { // what is torn may lack the newline alone
-					lied++
-				}
-			}
-			if most := lied * max(1, records*writers); twice > most || lied == 0 && twice > 0 && !trialsBeyond(stats) {
-				t.Fatalf("%d records are in the sink twice", twice)
-			}
-			if !stopEarly && len(steps) == 0 && (n > 0 || left > 0) {
-				t.Fatalf("the sink works: %d records are in the spool, %d were dropped", n, left)
+			if !stopEarly && len(steps) == 0 && (books.stats.Records > 0 || books.stats.Dropped > 0) {
+				t.Fatalf("the sink works: %+v", books.stats)
 			}
 		})
 	})
 }
 
-// trialsBeyond reports whether a record may have been written behind one that was refused.
-func trialsBeyond(s breakerspool.Stats) bool { return s.Repeated >= 5 }
+// readSpool counts the records that the next process finds.
+func readSpool(dir string) (map[string]int, error) {
+	s, err := breakerspool.Open(dir, breakerspool.WithMinFree(0), breakerspool.WithMaxBytes(1<<20))
+	if err != nil {
+		return nil, err
+	}
+	records := map[string]int{}
+	for r, err := range s.Records() {
+		if err != nil {
+			return nil, errors.Join(err, s.Close())
+		}
+		note(records, r.Data)
+	}
+	return records, s.Close()
+}
+
+// ledger is what each place knows about the records.
+type ledger struct {
+	offered  []string
+	live     *connection // of the Writer
+	lost     map[string]int
+	spool    *notedSpool
+	replayed *drained
+	inSpool  map[string]int
+	stats    breakerspool.Stats
+
+	mu      sync.Mutex
+	dropped uint64 // as reported
+}
+
+func (l *ledger) drop(d breakerspool.Drop) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.dropped += d.Records
+}
+
+// check compares the places, of the records and of the counts.
+func (l *ledger) check() error {
+	if l.replayed.broken != nil {
+		return l.replayed.broken
+	}
+	if err := l.checkSinks(); err != nil {
+		return err
+	}
+	var c places
+	for _, record := range l.offered {
+		if err := l.place(record, &c); err != nil {
+			return fmt.Errorf("%.9s...: %w", record, err)
+		}
+	}
+	if err := l.checkUnexpected(); err != nil {
+		return err
+	}
+	return c.check(l.stats, l.dropped, l.replayed.again)
+}
+
+// checkSinks compares what the sink has with what its connections did. Only a write that is cut, or
+// one that is taken and fails, brings a line that is torn or a record that nobody counts.
+func (l *ledger) checkSinks() error {
+	for name, c := range map[string]*connection{"the Writer": l.live, "Replay": l.replayed.connection} {
+		records, torn := c.read()
+		if !slices.Equal(torn, c.torn) {
+			return fmt.Errorf("%s: the lines %.9q are torn, the sink cut %.9q", name, torn, c.torn)
+		}
+		for _, record := range l.offered {
+			if records[record] != c.taken[record]+c.kept[record] {
+				return fmt.Errorf("%s: %.9s... is in the sink %d times, which took it %d times, and %d times more with an error",
+					name, record, records[record], c.taken[record], c.kept[record])
+			}
+			delete(records, record)
+		}
+		if len(records) > 0 {
+			return fmt.Errorf("%s: the sink has %.9v, which nobody wrote", name, records)
+		}
+	}
+	return nil
+}
+
+// checkUnexpected looks for records that nobody offered.
+func (l *ledger) checkUnexpected() error {
+	offered := map[string]bool{}
+	for _, record := range l.offered {
+		offered[record] = true
+	}
+	for name, records := range map[string]map[string]int{
+		"the sink": l.live.taken, "Replay": l.replayed.taken, "the spool": l.inSpool,
+		"the writes of the spool": l.spool.appended, "the losses": l.lost,
+	} {
+		for record := range records {
+			if !offered[record] {
+				return fmt.Errorf("%q is in %s, and nobody offered it", record, name)
+			}
+		}
+	}
+	return nil
+}
+
+// places counts the records of the spool by where they are in the end.
+type places struct {
+	appended uint64
+	takes    uint64 // by the sink, from Replay
+	left     uint64 // in the spool
+	nowhere  uint64
+	early    uint64 // takes of records that were early, the first one too
+	both     uint64 // taken, and still in the spool
+}
+
+// place finds the place of a record: the sink took it from the Writer, or it is lost, or the spool
+// acknowledged it. Then the sink took it once from Replay, or it is in the spool, or it is nowhere. Only
+// a record that the sink took before its turn may be taken again, or still be in the spool.
+func (l *ledger) place(record string, c *places) error {
+	appended, takes, left := l.spool.appended[record], l.replayed.taken[record], l.inSpool[record]
+	if n := l.live.taken[record] + appended + l.lost[record]; n != 1 {
+		return fmt.Errorf("it has %d places instead of one: the sink took it %d times, the spool %d times, lost %d times",
+			n, l.live.taken[record], appended, l.lost[record])
+	}
+	if appended == 0 && takes+left > 0 {
+		return fmt.Errorf("Replay wrote it %d times, and %d are in the spool, which did not acknowledge it", takes, left)
+	}
+	isEarly := l.replayed.early[record]
+	if left > 1 || takes+left > 1 && !isEarly {
+		return fmt.Errorf("the sink took it %d times, and it is in the spool %d times", takes, left)
+	}
+	c.appended += uint64(appended)
+	c.takes += uint64(takes)
+	c.left += uint64(left)
+	if isEarly {
+		c.early += uint64(takes)
+	}
+	switch {
+	case takes > 0 && left > 0:
+		c.both++
+	case appended > 0 && takes == 0 && left == 0:
+		c.nowhere++
+	}
+	return nil
+}
+
+// check compares the places with the spool's own counts. They are equal, except that a take before
+// its turn may count as none.
+func (c *places) check(s breakerspool.Stats, reported, again uint64) error {
+	switch early := c.early; {
+	case s.Appended != c.appended:
+		return fmt.Errorf("%d records are acknowledged: %+v", c.appended, s)
+	case s.Appended != s.Replayed+s.Records+s.Dropped:
+		return fmt.Errorf("the counts do not add up: %+v", s)
+	case s.Dropped != reported:
+		return fmt.Errorf("%d records are reported as dropped: %+v", reported, s)
+	case s.Repeated != again:
+		return fmt.Errorf("%d records are offered again: %+v", again, s)
+	case c.takes < s.Replayed || c.takes > s.Replayed+early:
+		return fmt.Errorf("the sink took records %d times, %d of them early: %+v", c.takes, early, s)
+	case c.left < s.Records || c.left > s.Records+c.both:
+		return fmt.Errorf("%d records are in the spool, %d of them taken early: %+v", c.left, c.both, s)
+	case c.nowhere > s.Dropped || c.nowhere+early < s.Dropped:
+		return fmt.Errorf("%d records are nowhere, %d takes are early: %+v", c.nowhere, early, s)
+	}
+	return nil
+}
