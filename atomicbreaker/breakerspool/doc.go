@@ -65,9 +65,9 @@
 // a breakerio.Lane with a width of 2 or more. It is the bare sink. A breakerio.Writer would spool
 // every record again, and Replay refuses it.
 //
-// A sink that may take a part of a write needs a connection of its own. The Writer and Replay each
-// repair the lines that they tore themselves, and do not know of each other's: on a shared stream
-// the next line of the one is glued to the cut line of the other, and lost to a reader.
+// If the sink may take only a part of a write, give Replay a connection of its own. The Writer and
+// Replay each repair the lines that they have torn, but not each other's. On a shared stream, the
+// next line of one is glued to the torn line of the other, and a reader loses both.
 //
 // # Poison
 //
@@ -81,10 +81,9 @@
 // WithRecordErrors for a sink that tells bad records from its own failures; without it, a sink that
 // is down and a sink that refuses one record look the same for a while.
 //
-// Setting a record aside drops no record of the queue. If the limits leave no room for it, or the
-// directory rejected cannot be written ten times in a row, the bad record is given up, and
-// [Drop.Err] says why. WithMinFree does not hold it up, because its segment in the queue is soon
-// deleted.
+// Setting a bad record aside never drops another record of the queue, and ignores WithMinFree. If
+// WithMaxBytes leaves no room for it, or ten attempts to write it to the directory rejected fail, the
+// bad record is given up, and [Drop.Err] says why.
 //
 // # Loki, and other sinks that refuse old records
 //

@@ -52,9 +52,8 @@ func newConfig(opts []Option) (config, error) {
 }
 
 // WithMaxBytes limits the bytes of the spool's files, including records that are set aside. The
-// minimum is 64 KiB, the default 1 GiB. Before a record would exceed the limit, Write deletes files
-// named .bad, then the oldest records that were set aside, then drops the oldest segment of the
-// queue, until there is room. Each is reported: see [DropMaxBytes].
+// minimum is 64 KiB, the default 1 GiB. A record that would exceed the limit makes the spool delete
+// files named .bad, then the oldest rejected records, then its oldest segment: see [DropMaxBytes].
 func WithMaxBytes(n int64) Option { return func(c *config) { c.maxBytes = n } }
 
 // WithMaxAge limits the age of records, by the wall clock. Older ones are dropped, a whole segment
@@ -81,10 +80,10 @@ func WithSegmentBytes(n int64) Option {
 // WithSync sets when records are made durable. The default is [SyncNever].
 func WithSync(s Sync) Option { return func(c *config) { c.sync = s } }
 
-// WithOnDrop sets a function that is called when the spool gives up records. It is called outside
-// the spool's lock, by the goroutine that noticed: it must return soon and must not write to the
-// spool. A panic in it is reported on os.Stderr. Without WithOnDrop, drops are only counted, in
-// [Stats].
+// WithOnDrop sets a function that is called when the spool gives up records: see [Drop]. It is
+// called outside the spool's lock, by the goroutine that noticed: it must return soon and must not
+// write to the spool. A panic in it is reported on os.Stderr. Without WithOnDrop, drops are only
+// counted, in [Stats].
 func WithOnDrop(f func(Drop)) Option { return func(c *config) { c.onDrop = f } }
 
 // Sync says when records are made durable: [SyncNever], [SyncAlways] or [SyncInterval].

@@ -18,7 +18,9 @@ var (
 	// ErrTooLarge matches the error of [Spool.Write] for a record that is larger than the spool.
 	ErrTooLarge = errors.New("record too large")
 
-	// ErrDiskFull matches the error of [Spool.Write] while less is free than [WithMinFree] says.
+	// ErrDiskFull matches the error of [Spool.Write] while less is free than [WithMinFree] says, or
+	// if files cannot be deleted to stay below [WithMaxBytes]. It also matches [Drop.Err] of a
+	// rejected record for which WithMaxBytes leaves no room.
 	ErrDiskFull = errors.New("disk full")
 )
 
@@ -41,10 +43,10 @@ type DropReason uint8
 
 // The reasons.
 const (
-	DropMaxBytes DropReason = iota // WithMaxBytes: the oldest segment, rejected records, or a file named .bad
+	DropMaxBytes DropReason = iota // WithMaxBytes: a file named .bad, rejected records, or a segment
 	DropMaxAge                     // WithMaxAge
 	DropCorrupt                    // the records were damaged on the disk, or their file was removed
-	DropRejected                   // the sink refused them for good; they are in the directory rejected, unless Err says otherwise
+	DropRejected                   // the sink refused them; they are in the directory rejected unless Err says otherwise
 	DropFiltered                   // the function of WithTransform returned nothing
 	dropReasons
 )
@@ -59,14 +61,14 @@ func (r DropReason) String() string {
 	return fmt.Sprintf("DropReason(%d)", uint8(r))
 }
 
-// Drop describes records that the spool gave up, or a file that it deleted to make room. Records is 0
-// if the records are unknown, as in a damaged part of a segment, or counted before, as rejected
-// records are. Bytes is the size of the records' data, of the damaged part, or of the file named .bad.
+// Drop describes records that the spool gave up. If Records is 0, it describes a damaged part of a
+// segment, a file named .bad that was deleted to make room, or rejected records that were: those
+// were counted when they were set aside.
 type Drop struct {
 	Dir     string // the spool's
 	Reason  DropReason
 	Records uint64
-	Bytes   int64
+	Bytes   int64         // of the records' data, of the damaged part, or of the file named .bad
 	Age     time.Duration // of the oldest record; 0 if its time is in the future
 	Err     error         // the sink's, or what is damaged or deleted; may be nil
 }
