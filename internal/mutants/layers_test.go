@@ -42,6 +42,7 @@ var (
 	handlers = &variant{name: "handlers", pkg: "atomicbreaker/breakerslog"}
 	clients  = &variant{name: "clients", pkg: "atomicbreaker/breakerhttp"}
 	registry = &variant{name: "registry", pkg: "atomicbreaker/breakers"}
+	rendered = &variant{name: "rendered", pkg: "atomicbreaker/breakers/internal/page"}
 	frames   = &variant{name: "frames", module: "atomicbreaker/breakerspool", pkg: "internal/segment"}
 	spool    = &variant{name: "spool", module: "atomicbreaker/breakerspool", pkg: "."}
 	narrow   = &variant{name: "narrow", pkg: "atomicbreaker", env: []string{"GOOS=linux", "GOARCH=386", "CGO_ENABLED=0"}}
@@ -84,6 +85,8 @@ var layers = []layer{
 	{name: "http", variant: clients, run: "^Test(Transport|Body|Sink|StatusError|Loki|JSONTime|AppendEscaped|ParseRetryAfter|RetryAfter|New)", checks: 500},
 	{name: "registry", variant: registry, run: "^Test(Registry|Record|Attach|Totals)_", checks: 500},
 	{name: "groups", variant: registry, run: "^TestGroup_", checks: 1000},
+	{name: "served", variant: registry, run: "^Test(Handler|Control|Stream)_"},
+	{name: "rendered", variant: rendered, run: "^Test", checks: 200},
 	{name: "frames", variant: frames, run: "^Test"},
 	{name: "spool", variant: spool, run: "^Test", skip: "^Test(Crash|Kill|Model|Conservation)", checks: 200},
 	{name: "crash", variant: spool, run: "^TestCrash_(ProcessDeath|EachFault)$"},
