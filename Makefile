@@ -156,13 +156,21 @@ ratios: ## measure the promised ratios; fails if one is missed (RATIOS=results/r
 demo: ## count what four guards lose while a sink hangs, dies and comes back (DEMOFLAGS=-h lists options; 50 s)
 	cd bench && go run ./outage $(DEMOFLAGS)
 
+.PHONY: page
+page: ## serve the debug page with made-up breakers, for work on it; ends after an hour
+	@cd internal/browser && go run ./servepage
+
+.PHONY: picture
+picture: ## take the picture of the debug page in README.md again (needs Chromium)
+	cd internal/browser && PICTURE=1 go test -count=1 -run '^TestPicture$$' .
+
 # The tests do not run on these systems.
 SYSTEMS := windows/amd64 darwin/arm64 freebsd/amd64 netbsd/amd64 openbsd/amd64 dragonfly/amd64 js/wasm plan9/amd64 \
 	linux/arm linux/mips linux/s390x
 
 .PHONY: systems
 systems: ## vet the library and its adapters for other systems (SYSTEMS=GOOS/GOARCH; ten minutes)
-	@set -e; export CGO_ENABLED=0; for system in $(SYSTEMS); do for m in $(filter-out ./bench,$(MODULES)); do \
+	@set -e; export CGO_ENABLED=0; for system in $(SYSTEMS); do for m in $(filter-out ./bench ./internal/browser,$(MODULES)); do \
 		echo "--- $@: $$system $$m"; (cd "$$m"; GOOS=$${system%/*} GOARCH=$${system#*/} go vet ./...); done; done
 
 .PHONY: release
