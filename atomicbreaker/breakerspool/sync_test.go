@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,15 +18,15 @@ import (
 // unopenedDisk is a disk whose files cannot be opened for a sync while fails is set.
 type unopenedDisk struct {
 	*fakeDisk
-	fails bool
-	syncs int
+	fails atomic.Bool
+	syncs atomic.Int64
 }
 
 var errTooMany = errors.New("too many open files")
 
 func (d *unopenedDisk) Sync(name string) error {
-	d.syncs++
-	if d.fails {
+	d.syncs.Add(1)
+	if d.fails.Load() {
 		return &fs.PathError{Op: "open", Path: name, Err: errTooMany}
 	}
 	return d.fakeDisk.Sync(name)
@@ -54,15 +55,15 @@ func TestSync_AgainAfterAFailure(t *testing.T) {
 	require.NoError(t, err)
 	_, err = s.Write([]byte("record\n"))
 	require.NoError(t, err)
-	d.fails = true
+	d.fails.Store(true)
 	require.ErrorIs(t, s.Sync(), errTooMany)
 	require.ErrorIs(t, s.Sync(), errTooMany)
-	d.fails = false
+	d.fails.Store(false)
 	require.NoError(t, s.Sync())
 	requireDurable(t, d.fakeDisk, 1)
-	before := d.syncs
+	before := d.syncs.Load()
 	require.NoError(t, s.Sync())
-	assert.Equal(t, before, d.syncs, "nothing is left to sync")
+	assert.Equal(t, before, d.syncs.Load(), "nothing is left to sync")
 }
 
 // TestSync_IntervalTriesAgain has a sync in the background fail. The next one needs no Write.
@@ -73,18 +74,18 @@ func TestSync_IntervalTriesAgain(t *testing.T) {
 		require.NoError(t, err)
 		_, err = s.Write([]byte("record\n"))
 		require.NoError(t, err)
-		d.fails = true
+		d.fails.Store(true)
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
-		d.fails = false
+		d.fails.Store(false)
 		time.Sleep(time.Second)
 		synctest.Wait()
 		requireDurable(t, d.fakeDisk, 1)
 		require.ErrorIs(t, s.Sync(), errTooMany, "of the sync in the background")
 		require.NoError(t, s.Sync())
-		before := d.syncs
+		before := d.syncs.Load()
 		time.Sleep(time.Minute)
-		assert.Equal(t, before, d.syncs, "nothing is left to sync")
+		assert.Equal(t, before, d.syncs.Load(), "nothing is left to sync")
 		require.NoError(t, s.Close())
 	})
 }
