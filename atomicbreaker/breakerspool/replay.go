@@ -35,10 +35,10 @@ const (
 //
 // sink is the bare sink of the breakerio.Writer that has s as its fallback, or better a connection
 // of its own: it must be safe for concurrent use with live records. A Writer as the sink would
-// spool every record again, and is refused. If the sink cuts a write of Replay inside a
-// line, the next one begins with a newline. This does not repair what live records tear on the same
-// stream, or the other way round: if the sink may take only a part of a write, give Replay a
-// connection of its own.
+// spool every record again, and is refused. If the sink cuts a write of Replay inside a line, the
+// next one begins with a newline. Replay does not repair what live records tear on the same stream,
+// nor the other way round: if the sink may take only a part of a write, give Replay a connection of
+// its own.
 func (s *Spool) Replay(ctx context.Context, b *atomicbreaker.Breaker, sink io.Writer, opts ...ReplayOption) error {
 	r, err := s.newReplay(ctx, b, sink, opts)
 	if err != nil {
