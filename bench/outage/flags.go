@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 	"github.com/sinkguard/go-atomicbreaker/bench/outage/measure"
 	"github.com/sinkguard/go-atomicbreaker/bench/outage/sink"
 	"github.com/sinkguard/go-atomicbreaker/bench/outage/view"
@@ -20,11 +21,35 @@ import (
 // settings are the values of the flags.
 type settings struct {
 	measure.Plan
-	logger string
-	guards []string
-	spool  string // "": a folder beside the other records
-	out    string
-	keep   bool
+	logger  string
+	guards  []string
+	breaker atomicbreaker.Config // what it has differs from the settings of both breakers
+	spool   string               // "": a folder beside the other records
+	out     string
+	keep    bool
+}
+
+// breakerOptions returns the options of atomicbreaker's breaker.
+func (s *settings) breakerOptions() []atomicbreaker.Option {
+	return append([]atomicbreaker.Option{
+		atomicbreaker.WithFailureThreshold(failureThreshold),
+		atomicbreaker.WithRecoveryTimeout(recoveryTimeout),
+	}, s.breaker.Options()...)
+}
+
+// longestWait returns how long atomicbreaker's breaker may stay open before it admits a probe.
+func (s *settings) longestWait() time.Duration {
+	longest, jitter := recoveryTimeout, 0.0
+	for key, value := range s.breaker.All() {
+		switch key {
+		case "recovery", "backoff":
+			d, _ := time.ParseDuration(value) // a Config has valid values
+			longest = max(longest, d)
+		case "jitter":
+			jitter, _ = strconv.ParseFloat(value, 64)
+		}
+	}
+	return time.Duration(float64(longest) * (1 + jitter))
 }
 
 // The ranges of the flags. In less than four seconds the breakers could not close between the two
@@ -83,6 +108,9 @@ Flags:
                   octet counting), or a file: ./NAME, /PATH or file:///PATH.
                   The demo does not freeze or kill it: do so yourself while
                   this runs. Only the fallback is read back
+  -breaker TEXT   atomicbreaker's configuration: keys and values such as
+                  failures=5,recovery=400ms,backoff=1s,jitter=0.2. It may stay
+                  open for at most a quarter of -duration
   -spool DIR      with -sink: the folder of atomicbreaker's spool, which stays.
                   Records of an earlier run that are in it are delivered first,
                   for example those of a run that was killed
@@ -141,6 +169,7 @@ func parseFlags(args []string) (settings, error) {
 		s.Sink, err = sink.ParseEndpoint(v)
 		return err
 	})
+	set.Func("breaker", "", func(v string) error { return oneLine(s.breaker.UnmarshalText([]byte(v))) })
 	set.Func("spool", "", func(v string) error {
 		if s.spool = v; v == "" {
 			return errors.New("want a folder")
@@ -168,6 +197,13 @@ func parseFlags(args []string) (settings, error) {
 	if most := s.Duration / 8; s.Timeout > most {
 		return settings{}, fmt.Errorf("-timeout %s: want at most %s, an eighth of -duration %s",
 			view.Brief(s.Timeout), view.Brief(most), view.Brief(s.Duration))
+	}
+	if _, err := atomicbreaker.New("loki", s.breakerOptions()...); err != nil {
+		return settings{}, fmt.Errorf("-breaker %q: %w", s.breaker, oneLine(err))
+	}
+	if wait, most := s.longestWait(), s.Duration/4; wait > most {
+		return settings{}, fmt.Errorf("-breaker %q: it may stay open for %s: want at most %s, "+
+			"a quarter of -duration %s", s.breaker, wait, view.Brief(most), view.Brief(s.Duration))
 	}
 	if s.spool != "" && s.Sink.Kind == sink.Embedded {
 		return settings{}, fmt.Errorf("-spool %q: want -sink with it, because the demo's own sink "+
@@ -199,6 +235,14 @@ func parseGuards(v string) (names []string, err error) {
 		}
 	}
 	return names, nil
+}
+
+// oneLine returns an error whose text is one line.
+func oneLine(err error) error {
+	if err == nil {
+		return nil
+	}
+	return errors.New(strings.ReplaceAll(err.Error(), "\n", "; "))
 }
 
 func period(to *time.Duration, least, most time.Duration) func(string) error {

@@ -38,6 +38,9 @@ func TestFlags(t *testing.T) {
 		"-guards gobreaker,none": with(func(s *settings) {
 			s.guards = []string{noGuard, goBreaker}
 		}),
+		"-breaker failures=7,recovery=1s": with(func(s *settings) {
+			_ = s.breaker.UnmarshalText([]byte("recovery=1s,failures=7"))
+		}),
 		"-sink ./app.log": with(func(s *settings) {
 			s.Sink, s.guards = file("./app.log"), []string{atomicBreaker}
 		}),
@@ -100,13 +103,18 @@ func TestBadFlags(t *testing.T) {
 		"-sink /dev/null/x":         {`"/dev/null/x"`, "-sink", "no folder"},
 		"-sink TCP://a":             {`"TCP://a"`, "-sink", "tcp://HOST:PORT"},
 		"-sink=":                    {`""`, "-sink", "./NAME"},
-		"-spool x":                  {`"x"`, "-spool", "-sink"},
-		"-sink ./a -spool=":         {`""`, "-spool", "folder"},
-		"-out=":                     {`""`, "-out", "folder"},
-		"-keep=perhaps":             {`"perhaps"`, "-keep", "true or false"},
-		"-rate":                     {"-rate", "argument"},
-		"-loud":                     {"-loud"},
-		"8s":                        {`"8s"`},
+		"-breaker failures=0":       {`"failures=0"`, "-breaker", "1..65535"},
+		"-breaker failure=5":        {`"failure=5"`, "-breaker", "failures"},
+		"-breaker recovery=3001ms":  {"-breaker", "3.001s", "at most 3s", "-duration 12s"},
+		"-breaker backoff=1ms":      {`"backoff=1ms"`, "-breaker", "400ms"},
+		"-breaker backoff=2s,jitter=1,failures=-1,rate=2": {"-breaker", "-1", "rate"},
+		"-spool x":          {`"x"`, "-spool", "-sink"},
+		"-sink ./a -spool=": {`""`, "-spool", "folder"},
+		"-out=":             {`""`, "-out", "folder"},
+		"-keep=perhaps":     {`"perhaps"`, "-keep", "true or false"},
+		"-rate":             {"-rate", "argument"},
+		"-loud":             {"-loud"},
+		"8s":                {`"8s"`},
 	}
 	for line, names := range cases {
 		t.Run(line, func(t *testing.T) {
@@ -132,7 +140,7 @@ func TestHelp(t *testing.T) {
 	for _, name := range []string{
 		"-duration D", "4s to 10m (default 12s)", "-timeout D", "10ms to 10s", "(default 250ms)",
 		"-goroutines N", "1 to 1024 (default 8)", "-rate N", "100 to 100000", "(default 2000)",
-		"-logger NAME", "-guards LIST", "-sink WHERE", "-spool DIR", "-out DIR", "-keep", "-h",
+		"-logger NAME", "-guards LIST", "-breaker TEXT", "-sink WHERE", "-spool DIR", "-out DIR", "-keep", "-h",
 		"Exit status", "none           no breaker: ", "failover       slog-multi failover: ",
 		"gobreaker      sony/gobreaker", "atomicbreaker  breakerio.Writer",
 		"./NAME", "file:///PATH",

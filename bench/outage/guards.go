@@ -14,13 +14,14 @@ import (
 
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakers"
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerspool"
 	"github.com/sinkguard/go-atomicbreaker/bench/outage/measure"
 	"github.com/sinkguard/go-atomicbreaker/bench/outage/sink"
 )
 
-// Both breakers have the same settings. With this recovery timeout several probes fail within
-// seconds; a service would choose 30 s.
+// Both breakers have these settings, unless -breaker changes those of atomicbreaker. With this
+// recovery timeout several probes fail within seconds; a service would choose 30 s.
 const (
 	failureThreshold = 5
 	recoveryTimeout  = 400 * time.Millisecond
@@ -44,6 +45,9 @@ type guard struct {
 type parts struct {
 	primary, fallback io.Writer
 	timeout           time.Duration // how long a log call may wait for the sink
+
+	breakers *breakers.Registry     // shows the breaker of a guard that can be registered
+	options  []atomicbreaker.Option // of that breaker
 
 	// changed is called with each new state of the breaker, in order. It does not block.
 	changed func(to, why string)
@@ -158,24 +162,24 @@ func newGobreaker(p parts) guard {
 // sink and the fallback. The width of a lane is the number of callers that its logger has in Write
 // at once. So no caller waits for its turn, and in a hang each waits for at most one timeout.
 func newAtomicBreaker(p parts) guard {
-	breaker := atomicbreaker.MustNew("loki",
-		atomicbreaker.WithFailureThreshold(failureThreshold),
-		atomicbreaker.WithRecoveryTimeout(recoveryTimeout),
-		atomicbreaker.WithOnTransition(func(t atomicbreaker.Transition) {
-			p.changed(t.To.String(), t.Cause.String())
-		}),
-	)
+	changed := atomicbreaker.WithOnTransition(func(t atomicbreaker.Transition) {
+		p.changed(t.To.String(), t.Cause.String())
+	})
+	breaker := p.breakers.MustNew("loki", append(p.options, changed)...)
+	show := func(part any) { _ = p.breakers.Attach(breaker, part) } // knows all parts
 	var lanes []*breakerio.Lane
 	g := guard{
 		logger: func(kind string, goroutines int) logFunc {
 			lane := breakerio.NewLane(p.primary, p.timeout,
 				breakerio.WithWidth(writesAtOnce(kind, goroutines)))
 			lanes = append(lanes, lane)
-			return newLogger(kind, breakerio.NewWriter(breaker, lane, p.fallback,
+			writer := breakerio.NewWriter(breaker, lane, p.fallback,
 				breakerio.WithAsyncProbes(),
 				breakerio.WithRecordErrors(sink.IsRecordError),
 				breakerio.WithOnDiverted(func(d breakerio.Diversion) { p.diverted(reasonOf(d)) }),
-			))
+			)
+			show(writer)
+			return newLogger(kind, writer)
 		},
 		nextProbe: breaker.RetryAfter,
 		close: func() {
@@ -185,6 +189,7 @@ func newAtomicBreaker(p parts) guard {
 		},
 	}
 	if p.spool != nil {
+		show(p.spool)
 		g.replay = func(ctx context.Context) error {
 			return p.spool.Replay(ctx, breaker, p.replayTo, p.replay...)
 		}

@@ -17,6 +17,7 @@ import (
 
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakers"
 	"github.com/sinkguard/go-atomicbreaker/bench/outage/measure"
 	"github.com/sinkguard/go-atomicbreaker/bench/outage/sink"
 )
@@ -41,6 +42,8 @@ func newScene(t *testing.T, name, kind string) *scene {
 			continue
 		}
 		g := c.build(parts{
+			breakers: breakers.NewRegistry(),
+			options:  new(settings).breakerOptions(),
 			primary: writerFunc(func(p []byte) (int, error) {
 				s.mu.Lock()
 				defer s.mu.Unlock()
@@ -166,6 +169,8 @@ func hang3s(t *testing.T, name, kind string, timeout time.Duration, goroutines i
 		locked := func(f func()) { mu.Lock(); defer mu.Unlock(); f() }
 		isOpened := false
 		g := c.build(parts{
+			breakers: breakers.NewRegistry(),
+			options:  new(settings).breakerOptions(),
 			primary: writerFunc(func([]byte) (int, error) {
 				time.Sleep(c.clientTimeout(timeout))
 				return 0, errSink
@@ -259,6 +264,8 @@ func TestAtomicBreakerMakesNoCallerWaitForItsTurn(t *testing.T) {
 				var together, done sync.WaitGroup
 				together.Add(goroutines)
 				g := newAtomicBreaker(parts{
+					breakers: breakers.NewRegistry(),
+					options:  new(settings).breakerOptions(),
 					primary: writerFunc(func(p []byte) (int, error) {
 						together.Done()
 						together.Wait()
@@ -302,7 +309,7 @@ func TestTrialDealsOutTheLoggers(t *testing.T) {
 		for _, asked := range []string{allLoggers, "slog", "zap"} {
 			s := defaults()
 			s.logger = asked
-			tr := newTrial(s, c, t.TempDir(), quiet{})
+			tr := newTrial(s, c, breakers.NewRegistry(), t.TempDir(), quiet{})
 			switch {
 			case len(c.kinds) == 1, asked == allLoggers:
 				assert.Equal(t, c.kinds, tr.usedKinds(), c.Name)

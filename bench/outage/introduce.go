@@ -7,13 +7,15 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 	"github.com/sinkguard/go-atomicbreaker/bench/outage/measure"
 	"github.com/sinkguard/go-atomicbreaker/bench/outage/sink"
 	"github.com/sinkguard/go-atomicbreaker/bench/outage/view"
 )
 
-// introduce prints what the run will do.
-func introduce(w io.Writer, s settings) {
+// introduce prints where the page is and what the run will do.
+func introduce(w io.Writer, s settings, page string) {
+	view.Say(w, "page      %s shows atomicbreaker's breaker while it runs\n", page)
 	view.Say(w, "load      %d goroutines log %d records/s with %s for %s\n",
 		s.Goroutines, s.Rate, s.loggerNames(), view.Brief(s.Duration))
 	view.Say(w, "guards    %s\n", strings.Join(s.labels(), ", "))
@@ -28,8 +30,12 @@ func introduce(w io.Writer, s settings) {
 		view.Say(w, "          It is yours to stop and start while this runs.\n")
 	}
 	view.Say(w, "timeout   a log call waits for the sink for at most %s\n", view.Brief(s.Timeout))
-	view.Say(w, "breakers  open after %d failures in a row, probe after %s\n\n",
+	view.Say(w, "breakers  open after %d failures in a row, probe after %s\n",
 		failureThreshold, recoveryTimeout)
+	if s.breaker != (atomicbreaker.Config{}) {
+		view.Say(w, "          atomicbreaker's has %s\n", s.breaker)
+	}
+	view.Say(w, "\n")
 }
 
 // labels returns the labels of the chosen guards.

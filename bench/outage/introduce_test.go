@@ -19,15 +19,16 @@ func TestEventsFit(t *testing.T) {
 	for _, c := range contenders {
 		view.Say(&out, "%s\n", view.EventLine(0, c.Label+": "+c.about))
 	}
+	longest := defaults()
 	most := measure.ByReason{60_000_000, 60_000_000, 60_000_000, 60_000_000}
 	view.Say(&out, "%s\n",
-		view.EventLine(maxDuration+graceToClose, "to the fallback: "+most.String()))
+		view.EventLine(maxDuration+longest.graceToClose(), "to the fallback: "+most.String()))
 	s := defaults()
 	s.Duration, s.Timeout = maxDuration-time.Second, maxTimeout-time.Millisecond
 	s.Goroutines, s.Rate = maxGoroutines, maxRate
 	s.guards, _ = parseGuards(allGuards)
-	introduce(&out, s)
+	introduce(&out, s, "http://127.0.0.1:65535/")
 	s.Sink = sink.Endpoint{Kind: sink.Loki, Where: "http://127.0.0.1:65535" + sink.PushPath}
-	introduce(&out, s)
+	introduce(&out, s, "http://127.0.0.1:65535/")
 	console.Fits(t, 80, out.String())
 }

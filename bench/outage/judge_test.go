@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakers"
 	"github.com/sinkguard/go-atomicbreaker/bench/outage/measure"
 	"github.com/sinkguard/go-atomicbreaker/bench/outage/sink"
 	"github.com/sinkguard/go-atomicbreaker/bench/outage/view/console"
@@ -22,7 +23,7 @@ func trialOf(t *testing.T, s settings, name string) *trial {
 	t.Helper()
 	i := slices.IndexFunc(contenders, func(c contender) bool { return c.Name == name })
 	require.GreaterOrEqual(t, i, 0, name)
-	return newTrial(s, contenders[i], t.TempDir(), quiet{})
+	return newTrial(s, contenders[i], breakers.NewRegistry(), t.TempDir(), quiet{})
 }
 
 // ran is a trial that offered so many records to its end.

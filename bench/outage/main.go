@@ -6,8 +6,8 @@
 //	go run ./outage -h
 //
 // The guards are in guards.go, the loggers and their load in loggers.go and load.go. trial.go runs
-// one guard, schedule.go breaks its sink, spool.go replays what it missed, and judge.go looks for
-// the records. The folders have the rest: sink the sink and its clients, measure what a run has
+// one guard, schedule.go breaks its sink, spool.go replays what it missed, page.go shows its breaker
+// in a browser, and judge.go looks for the records. The folders have the rest: sink the sink and its clients, measure what a run has
 // shown, view the output.
 package main
 
@@ -27,6 +27,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakers"
 	"github.com/sinkguard/go-atomicbreaker/bench/outage/measure"
 	"github.com/sinkguard/go-atomicbreaker/bench/outage/sink"
 	"github.com/sinkguard/go-atomicbreaker/bench/outage/view"
@@ -72,8 +73,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return exitLost
 	}
 	records.Store(&dir)
-	introduce(stdout, s)
-	results, err := runTrials(ctx, s, dir, stdout)
+	registry := breakers.NewRegistry()
+	page, closePage, err := servePage(registry)
+	if err != nil {
+		view.Say(stderr, "outage: the page of the breakers: %v\n", err)
+		return exitLost
+	}
+	defer closePage()
+	introduce(stdout, s, page)
+	results, err := runTrials(ctx, s, registry, dir, stdout)
 	if len(results) > 0 {
 		err = errors.Join(err, conclude(s, results, stdout))
 	}
@@ -97,7 +105,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 // runTrials runs one guard after the other. If they ran side by side, they would take the
 // processors from each other, and a guard whose callers wait would take less than its share.
 func runTrials(
-	ctx context.Context, s settings, dir string, stdout io.Writer,
+	ctx context.Context, s settings, registry *breakers.Registry, dir string, stdout io.Writer,
 ) (results []measure.Result, problems error) {
 	on := view.NewScreen(stdout)
 	defer on.Close()
@@ -105,7 +113,7 @@ func runTrials(
 		if ctx.Err() != nil || !slices.Contains(s.guards, c.Name) {
 			continue
 		}
-		r, err := newTrial(s, c, dir, on).run(ctx)
+		r, err := newTrial(s, c, registry, dir, on).run(ctx)
 		if err == nil {
 			err = r.Problem()
 		}

@@ -92,7 +92,7 @@ func (t *trial) awaitClosed(ctx context.Context) error {
 	if !t.HasBreaker || t.recorder.State() == measure.Closed {
 		return nil
 	}
-	late, stop := context.WithTimeout(ctx, graceToClose)
+	late, stop := context.WithTimeout(ctx, t.graceToClose())
 	defer stop()
 	select {
 	case <-t.closed:

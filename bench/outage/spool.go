@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerspool"
 	"github.com/sinkguard/go-atomicbreaker/bench/outage/measure"
 	"github.com/sinkguard/go-atomicbreaker/bench/outage/sink"
@@ -89,7 +88,7 @@ func (t *trial) deliverEarlier(ctx context.Context, into sink.Endpoint, client i
 	}
 	n := t.spool.Stats().Records
 	t.screen.Event(0, fmt.Sprintf("an earlier run left %d records in the spool", n))
-	b := atomicbreaker.MustNew("loki", atomicbreaker.WithRecoveryTimeout(recoveryTimeout))
+	b := t.breakers.MustNew("loki", t.breakerOptions()...)
 	stop := inBackground(func(ctx context.Context) error {
 		return t.spool.Replay(ctx, b, client, t.replayOptions(into)...)
 	})

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakers"
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerspool"
 	"github.com/sinkguard/go-atomicbreaker/bench/outage/measure"
 	"github.com/sinkguard/go-atomicbreaker/bench/outage/sink"
@@ -45,6 +46,8 @@ func TestAtomicBreakerReplaysItsSpool(t *testing.T) {
 		isDown := true
 		var replayed bytes.Buffer
 		g := newAtomicBreaker(parts{
+			breakers: breakers.NewRegistry(),
+			options:  new(settings).breakerOptions(),
 			primary:  writerFunc(func([]byte) (int, error) { return 0, errSink }),
 			fallback: tr.spool,
 			spool:    tr.spool,

@@ -10,20 +10,22 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakers"
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerspool"
 	"github.com/sinkguard/go-atomicbreaker/bench/outage/measure"
 	"github.com/sinkguard/go-atomicbreaker/bench/outage/sink"
 	"github.com/sinkguard/go-atomicbreaker/bench/outage/view"
 )
 
-// graceToClose is how much longer a run may take for its breaker to close again: the wait for a
-// probe, and four seconds for a busy machine.
-const graceToClose = recoveryTimeout + 4*time.Second
+// graceToClose is how much longer a run may take for its breaker to close again: the longest wait
+// for a probe, and four seconds for a busy machine.
+func (s *settings) graceToClose() time.Duration { return s.longestWait() + 4*time.Second }
 
 // trial is one guard's run, with a load, a sink of its own, and the schedule of its outages.
 type trial struct {
 	settings
 	contender
+	breakers *breakers.Registry
 	screen   view.Screen
 	counters measure.Counters
 	recorder *measure.Recorder
@@ -42,10 +44,13 @@ type trial struct {
 	began    time.Time
 }
 
-func newTrial(s settings, c contender, dir string, on view.Screen) *trial {
+func newTrial(
+	s settings, c contender, registry *breakers.Registry, dir string, on view.Screen,
+) *trial {
 	t := &trial{
 		settings:     s,
 		contender:    c,
+		breakers:     registry,
 		screen:       on,
 		closed:       make(chan struct{}, 1),
 		sinkFile:     filepath.Join(dir, c.Name+".sink"),
@@ -102,6 +107,8 @@ func (t *trial) run(ctx context.Context) (measure.Result, error) {
 		primary:  t.counters.Primary(client, t.taken),
 		fallback: t.counters.Fallback(fallback),
 		timeout:  t.Timeout,
+		breakers: t.breakers,
+		options:  t.breakerOptions(),
 		changed:  t.changed,
 		diverted: func(why measure.Reason) { t.counters.Reasons[why].Add(1) },
 		spool:    t.spool,
