@@ -4,6 +4,8 @@ package breakers_test
 
 import (
 	"errors"
+	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -20,22 +22,30 @@ func TestRecord_EntryIsTheSumOfTheTransitions(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		rapid.SyncTest(t, func(t *rapid.T) {
 			r := breakers.NewRegistry()
-			var all []atomicbreaker.Transition
+			var mu sync.Mutex // a timer's goroutine also calls the hook
+			var made []atomicbreaker.Transition
 			b := r.MustNew(
 				"loki",
-				atomicbreaker.WithOnTransition(func(t atomicbreaker.Transition) { all = append(all, t) }),
+				atomicbreaker.WithOnTransition(func(t atomicbreaker.Transition) {
+					mu.Lock()
+					defer mu.Unlock()
+					made = append(made, t)
+				}),
 				atomicbreaker.WithFailureThreshold(1),
 				atomicbreaker.WithRecoveryTimeout(10*time.Second),
 				atomicbreaker.WithProbeTimeout(20*time.Second),
 			)
-			made := time.Now()
+			created := time.Now()
 			last := time.Duration(0)
 			check := func(t *rapid.T) {
 				e, _ := r.ByID(r.Lookup("loki")[0].ID)
 				counts := make(map[breakers.TransitionKind]uint64)
 				var notClosed time.Duration
 				var lastErr error
-				since, open := made, time.Time{}
+				since, open := created, time.Time{}
+				mu.Lock()
+				all := slices.Clone(made)
+				mu.Unlock()
 				for _, tr := range all {
 					counts[breakers.TransitionKind{From: tr.From, To: tr.To, Cause: tr.Cause}]++
 					if tr.Err != nil {
