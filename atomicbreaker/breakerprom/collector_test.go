@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package breakerprom_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"runtime"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"github.com/stretchr/testify/require"
+
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerio"
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerprom"
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakers"
+	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/guard"
+)
+
+// down is a sink that refuses every record.
+type down struct{}
+
+func (down) Write([]byte) (int, error) { return 0, errors.New("503 Service Unavailable") }
+
+func TestCollector_NilRegistryPanics(t *testing.T) {
+	require.PanicsWithValue(t, "breakerprom: NewCollector: want a *breakers.Registry, got nil",
+		func() { breakerprom.NewCollector(nil) })
+}
+
+// All series of a breaker and of a part exist from the start with 0, and there are not too many.
+func TestCollector_SeriesExistFromTheStart(t *testing.T) {
+	r := breakers.NewRegistry()
+	require.Empty(t, scrape(t, r))
+	b := r.MustNew("loki")
+	states := map[string]float64{`state{name="loki",state="closed"}`: 1}
+	for _, step := range []struct {
+		name string
+		part any
+		want int
+	}{
+		{"breaker", nil, 30},
+		{"writer", &writer{}, 9},
+		{"batcher", &batcher{}, 4},
+		{"spool", &spool{}, 8},
+	} {
+		before := len(scrape(t, r))
+		if step.part == nil {
+			before = 0
+		} else {
+			require.NoError(t, r.Attach(b, step.part))
+		}
+		require.Len(t, scrape(t, r), before+step.want, step.name)
+		require.Equal(t, states, changed(scrape(t, r)), step.name)
+	}
+	before := len(scrape(t, r))
+	breakers.NewGroup[int](r, 10, nil, breakers.WithGroupName("tenants"))
+	require.Len(t, scrape(t, r), before+10, "group")
+	require.Equal(t, states, changed(scrape(t, r)), "group")
+	runtime.KeepAlive(b)
+}
+
+func TestCollector_Outage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := breakers.NewRegistry()
+		b := r.MustNew("loki", atomicbreaker.WithFailureThreshold(2), atomicbreaker.WithBackoff(time.Hour))
+		b.RecordFailure()
+		require.Equal(t, map[string]float64{
+			`state{name="loki",state="closed"}`: 1,
+			`failures{name="loki"}`:             1,
+		}, changed(scrape(t, r)))
+		b.RecordFailure()
+		time.Sleep(10 * time.Second)
+		require.Equal(t, map[string]float64{
+			`state{name="loki",state="open"}`:       1,
+			`failures{name="loki"}`:                 2,
+			`retry_after_seconds{name="loki"}`:      20,
+			`not_closed_seconds_total{name="loki"}`: 10,
+			`transitions_total{cause="failure_threshold",from="closed",name="loki",to="open"}`: 1,
+		}, changed(scrape(t, r)))
+		time.Sleep(20 * time.Second)
+		require.Equal(t, 1.0, scrape(t, r)[`probes_due{name="loki"}`])
+		require.True(t, b.Allow())
+		require.Equal(t, 1.0, scrape(t, r)[`state{name="loki",state="half_open"}`])
+		b.RecordFailure()
+		require.Equal(t, map[string]float64{
+			`state{name="loki",state="open"}`:       1,
+			`failures{name="loki"}`:                 2,
+			`attempt{name="loki"}`:                  1,
+			`retry_after_seconds{name="loki"}`:      60,
+			`not_closed_seconds_total{name="loki"}`: 30,
+			`transitions_total{cause="failure_threshold",from="closed",name="loki",to="open"}`: 1,
+			`transitions_total{cause="probe_admitted",from="open",name="loki",to="half_open"}`: 1,
+			`transitions_total{cause="probe_failed",from="half_open",name="loki",to="open"}`:   1,
+		}, changed(scrape(t, r)))
+		b.ForceClosed()
+		require.Equal(t, 1.0, scrape(t, r)[`state{name="loki",state="forced_closed"}`])
+		b.Reset()
+	})
+}
+
+// Each count of each part has its series.
+func TestCollector_Parts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := breakers.NewRegistry()
+		b := r.MustNew("loki")
+		backlog := full
+		backlog.Oldest = time.Now().Add(-time.Minute)
+		for _, part := range []any{
+			&writer{breakerio.Stats{
+				Fallback: 1, Lost: 2, Rejected: 3, Failed: 4, Panicked: 5, Busy: 6, RecordErrors: 7,
+				Slow: 8, Torn: 9, FallbackTorn: 100, Late: 10, Outages: 11,
+			}},
+			&batcher{breakerio.BatchStats{Records: 12, Batches: 13, Waiting: 14, Overflowed: 15}},
+			&spool{backlog},
+		} {
+			require.NoError(t, r.Attach(b, part))
+		}
+		require.Equal(t, map[string]float64{
+			`state{name="loki",state="closed"}`:                 1,
+			`lost_total{name="loki"}`:                           2,
+			`diverted_total{name="loki",reason="rejected"}`:     3,
+			`diverted_total{name="loki",reason="failed"}`:       4,
+			`diverted_total{name="loki",reason="panicked"}`:     5,
+			`diverted_total{name="loki",reason="busy"}`:         6,
+			`diverted_total{name="loki",reason="record_error"}`: 7,
+			`torn_total{name="loki"}`:                           109,
+			`late_total{name="loki"}`:                           10,
+			`outages_total{name="loki"}`:                        11,
+			`batcher_records_total{name="loki"}`:                12,
+			`batcher_batches_total{name="loki"}`:                13,
+			`batcher_waiting_bytes{name="loki"}`:                14,
+			`batcher_overflowed_total{name="loki"}`:             15,
+			`spool_records{name="loki"}`:                        21,
+			`spool_size_bytes{name="loki"}`:                     22,
+			`spool_oldest_age_seconds{name="loki"}`:             60,
+			`spool_appended_total{name="loki"}`:                 23,
+			`spool_replayed_total{name="loki"}`:                 24,
+			`spool_repeated_total{name="loki"}`:                 25,
+			`spool_dropped_total{name="loki"}`:                  26,
+			`spool_corrupt_total{name="loki"}`:                  27,
+		}, changed(scrape(t, r)))
+		runtime.KeepAlive(b)
+	})
+}
+
+// The clock of a spool's records may be ahead.
+func TestCollector_AgeIsNotNegative(t *testing.T) {
+	r := breakers.NewRegistry()
+	b := r.MustNew("loki")
+	require.NoError(t, r.Attach(b, &spool{guard.Backlog{Oldest: time.Now().Add(time.Hour)}}))
+	require.Zero(t, scrape(t, r)[`spool_oldest_age_seconds{name="loki"}`])
+	runtime.KeepAlive(b)
+}
+
+// Equal names, and names that differ only in bytes that are not UTF-8, are one series. They do not
+// break the scrape.
+func TestCollector_EqualNames(t *testing.T) {
+	for _, names := range [][2]string{{"loki", "loki"}, {"loki\xff", "loki\xfe"}, {"\xff\xff", "\uFFFD"}} {
+		synctest.Test(t, func(t *testing.T) {
+			r := breakers.NewRegistry()
+			var made []*atomicbreaker.Breaker
+			for i, name := range names {
+				b := r.MustNew(name, atomicbreaker.WithRecoveryTimeout(time.Duration(i+1)*time.Minute))
+				made = append(made, b)
+				require.NoError(t, r.Attach(b, &writer{breakerio.Stats{Lost: 3}}))
+				require.NoError(t, r.Attach(b, &spool{guard.Backlog{Oldest: time.Now().Add(-time.Duration(i) * time.Hour)}}))
+				b.Trip()
+			}
+			values := scrape(t, r)
+			require.Len(t, values, 30+9+8)
+			n := fmt.Sprintf("name=%q", label(names[0]))
+			require.Equal(t, 2.0, values[`state{`+n+`,state="open"}`])
+			require.Equal(t, 2.0, values[`transitions_total{cause="tripped",from="closed",`+n+`,to="open"}`])
+			require.Equal(t, 6.0, values[`lost_total{`+n+`}`])
+			require.Equal(t, 120.0, values[`retry_after_seconds{`+n+`}`], "the longest")
+			require.Equal(t, 3600.0, values[`spool_oldest_age_seconds{`+n+`}`], "the oldest")
+			for _, b := range made {
+				b.Reset()
+			}
+		})
+	}
+}
+
+// A group is one name in families of its own, and its parts are in those of all parts.
+func TestCollector_Group(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := breakers.NewRegistry()
+		g := breakers.NewGroup[int](r, 2, nil, breakers.WithGroupName("tenants"))
+		b := r.MustNew("tenants") // a breaker of the same name
+		require.NoError(t, r.Attach(b, &writer{breakerio.Stats{Lost: 1}}))
+		require.NoError(t, r.Attach(g.Get(1), &writer{breakerio.Stats{Lost: 10}}))
+		g.Get(1).Trip()
+		g.Get(1).Trip() // another open period
+		g.Get(2)
+		g.Get(3) // takes the place of 2
+		g.Get(3).Trip()
+		time.Sleep(time.Second)
+		g.Get(4) // gets the shared one
+		want := map[string]float64{
+			`state{name="tenants",state="closed"}`:           1,
+			`group_breakers{name="tenants",state="open"}`:    2,
+			`group_opened_total{name="tenants"}`:             2,
+			`group_not_closed_seconds_total{name="tenants"}`: 2,
+			`group_evicted_total{name="tenants"}`:            1,
+			`group_overflowed_total{name="tenants"}`:         1,
+			`lost_total{name="tenants"}`:                     11,
+		}
+		runtime.KeepAlive(b)
+		values := scrape(t, r)
+		delete(values, `group_breakers{name="tenants",state="closed"}`) // the one that was given up may be gone
+		require.Equal(t, want, changed(values))
+		time.Sleep(30 * time.Second)
+		require.Equal(t, 2.0, scrape(t, r)[`group_probes_due{name="tenants"}`])
+		g.Get(1).Reset()
+		g.Get(3).Reset()
+	})
+}
+
+// The counters of a dropped breaker stay.
+func TestCollector_DroppedBreaker(t *testing.T) {
+	r := breakers.NewRegistry()
+	func() {
+		b := r.MustNew("loki")
+		require.NoError(t, r.Attach(b, &writer{breakerio.Stats{Lost: 3}}))
+		b.ForceOpen()
+		require.Equal(t, 1.0, scrape(t, r)[`state{name="loki",state="forced_open"}`])
+	}()
+	require.Eventually(t, func() bool {
+		runtime.GC()
+		return scrape(t, r)[`state{name="loki",state="forced_open"}`] == 0
+	}, 30*time.Second, time.Millisecond)
+	values := scrape(t, r)
+	require.Len(t, values, 30+9)
+	require.Equal(t, 1.0, values[`transitions_total{cause="forced",from="closed",name="loki",to="forced_open"}`])
+	require.Equal(t, 3.0, values[`lost_total{name="loki"}`])
+	require.Positive(t, values[`not_closed_seconds_total{name="loki"}`])
+}
+
+// The series share labels. A wrapped registerer adds one to each, which must not touch the others,
+// whether it comes before them or after.
+func TestCollector_WrappedRegisterers(t *testing.T) {
+	for key, series := range map[string][]string{
+		"a": {
+			`state{a="1",name="loki",state="closed"}`,
+			`transitions_total{a="2",cause="reset",from="open",name="file",to="closed"}`,
+		},
+		"z": {
+			`state{name="file",state="closed",z="2"}`,
+			`transitions_total{cause="reset",from="open",name="loki",to="closed",z="1"}`,
+		},
+	} {
+		metrics := prometheus.NewPedanticRegistry()
+		var made []*atomicbreaker.Breaker
+		for _, value := range []string{"1", "2"} {
+			r := breakers.NewRegistry()
+			made = append(made, r.MustNew("loki"), r.MustNew("file"))
+			prometheus.WrapRegistererWith(prometheus.Labels{key: value}, metrics).MustRegister(breakerprom.NewCollector(r))
+		}
+		values := gather(t, metrics)
+		require.Len(t, values, 4*30)
+		for _, s := range series {
+			require.Contains(t, values, s)
+		}
+		runtime.KeepAlive(made)
+	}
+}
+
+func TestCollector_ConcurrentScrapes(t *testing.T) {
+	r := breakers.NewRegistry()
+	metrics := prometheus.NewPedanticRegistry()
+	metrics.MustRegister(breakerprom.NewCollector(r))
+	b := r.MustNew("loki")
+	var scrapes, changes sync.WaitGroup
+	done := make(chan struct{})
+	changes.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+				b.ForceOpen()
+				b.Reset()
+				other := r.MustNew("loki")
+				_ = r.Attach(other, breakerio.NewWriter(other, down{}, io.Discard))
+			}
+		}
+	})
+	for range 4 {
+		scrapes.Go(func() {
+			last := 0.0
+			for range 50 {
+				families, err := metrics.Gather()
+				if err != nil {
+					t.Errorf("scrape: %v", err)
+					return
+				}
+				now := 0.0
+				for _, f := range families {
+					if f.GetName() == "atomicbreaker_transitions_total" {
+						for _, m := range f.Metric {
+							now += m.GetCounter().GetValue()
+						}
+					}
+				}
+				if now < last {
+					t.Errorf("transitions: %v after %v", now, last)
+				}
+				last = now
+			}
+		})
+	}
+	scrapes.Wait()
+	close(done)
+	changes.Wait()
+}
+
+// The package page lists each metric, and none that does not exist.
+func TestDoc_ListsTheMetrics(t *testing.T) {
+	text, err := os.ReadFile("doc.go")
+	require.NoError(t, err)
+	r := breakers.NewRegistry()
+	b := r.MustNew("loki")
+	for _, part := range []any{&writer{}, &batcher{}, &spool{}} {
+		require.NoError(t, r.Attach(b, part))
+	}
+	breakers.NewGroup[int](r, 1, nil)
+	metrics := prometheus.NewRegistry()
+	metrics.MustRegister(breakerprom.NewCollector(r))
+	families, err := metrics.Gather()
+	require.NoError(t, err)
+	var want []string
+	for _, f := range families {
+		want = append(want, f.GetName())
+	}
+	require.ElementsMatch(t, want, listed(string(text)))
+	runtime.KeepAlive(b)
+}
+
+// BenchmarkScrape serves a scrape of 1,000 breakers, each with a Writer: 39,000 series.
+func BenchmarkScrape(b *testing.B) {
+	registry := breakers.NewRegistry()
+	var writers []*breakerio.Writer
+	for i := range 1000 {
+		breaker := registry.MustNew(fmt.Sprintf("sink-%04d", i))
+		w := breakerio.NewWriter(breaker, down{}, io.Discard)
+		if err := registry.Attach(breaker, w); err != nil {
+			b.Fatal(err)
+		}
+		writers = append(writers, w)
+	}
+	metrics := prometheus.NewRegistry()
+	metrics.MustRegister(breakerprom.NewCollector(registry))
+	handler := promhttp.HandlerFor(metrics, promhttp.HandlerOpts{DisableCompression: true})
+	for b.Loop() {
+		response := httptest.NewRecorder()
+		handler.ServeHTTP(response, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+		if response.Code != http.StatusOK {
+			b.Fatal(response.Body)
+		}
+	}
+	for _, w := range writers {
+		_ = w.Close()
+	}
+}
