@@ -87,6 +87,7 @@ func TestCollector_Outage(t *testing.T) {
 			`transitions_total{cause="failure_threshold",from="closed",name="loki",to="open"}`: 1,
 		}, changed(scrape(t, r)))
 		time.Sleep(20 * time.Second)
+		synctest.Wait()
 		require.Equal(t, 1.0, scrape(t, r)[`probes_due{name="loki"}`])
 		require.True(t, b.Allow())
 		require.Equal(t, 1.0, scrape(t, r)[`state{name="loki",state="half_open"}`])
@@ -219,6 +220,7 @@ func TestCollector_Group(t *testing.T) {
 		delete(values, `group_breakers{name="tenants",state="closed"}`) // the one that was given up may be gone
 		require.Equal(t, want, changed(values))
 		time.Sleep(30 * time.Second)
+		synctest.Wait()
 		require.Equal(t, 2.0, scrape(t, r)[`group_probes_due{name="tenants"}`])
 		g.Get(1).Reset()
 		g.Get(3).Reset()

@@ -33,6 +33,7 @@ func TestProperty_ScrapeIsTheSumOfTheEntries(t *testing.T) {
 		check := func(t *rapid.T) {
 			values := scrape(t, r)
 			for series, want := range sums(r) {
+				require.Contains(t, values, series)
 				require.Equal(t, want, values[series], series)
 			}
 			for series, before := range last {
