@@ -100,11 +100,21 @@ million: ## open a million breakers at once, and check that all recover
 	$(call each,go test -count=1 -v -timeout 60m -run Million ./...)
 
 .PHONY: lint
-lint: ## run golangci-lint on every module: format, style, architecture
+lint: ## run golangci-lint on every module: format, style, architecture; and promtool on a scrape and the alerts (skipped without promtool)
 	@$(GOLANGCI) config verify --config '$(CURDIR)/.golangci.yml'
 	$(call each,$(GOLANGCI) run --config '$(CURDIR)/.golangci.yml' ./...)
 	@echo "--- $@: . with the files of other builds"
 	@$(GOLANGCI) run --config '$(CURDIR)/.golangci.yml' --build-tags explore,mutants ./...
+	$(if $(filter $(PROMETHEUS),$(MODULES)),$(promtool))
+
+# With promtool, its tests are a part of make test as well. Here the output says whether they ran.
+PROMETHEUS := ./atomicbreaker/breakerprom
+define promtool
+@set -e; echo "--- lint: $(PROMETHEUS) with promtool"; cd $(PROMETHEUS); \
+	if ! command -v promtool >/dev/null; then echo "promtool is not installed: its checks are skipped"; exit; fi; \
+	go test -list '^TestPromtool' ./... | grep -q '^TestPromtool_CheckMetrics'; \
+	go test -count=1 -run '^TestPromtool' ./...
+endef
 
 .PHONY: fmt
 fmt: ## format every module as make lint requires
@@ -170,7 +180,7 @@ SYSTEMS := windows/amd64 darwin/arm64 freebsd/amd64 netbsd/amd64 openbsd/amd64 d
 
 .PHONY: systems
 systems: ## vet the library and its adapters for other systems (SYSTEMS=GOOS/GOARCH; ten minutes)
-	@set -e; export CGO_ENABLED=0; for system in $(SYSTEMS); do for m in $(filter-out ./bench ./internal/browser,$(MODULES)); do \
+	@set -e; export CGO_ENABLED=0; for system in $(SYSTEMS); do for m in $(filter-out ./bench ./internal/browser ./internal/dashboard,$(MODULES)); do \
 		echo "--- $@: $$system $$m"; (cd "$$m"; GOOS=$${system%/*} GOARCH=$${system#*/} go vet ./...); done; done
 
 .PHONY: release

@@ -52,7 +52,7 @@ func (e *exporter) events() (texts []string) {
 func text(r sdklog.Record) string {
 	s := fmt.Sprintf("%s %s", r.EventName(), r.SeverityText())
 	r.WalkAttributes(func(kv attribute.KeyValue) bool {
-		s += fmt.Sprintf(" %s=%s", kv.Key, kv.Value.Emit())
+		s += fmt.Sprintf(" %s=%s", kv.Key, kv.Value.String())
 		return true
 	})
 	return s

@@ -86,7 +86,7 @@ var families = []family{
 			if t.Backlog.Oldest.IsZero() {
 				return 0
 			}
-			return max(0, now.Sub(t.Backlog.Oldest).Seconds())
+			return now.Sub(t.Backlog.Oldest).Seconds()
 		},
 	},
 	one(ofSpools, counter, "spool.appended", "{record}", "Records written to a spool.",

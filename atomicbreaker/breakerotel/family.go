@@ -33,7 +33,8 @@ const (
 	largest             // equal names show the largest value
 )
 
-// read returns the value of one variant for a name.
+// read returns the value of one variant for a name. The largest of negative values is 0: the age of
+// a record is negative if the clock was set back.
 func (f *family) read(totals []*breakers.Total, variant int, now time.Time) (value float64) {
 	for _, t := range totals {
 		v := f.value(t, variant, now)

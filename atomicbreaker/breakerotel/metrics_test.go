@@ -67,7 +67,7 @@ func add[N int64 | float64](values map[string]float64, name string, points []met
 	for _, p := range points {
 		series := name
 		for _, a := range p.Attributes.ToSlice() {
-			series += fmt.Sprintf(" %s=%s", a.Key, a.Value.Emit())
+			series += fmt.Sprintf(" %s=%s", a.Key, a.Value.String())
 		}
 		values[series] = float64(p.Value)
 	}

@@ -10,6 +10,8 @@ import (
 	"net/http/httptest"
 	"os"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -17,6 +19,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+	dto "github.com/prometheus/client_model/go"
 	"github.com/stretchr/testify/require"
 
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker"
@@ -200,7 +203,7 @@ func TestCollector_Group(t *testing.T) {
 		require.NoError(t, r.Attach(b, &writer{breakerio.Stats{Lost: 1}}))
 		require.NoError(t, r.Attach(g.Get(1), &writer{breakerio.Stats{Lost: 10}}))
 		g.Get(1).Trip()
-		g.Get(1).Trip() // another open period
+		g.Get(1).TripFor(time.Minute) // another open period
 		g.Get(2)
 		g.Get(3) // takes the place of 2
 		g.Get(3).Trip()
@@ -219,7 +222,7 @@ func TestCollector_Group(t *testing.T) {
 		values := scrape(t, r)
 		delete(values, `group_breakers{name="tenants",state="closed"}`) // the one that was given up may be gone
 		require.Equal(t, want, changed(values))
-		time.Sleep(30 * time.Second)
+		time.Sleep(time.Minute)
 		synctest.Wait()
 		require.Equal(t, 2.0, scrape(t, r)[`group_probes_due{name="tenants"}`])
 		g.Get(1).Reset()
@@ -274,6 +277,24 @@ func TestCollector_WrappedRegisterers(t *testing.T) {
 		}
 		runtime.KeepAlive(made)
 	}
+}
+
+// A metric must write its labels in the order of their names. Gather would sort them as well.
+func TestCollector_LabelsAreSorted(t *testing.T) {
+	r := breakers.NewRegistry()
+	b := r.MustNew("loki")
+	require.NoError(t, r.Attach(b, &writer{}))
+	metrics := make(chan prometheus.Metric, 30+9)
+	breakerprom.NewCollector(r).Collect(metrics)
+	close(metrics)
+	for m := range metrics {
+		var to dto.Metric
+		require.NoError(t, m.Write(&to))
+		require.True(t, slices.IsSortedFunc(to.Label, func(a, b *dto.LabelPair) int {
+			return strings.Compare(a.GetName(), b.GetName())
+		}), "%v", to.Label)
+	}
+	runtime.KeepAlive(b)
 }
 
 func TestCollector_ConcurrentScrapes(t *testing.T) {

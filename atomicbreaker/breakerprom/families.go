@@ -86,7 +86,7 @@ var families = prepare([]family{
 			if t.Backlog.Oldest.IsZero() {
 				return 0
 			}
-			return max(0, now.Sub(t.Backlog.Oldest).Seconds())
+			return now.Sub(t.Backlog.Oldest).Seconds()
 		},
 	},
 	counter(ofSpools, "spool_appended_total", "Records written to a spool.",

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
-
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql/parser"
 	"github.com/stretchr/testify/require"
@@ -64,7 +65,7 @@ func scrape(t *testing.T) map[string][]labels.Labels {
 	series := make(map[string][]labels.Labels)
 	for _, f := range families {
 		for _, m := range f.Metric {
-			all := map[string]string{labels.MetricName: f.GetName(), "job": "app", "instance": "app-1:9100"}
+			all := map[string]string{model.MetricNameLabel: f.GetName(), "job": "app", "instance": "app-1:9100"}
 			for _, l := range m.Label {
 				all[l.GetName()] = l.GetValue()
 			}

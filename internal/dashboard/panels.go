@@ -71,8 +71,10 @@ var rows = []row{
 		},
 		{
 			title: "Transitions", unit: "short",
-			queries: []query{{`sum by (from, to, cause) (increase(atomicbreaker_transitions_total` + chosen + `[$__rate_interval])) > 0`,
-				"{{from}} to {{to}}: {{cause}}"}},
+			queries: []query{{
+				`sum by (from, to, cause) (increase(atomicbreaker_transitions_total` + chosen + `[$__rate_interval])) > 0`,
+				"{{from}} to {{to}}: {{cause}}",
+			}},
 		},
 		{
 			title: "Time until the next probe", unit: "s",

@@ -165,7 +165,7 @@ func points[N int64 | float64](points []metricdata.DataPoint[N]) map[string]floa
 	for _, p := range points {
 		labels := make(map[string]string)
 		for _, a := range p.Attributes.ToSlice() {
-			labels[string(a.Key)] = a.Value.Emit()
+			labels[string(a.Key)] = a.Value.String()
 		}
 		values[key(labels)] = float64(p.Value)
 	}

@@ -45,6 +45,9 @@ var (
 	rendered = &variant{name: "rendered", pkg: "atomicbreaker/breakers/internal/page"}
 	frames   = &variant{name: "frames", module: "atomicbreaker/breakerspool", pkg: "internal/segment"}
 	spool    = &variant{name: "spool", module: "atomicbreaker/breakerspool", pkg: "."}
+	scraped  = &variant{name: "scraped", module: "atomicbreaker/breakerprom", pkg: "."}
+	observed = &variant{name: "observed", module: "atomicbreaker/breakerotel", pkg: "."}
+	compared = &variant{name: "compared", module: "internal/metricstest", pkg: "."}
 	narrow   = &variant{name: "narrow", pkg: "atomicbreaker", env: []string{"GOOS=linux", "GOARCH=386", "CGO_ENABLED=0"}}
 )
 
@@ -91,6 +94,9 @@ var layers = []layer{
 	{name: "spool", variant: spool, run: "^Test", skip: "^Test(Crash|Kill|Model|Conservation)", checks: 200},
 	{name: "crash", variant: spool, run: "^TestCrash_(ProcessDeath|EachFault)$"},
 	{name: "powerloss", variant: spool, run: "^TestCrash_PowerLoss$"},
+	{name: "prometheus", variant: scraped, run: "^Test(Collector|Property)_", checks: 200},
+	{name: "otel", variant: observed, run: "^Test(RegisterMetrics|WithEvents)_"},
+	{name: "equality", variant: compared, run: "^TestMetrics_"},
 	{name: "cost", variant: breaker, run: "^TestCost", inTree: true},
 	{name: "reach", variant: machine, run: "^Test(Reach|Widest|Total)"},
 	{name: "linearizability", variant: breaker, run: "^TestLinearizability$", checks: 5000, alone: true, proof: regexp.MustCompile(history.ErrRejected.Error() + "|panic:")},
