@@ -43,27 +43,33 @@ func (c collector) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// collect sends the series of the family. They are made in blocks, because a scrape of many breakers
-// spends its time in the allocation of small objects.
+// collect sends the series of the family. A scrape of many breakers spends its time in allocations
+// and in the sort that follows, so the series are made in blocks and sent in the order of that sort:
+// by the values of the labels, of which some come before the name.
 func (f *family) collect(ch chan<- prometheus.Metric, names []named, now time.Time) {
-	width := 1 + len(f.variants[0])
-	for i := range names {
-		n := &names[i]
-		totals := n.of[f.subject]
-		if len(totals) == 0 {
-			continue
+	for _, run := range f.runs {
+		for i := range names {
+			if totals := names[i].of[f.subject]; len(totals) > 0 {
+				f.collectRun(ch, run, names[i].label, totals, now)
+			}
 		}
-		block := make([]series, len(f.variants))
-		labels := make([]*dto.LabelPair, 0, width*len(f.variants))
-		for v, variant := range f.variants {
-			start := len(labels)
-			labels = append(labels, variant[:f.before]...)
-			labels = append(labels, n.label)
-			labels = append(labels, variant[f.before:]...)
-			// The limited capacity protects the next series: a wrapped registerer appends labels.
-			block[v] = series{family: f, labels: labels[start:len(labels):len(labels)], value: f.read(totals, v, now)}
-			ch <- &block[v]
-		}
+	}
+}
+
+// collectRun sends the series of one name.
+func (f *family) collectRun(
+	ch chan<- prometheus.Metric, run []variant, name *dto.LabelPair, totals []*breakers.Total, now time.Time,
+) {
+	block := make([]series, len(run))
+	labels := make([]*dto.LabelPair, 0, len(run)*(1+len(run[0].before)+len(run[0].after)))
+	for i, v := range run {
+		start := len(labels)
+		labels = append(labels, v.before...)
+		labels = append(labels, name)
+		labels = append(labels, v.after...)
+		// The limited capacity protects the next series: a wrapped registerer appends labels.
+		block[i] = series{family: f, labels: labels[start:len(labels):len(labels)], value: f.read(totals, v.index, now)}
+		ch <- &block[i]
 	}
 }
 

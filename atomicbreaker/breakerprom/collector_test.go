@@ -279,22 +279,30 @@ func TestCollector_WrappedRegisterers(t *testing.T) {
 	}
 }
 
-// A metric must write its labels in the order of their names. Gather would sort them as well.
-func TestCollector_LabelsAreSorted(t *testing.T) {
+// A metric must write its labels in the order of their names. Gather would sort them as well. It also
+// sorts the series by the values of their labels, which is fast if they arrive in that order.
+func TestCollector_IsSorted(t *testing.T) {
 	r := breakers.NewRegistry()
-	b := r.MustNew("loki")
+	a, b := r.MustNew("loki"), r.MustNew("file")
 	require.NoError(t, r.Attach(b, &writer{}))
-	metrics := make(chan prometheus.Metric, 30+9)
+	metrics := make(chan prometheus.Metric, 2*30+9)
 	breakerprom.NewCollector(r).Collect(metrics)
 	close(metrics)
+	last := make(map[*prometheus.Desc][]string)
 	for m := range metrics {
 		var to dto.Metric
 		require.NoError(t, m.Write(&to))
 		require.True(t, slices.IsSortedFunc(to.Label, func(a, b *dto.LabelPair) int {
 			return strings.Compare(a.GetName(), b.GetName())
 		}), "%v", to.Label)
+		var values []string
+		for _, l := range to.Label {
+			values = append(values, l.GetValue())
+		}
+		require.Negative(t, slices.Compare(last[m.Desc()], values), "%v before %v", last[m.Desc()], values)
+		last[m.Desc()] = values
 	}
-	runtime.KeepAlive(b)
+	runtime.KeepAlive([]any{a, b})
 }
 
 func TestCollector_ConcurrentScrapes(t *testing.T) {

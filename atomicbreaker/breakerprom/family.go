@@ -3,6 +3,7 @@
 package breakerprom
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -23,9 +24,15 @@ type family struct {
 	labels     dimension
 	value      func(t *breakers.Total, variant int, now time.Time) float64
 
-	desc     *prometheus.Desc
-	variants [][]*dto.LabelPair // of labels, each sorted by name
-	before   int                // how many labels of a variant precede "name"
+	desc *prometheus.Desc
+	runs [][]variant
+}
+
+// variant is one combination of the labels beside "name". A run is all variants with the same labels
+// before it. Both are sorted by the values of the labels.
+type variant struct {
+	index         int // in the dimension
+	before, after []*dto.LabelPair
 }
 
 // read returns the value of one variant for a name. The largest of negative values is 0: the age of
@@ -93,18 +100,31 @@ func prepare(families []family) []family {
 	for i := range families {
 		f := &families[i]
 		f.desc = prometheus.NewDesc("atomicbreaker_"+f.name, f.help, append([]string{"name"}, f.labels.names...), nil)
-		for _, name := range f.labels.names {
-			if name < "name" {
-				f.before++
-			}
-		}
-		for _, values := range f.labels.values {
-			var pairs []*dto.LabelPair
-			for j, value := range values {
-				pairs = append(pairs, label(f.labels.names[j], value))
-			}
-			f.variants = append(f.variants, pairs)
-		}
+		f.runs = f.labels.runs()
 	}
 	return families
+}
+
+func (d *dimension) runs() (runs [][]variant) {
+	order := make([]int, len(d.values))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return slices.Compare(d.values[a], d.values[b]) })
+	before, _ := slices.BinarySearch(d.names, "name")
+	for i, index := range order {
+		v := variant{index: index}
+		for j, value := range d.values[index] {
+			if j < before {
+				v.before = append(v.before, label(d.names[j], value))
+			} else {
+				v.after = append(v.after, label(d.names[j], value))
+			}
+		}
+		if i == 0 || !slices.Equal(d.values[order[i-1]][:before], d.values[index][:before]) {
+			runs = append(runs, nil)
+		}
+		runs[len(runs)-1] = append(runs[len(runs)-1], v)
+	}
+	return runs
 }
