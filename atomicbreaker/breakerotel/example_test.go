@@ -15,7 +15,7 @@ import (
 )
 
 // A reader collects the metrics of a registry.
-func ExampleRegisterMetrics() {
+func Example() {
 	registry := breakers.NewRegistry()
 	loki := registry.MustNew("loki")
 	reader := metric.NewManualReader() // in a program, a periodic reader with an exporter

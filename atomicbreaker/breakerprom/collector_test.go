@@ -3,7 +3,6 @@
 package breakerprom_test
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -28,11 +27,6 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakers"
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/guard"
 )
-
-// down is a sink that refuses every record.
-type down struct{}
-
-func (down) Write([]byte) (int, error) { return 0, errors.New("503 Service Unavailable") }
 
 func TestCollector_NilRegistryPanics(t *testing.T) {
 	require.PanicsWithValue(t, "breakerprom: NewCollector: want a *breakers.Registry, got nil",

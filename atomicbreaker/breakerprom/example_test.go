@@ -4,6 +4,7 @@ package breakerprom_test
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -18,6 +19,11 @@ import (
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakerprom"
 	"github.com/sinkguard/go-atomicbreaker/atomicbreaker/breakers"
 )
+
+// down is a sink that refuses every record.
+type down struct{}
+
+func (down) Write([]byte) (int, error) { return 0, errors.New("503 Service Unavailable") }
 
 // A program exports a breaker and its Writer.
 func Example() {
