@@ -4,7 +4,6 @@ package breakerprom_test
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
 	"time"
 
@@ -72,13 +71,3 @@ func changed(values map[string]float64) map[string]float64 {
 
 // label returns a name as it is in a label.
 func label(name string) string { return strings.ToValidUTF8(name, "\uFFFD") }
-
-var metric = regexp.MustCompile(`(?m)^//\t(atomicbreaker_[a-z_]+)`)
-
-// listed returns the metrics in the tables of a package page.
-func listed(page string) (names []string) {
-	for _, m := range metric.FindAllStringSubmatch(page, -1) {
-		names = append(names, m[1])
-	}
-	return names
-}
