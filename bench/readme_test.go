@@ -47,11 +47,11 @@ func TestReadme_ProgramRuns(t *testing.T) {
 	assert.NotContains(t, stderr.String(), "anvil", "the fallback got the record")
 }
 
-// All other lines of Go in the README are from the examples of zap and zerolog, which go test and
-// make release-check run.
+// All other lines of Go in the README are from the examples of zap, zerolog and Prometheus, which go
+// test and make release-check run.
 func TestReadme_PartsAreFromTheExamples(t *testing.T) {
 	var examples strings.Builder
-	for _, module := range []string{"breakerzap", "breakerzerolog"} {
+	for _, module := range []string{"breakerzap", "breakerzerolog", "breakerprom"} {
 		text, err := os.ReadFile("../atomicbreaker/" + module + "/example_test.go")
 		require.NoError(t, err)
 		examples.Write(text)

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -24,6 +25,20 @@ import (
 type down struct{}
 
 func (down) Write([]byte) (int, error) { return 0, errors.New("503 Service Unavailable") }
+
+// A program registers a breaker, mounts its page and exports its metrics. (README.md shows these
+// lines.)
+func Example_defaultRegistry() {
+	sink, fallback := os.Stdout, io.Discard
+	b := breakers.Default.MustNew("loki")
+	w := breakerio.NewWriter(b, sink, fallback)
+	_ = breakers.Default.Attach(b, w)
+	http.Handle("/debug/breakers", breakers.Default.Handler())
+	prometheus.MustRegister(breakerprom.NewCollector(breakers.Default))
+
+	_, _ = io.WriteString(w, "order accepted\n")
+	// Output: order accepted
+}
 
 // A program exports a breaker and its Writer.
 func Example() {
