@@ -135,13 +135,14 @@ func (r *replay) fillInOrder() (ready bool, err error) {
 			if len(w.items) > 0 {
 				break // the write comes first
 			}
-			if at, err = r.spool.skip(at, err); err != nil || r.ended() != nil {
+			if at, err = r.skip(at, err); err != nil || r.ended() != nil {
 				return false, err
 			}
 			r.pass(at)
 			at = r.head
 			continue
 		}
+		r.unread = 0
 		if len(w.items) > 0 && !isLines(frame.Data) {
 			break
 		}
@@ -195,8 +196,9 @@ func (r *replay) fillTrial() (ready bool) {
 		case errors.As(err, &damage):
 			at.pos = segment.Position{Offset: damage.End}
 			continue
-		case err != nil:
-			return false
+		case err != nil: // the next segment may be readable
+			at.pos = segment.Position{Offset: end}
+			continue
 		case r.spool.isOld(frame):
 			at.pos = segment.Position{Offset: frame.End}
 			continue

@@ -82,8 +82,8 @@
 // is down and a sink that refuses one record look the same for a while.
 //
 // Setting a bad record aside never drops another record of the queue, and ignores WithMinFree. If
-// WithMaxBytes leaves no room for it, or ten attempts to write it to the directory rejected fail, the
-// bad record is given up, and [Drop.Err] says why.
+// WithMaxBytes leaves no room for it, or ten attempts to write it to the directory rejected fail,
+// the bad record is given up, and [Drop.Err] says why.
 //
 // # Loki, and other sinks that refuse old records
 //
@@ -129,6 +129,11 @@
 //   - Records are corrupt, and ls ends with status 1: the disk or another program changed the
 //     files. The undamaged records are replayed. A file NAME.bad has lost its header, so that none
 //     of its records can be recognized. The spool deletes it when it needs the room.
+//   - A segment cannot be read: [Drop.Err] and ls name it. Records that can be read are replayed.
+//     Replay tries the others for half a minute, reports them as dropped, and goes on behind them.
+//     The file stays where it is, and the next Open tries again. The spool deletes it when it needs
+//     the room. If the whole directory cannot be read, nothing is dropped: Open fails, and Replay
+//     waits.
 //
 // # Files
 //

@@ -127,7 +127,7 @@ func (s *Spool) makeRoom(st *store, n int64) error {
 	return nil
 }
 
-// forgetUnreadable deletes the first file without a salt that can be deleted.
+// forgetUnreadable deletes the first file that could not be read and can be deleted.
 func (s *Spool) forgetUnreadable(st *store) bool {
 	for i, e := range st.unreadable {
 		name := filepath.Join(st.dir, e.name)
@@ -159,6 +159,10 @@ func (s *Spool) forgetRejected() {
 func (s *Spool) dropSegment(i int, reason DropReason) {
 	g := s.queue.take(i)
 	s.giveUp(g, reason, nil)
+	if g.isCut && reason == DropMaxAge { // what could not be read may be newer
+		s.queue.keep(g)
+		return
+	}
 	s.queue.remove(g)
 }
 

@@ -5,6 +5,7 @@ package breakerspool
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"io"
 	"path/filepath"
 	"slices"
@@ -16,6 +17,14 @@ import (
 type found struct {
 	damaged int // parts
 	bytes   int64
+	errs    []error // of parts that could not be read
+}
+
+// unread notes a part that could not be read.
+func (f *found) unread(err error, bytes int64) {
+	f.damaged++
+	f.bytes += bytes
+	f.errs = append(f.errs, fmt.Errorf("breakerspool: %w", err))
 }
 
 // load reads a directory. It never fails because of what the files contain.
@@ -61,6 +70,7 @@ func (st *store) load() (found, error) {
 			return f, err
 		}
 		if keep {
+			g.unsynced, g.unsyncedLog = true, g.logLength > 0
 			kept = append(kept, g)
 		}
 	}
@@ -77,8 +87,16 @@ func (st *store) scan(g *part, f *found) (keep bool, err error) {
 	name := st.name(g.number, segmentSuffix)
 	header, err := st.read(g, f)
 	switch {
+	case err != nil && !st.isReadable():
+		return false, err // the segment is not the cause
+	case err != nil && g.acked.Offset >= g.length: // everything of it was taken
 	case err != nil:
-		return false, err
+		f.unread(err, g.length-g.size)
+		if g.isCut = true; g.acked.Offset >= g.size {
+			st.keep(g)
+			return false, nil
+		}
+		return true, nil
 	case header < segment.HeaderSize:
 		// The process or the machine stopped when the segment was created. No record was in it.
 		if header > 0 {
@@ -98,7 +116,6 @@ func (st *store) scan(g *part, f *found) (keep bool, err error) {
 		_ = st.disk.Remove(st.name(g.number, ackSuffix))
 		return false, nil
 	case g.acked.Offset < g.size:
-		g.unsynced, g.unsyncedLog = true, g.logLength > 0
 		return true, nil
 	}
 	st.remove(g)
@@ -127,8 +144,10 @@ func (st *store) read(g *part, f *found) (header int, err error) {
 	g.sums = salt.Sums()
 	g.acked = segment.Position{Offset: segment.HeaderSize}
 	if g.logLength > 0 {
-		if err := st.readLog(g); err != nil {
+		if err := st.readLog(g); err != nil && !st.isReadable() {
 			return header, err
+		} else if err != nil { // the largest position that was read counts
+			f.unread(err, g.logLength)
 		}
 	}
 	return header, st.count(g, r, f)

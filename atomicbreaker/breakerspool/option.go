@@ -53,12 +53,13 @@ func newConfig(opts []Option) (config, error) {
 
 // WithMaxBytes limits the bytes of the spool's files, including records that are set aside. The
 // minimum is 64 KiB, the default 1 GiB. A record that would exceed the limit makes the spool delete
-// files named .bad, then the oldest rejected records, then its oldest segment: see [DropMaxBytes].
+// files that it could not read, then the oldest rejected records, then its oldest segment: see
+// [DropMaxBytes].
 func WithMaxBytes(n int64) Option { return func(c *config) { c.maxBytes = n } }
 
 // WithMaxAge limits the age of records, by the wall clock. Older ones are dropped, a whole segment
-// when its last record is too old, and by [Spool.Replay] record by record. The default 0 means no
-// limit.
+// when its last record is too old, and by [Spool.Replay] record by record. A segment that cannot be
+// read is kept. The default 0 means no limit.
 func WithMaxAge(d time.Duration) Option { return func(c *config) { c.maxAge = d } }
 
 // WithMinFree sets how many bytes to leave free on the disk. The default is 256 MiB, and 0 turns

@@ -19,9 +19,9 @@ type Record struct {
 
 // Records returns what the spool holds, oldest first: each write that is in the spool, without the
 // lines that the sink has taken. Lines that it took in a trial still appear: see Poison in the
-// package documentation. Records changes nothing. Data are valid until the next iteration. A damaged
-// part of a segment is an error, and the iteration goes on behind it. Records that are written or
-// taken meanwhile may or may not appear.
+// package documentation. Records changes nothing. Data are valid until the next iteration. A part
+// of a segment that is damaged or cannot be read is an error, and the iteration goes on behind it.
+// Records that are written or taken meanwhile may or may not appear.
 func (s *Spool) Records() iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		frames := reader{disk: s.disk, store: &s.queue}
@@ -41,9 +41,8 @@ func (s *Spool) Records() iter.Seq2[Record, error] {
 			case isMissing(err), errors.Is(err, io.ErrUnexpectedEOF):
 				at.pos = segment.Position{Offset: end} // taken or dropped meanwhile
 				continue
-			default:
-				yield(Record{}, err)
-				return
+			default: // the next segment may be readable
+				at.pos = segment.Position{Offset: end}
 			}
 			if !yield(Record{}, err) {
 				return

@@ -114,6 +114,7 @@ type replay struct {
 	scratch []byte
 	write   write
 	limit   int // records in a write; halved when a write is refused
+	unread  int // attempts to read the record at the head
 
 	*cursor
 	recovered atomic.Pointer[uint32] // generation of the last probe, of any caller, that closed the breaker

@@ -83,14 +83,14 @@ func (s *Spool) acknowledge(to place) (gone []*part) {
 	defer func() { s.deleting.Add(len(gone)) }()
 	st := &s.queue
 	for len(st.segments) > 0 && st.segments[0].number < to.g.number {
-		gone = append(gone, s.finish())
+		gone = s.finish(gone)
 	}
 	if to.g.dropped {
 		return gone
 	}
 	isActive := st.active != nil && st.last() == to.g
 	if to.pos.Offset >= to.g.size && (!isActive || to.g.size >= s.config.segmentBytes/2) {
-		return append(gone, s.finish())
+		return s.finish(gone)
 	}
 	if to.pos.Offset >= to.g.size {
 		s.dropDamaged(to.g)
@@ -100,11 +100,16 @@ func (s *Spool) acknowledge(to place) (gone []*part) {
 	return gone
 }
 
-// finish takes the oldest segment, which is settled, from the list.
-func (s *Spool) finish() *part {
+// finish takes the oldest segment, which is settled, from the list. It appends it to those that
+// hold nothing else, unless a part of it could not be read.
+func (s *Spool) finish(gone []*part) []*part {
 	g := s.queue.take(0)
 	s.dropDamaged(g)
-	return g
+	if g.isCut {
+		s.keepCut(g)
+		return gone
+	}
+	return append(gone, g)
 }
 
 // dropDamaged gives up the records that are left in the count of a segment which is settled. They
@@ -167,8 +172,8 @@ func (s *Spool) isOld(f segment.Frame) bool {
 	return s.config.maxAge > 0 && time.Since(f.Time) > s.config.maxAge
 }
 
-// expire gives up the rest of the frame at the head, which is too old. If the head is a suspect, what
-// follows it may be taken already: then only the suspect is given up.
+// expire gives up the rest of the frame at the head, which is too old. If the head is a suspect,
+// what follows it may be taken already: then only the suspect is given up.
 func (r *replay) expire(at place, frame segment.Frame) {
 	next, data := place{at.g, segment.Position{Offset: frame.End}}, frame.Rest(at.pos)
 	if r.suspect.held {

@@ -52,8 +52,8 @@ type Spool struct {
 
 // Open opens the spool in a directory, and creates the directory if it is not there. It reads all
 // segments, cuts off what a crash left unfinished, and counts damage; bad data is never a reason to
-// fail. A relative name counts from the working directory at the time of Open. Only one Spool at a
-// time can have a directory open: see [ErrInUse].
+// fail, nor is a file that cannot be read. A relative name counts from the working directory at the
+// time of Open. Only one Spool at a time can have a directory open: see [ErrInUse].
 func Open(dir string, opts ...Option) (*Spool, error) {
 	c, err := newConfig(opts)
 	if err != nil {
@@ -104,7 +104,7 @@ func load(dir string, c config, d disk) (*Spool, error) {
 		}
 		s.stats.Corrupt += uint64(f.damaged)
 		if f.damaged > 0 {
-			s.drop(Drop{Reason: DropCorrupt, Bytes: f.bytes})
+			s.drop(Drop{Reason: DropCorrupt, Bytes: f.bytes, Err: errors.Join(f.errs...)})
 		}
 	}
 	for _, g := range s.queue.segments {

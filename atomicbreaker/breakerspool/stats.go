@@ -35,7 +35,7 @@ type Stats struct {
 	Replayed uint64 // taken by the sink
 	Repeated uint64 // offered to the sink again, after a write that failed
 	Dropped  uint64 // given up: see DropReason
-	Corrupt  uint64 // damaged parts of segments, of one or more records each
+	Corrupt  uint64 // damaged or unreadable parts of segments, of one or more records each
 }
 
 // DropReason says why the spool gave up records.
@@ -43,10 +43,10 @@ type DropReason uint8
 
 // The reasons.
 const (
-	DropMaxBytes DropReason = iota // WithMaxBytes: a file named .bad, rejected records, or a segment
+	DropMaxBytes DropReason = iota // WithMaxBytes: an unreadable file, rejected records, or a segment
 	DropMaxAge                     // WithMaxAge
-	DropCorrupt                    // the records were damaged on the disk, or their file was removed
-	DropRejected                   // the sink refused them; they are in the directory rejected unless Err says otherwise
+	DropCorrupt                    // the records were damaged, unreadable, or their file was removed
+	DropRejected                   // the sink refused them; they are in rejected unless Err says why not
 	DropFiltered                   // the function of WithTransform returned nothing
 	dropReasons
 )
@@ -62,13 +62,14 @@ func (r DropReason) String() string {
 }
 
 // Drop describes records that the spool gave up. If Records is 0, it describes a damaged part of a
-// segment, a file named .bad that was deleted to make room, or rejected records that were: those
-// were counted when they were set aside.
+// segment, an unreadable file that was deleted to make room, or rejected records that were: those
+// were counted when they were set aside. An unreadable file is one named .bad, or a segment with an
+// I/O error. The records of such a segment come back if the next Open can read them.
 type Drop struct {
 	Dir     string // the spool's
 	Reason  DropReason
 	Records uint64
-	Bytes   int64         // of the records' data, of the damaged part, or of the file named .bad
+	Bytes   int64         // of the records' data, of the damaged part, or of the file
 	Age     time.Duration // of the oldest record; 0 if its time is in the future
 	Err     error         // the sink's, or what is damaged or deleted; may be nil
 }

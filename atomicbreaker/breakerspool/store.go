@@ -30,7 +30,7 @@ type store struct {
 	syncs   bool // each record is durable when append returns
 	unnamed bool // names of files, new or removed, are not durable
 
-	unreadable []entry // files whose salt is lost
+	unreadable []entry // files that are kept, and not replayed
 	garbage    []*part // segments that could not be deleted yet
 }
 
@@ -46,7 +46,8 @@ type part struct {
 	inFlight      int64 // of the records, being written to the sink
 	bytesInFlight int64
 	first, last   time.Time
-	damage        int // damaged parts that are counted
+	damage        int  // damaged parts that are counted
+	isCut         bool // what follows size could not be read, and is kept
 
 	acked     segment.Position
 	log       file // of the acknowledgments; nil: not open
