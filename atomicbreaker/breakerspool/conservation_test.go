@@ -215,8 +215,8 @@ type places struct {
 }
 
 // place finds the place of a record: the sink took it from the Writer, or it is lost, or the spool
-// acknowledged it. Then the sink took it once from Replay, or it is in the spool, or it is nowhere. Only
-// a record that the sink took before its turn may be taken again, or still be in the spool.
+// acknowledged it. Then the sink took it once from Replay, or it is in the spool, or it is nowhere.
+// Only a record that the sink took before its turn may be taken again, or still be in the spool.
 func (l *ledger) place(record string, c *places) error {
 	appended, takes, left := l.spool.appended[record], l.replayed.taken[record], l.inSpool[record]
 	if n := l.live.taken[record] + appended + l.lost[record]; n != 1 {

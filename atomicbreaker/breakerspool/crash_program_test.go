@@ -163,8 +163,8 @@ func crashPrograms() []crashProgram {
 	return programs
 }
 
-// growLog makes the only log of acknowledgments so long that the next entry begins it anew. Its last
-// entry is the one that counts.
+// growLog makes the only log of acknowledgments so long that the next entry begins it anew. Its
+// last entry is the one that counts.
 func (r *crashRun) growLog() {
 	g := r.spool.queue.segments[0]
 	const at = maxLog - segment.AckSize

@@ -27,7 +27,7 @@ func (d *fakeDisk) deaths(o fakeOp, yield func(*fakeDisk)) {
 
 const (
 	fakePage     = 32 // bytes of a file that are lost together; tiny, so that tiny files have some
-	mostMasked   = 3  // changes of which each subset is tried; of more, each prefix and each single loss
+	mostMasked   = 3  // changes of which each subset is tried; of more, prefixes and single losses
 	fakeMostDirs = 1 << 10
 )
 

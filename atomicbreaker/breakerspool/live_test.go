@@ -34,8 +34,8 @@ func TestReplay_ConnectionOfItsOwnIsDown(t *testing.T) {
 	})
 }
 
-// TestReplay_ConnectionOfItsOwnIsBack has the connection come back after an hour. A trial may be the
-// first write that it takes: then one record is early.
+// TestReplay_ConnectionOfItsOwnIsBack has the connection come back after an hour. A trial may be
+// the first write that it takes: then one record is early.
 func TestReplay_ConnectionOfItsOwnIsBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := openSpool(t, t.TempDir())

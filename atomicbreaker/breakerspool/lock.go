@@ -44,12 +44,12 @@ func acquire(dir string) (*flock.Flock, error) {
 	return l, nil
 }
 
-// nameAt is where the name of the holder begins in the lock. On Windows the first byte is locked, so
-// that no other handle can read or write it.
+// nameAt is where the name of the holder begins in the lock. On Windows the first byte is locked,
+// so that no other handle can read or write it.
 const nameAt = 1
 
-// hasOneHandle is set on systems that release the lock when the process closes any handle of the file.
-// There the holder has no name.
+// hasOneHandle is set on systems that release the lock when the process closes any handle of the
+// file. There the holder has no name.
 const hasOneHandle = runtime.GOOS == "aix" || runtime.GOOS == "solaris"
 
 // nameHolder writes the name of this process into the lock. It is for people, and the lock does not

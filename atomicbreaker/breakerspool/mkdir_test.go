@@ -10,8 +10,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestDirectoriesAbove looks for a directory that exists. The root may be missing too, as a drive or
-// a share of Windows.
+// TestDirectoriesAbove looks for a directory that exists. The root may be missing too, as a drive
+// or a share of Windows.
 func TestDirectoriesAbove(t *testing.T) {
 	root := filepath.Dir(string(filepath.Separator))
 	a := filepath.Join(root, "a")

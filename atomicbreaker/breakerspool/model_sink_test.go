@@ -275,7 +275,8 @@ func (m *model) dead() bool {
 	return m.disk.dead
 }
 
-// forget removes records that are settled. While the disk is full, they may come back after a crash.
+// forget removes records that are settled. While the disk is full, they may come back after a
+// crash.
 func (m *model) forget(records []*modelRecord) {
 	m.disk.mu.Lock()
 	full := m.disk.full

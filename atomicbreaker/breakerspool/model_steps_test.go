@@ -183,7 +183,8 @@ func (m *model) release() {
 	}
 }
 
-// live is a write of somebody else that the sink took. It is no proof that it takes those of Replay.
+// live is a write of somebody else that the sink took. It is no proof that it takes those of
+// Replay.
 func (m *model) live(*rapid.T) {
 	if p, ok := m.breaker.TryAcquire(); ok {
 		p.Success()

@@ -117,7 +117,7 @@ type drained struct {
 	spool   *notedSpool
 	offered map[string]bool
 	again   uint64          // records that were offered before
-	early   map[string]bool // taken while an older one was in the spool, or when a limit had dropped them
+	early   map[string]bool // taken before an older one, or after a limit had dropped them
 	broken  error           // of reading the spool
 }
 

@@ -29,8 +29,8 @@ const (
 // argument is bad, or another Replay of this spool runs, it returns an error at once.
 //
 // Each write takes a permit of b, so that Replay waits while b is open, and its write may be the
-// probe that closes b. One write is in progress at a time. A record is forgotten after the sink took
-// it: if the process dies between the two, the records of one write are repeated. A write that
+// probe that closes b. One write is in progress at a time. A record is forgotten after the sink
+// took it: if the process dies between the two, the records of one write are repeated. A write that
 // fails is repeated after a delay, from 100 ms doubling to 10 s, or as soon as b closes.
 //
 // sink is the bare sink of the breakerio.Writer that has s as its fallback, or better a connection
@@ -117,7 +117,7 @@ type replay struct {
 	unread  int // attempts to read the record at the head
 
 	*cursor
-	recovered atomic.Pointer[uint32] // generation of the last probe, of any caller, that closed the breaker
+	recovered atomic.Pointer[uint32] // generation of the last probe that closed the breaker
 	delay     time.Duration
 	due       time.Time // when the rate allows the next record
 }

@@ -20,8 +20,8 @@ const refusalsAside = 3
 // trialEvery-th from then on; also when the breaker shows that the sink took a live record. A trial
 // tells a sink that refuses one record from a sink that is down. A live record alone is no proof:
 // Replay may have a connection of its own, which is down. Trials are rare, because the first write
-// that a sink takes after an outage must not be one: the record would arrive before an older one. So
-// each refused trial doubles the number of refusals that the next one for a live record takes.
+// that a sink takes after an outage must not be one: the record would arrive before an older one.
+// So each refused trial doubles the number of refusals that the next one for a live record takes.
 //
 // If the sink refuses that record too, the next trial is the record behind it, and so on. A record
 // that is taken behind a refused one is not settled. It is repeated when its turn comes, because
@@ -42,7 +42,7 @@ type suspect struct {
 	live      bool // the sink has taken a live record since the last refusal
 	liveAfter int  // refusals in a row before the next trial for a live record
 	trialNext bool
-	ahead     place // behind the last record that was taken in a trial; before the first trial, behind the suspect
+	ahead     place // behind the last record that was taken in a trial; first, behind the suspect
 	held      bool  // ahead is not directly behind the suspect
 	trialAt   place // where the next trial begins
 

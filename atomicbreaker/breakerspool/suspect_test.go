@@ -175,9 +175,10 @@ func TestReplay_SinkThatIsDownSetsNothingAside(t *testing.T) {
 	}
 }
 
-// TestReplay_SinkThatIsDownMeetsATrial lets the sink recover before each write of a cycle. Replay writes
-// once a minute, as the breaker allows, and each 51st write is a trial, of a record behind the last
-// trial. If that one meets the recovered sink, its record comes early, and again in its turn.
+// TestReplay_SinkThatIsDownMeetsATrial lets the sink recover before each write of a cycle. Replay
+// writes once a minute, as the breaker allows, and each 51st write is a trial, of a record behind
+// the last trial. If that one meets the recovered sink, its record comes early, and again in its
+// turn.
 func TestReplay_SinkThatIsDownMeetsATrial(t *testing.T) {
 	for name, opts := range whileDown {
 		t.Run(name, func(t *testing.T) {

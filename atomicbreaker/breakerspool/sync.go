@@ -20,8 +20,8 @@ func (s *Spool) syncLater() {
 // Sync makes all records durable that were written before. It also returns the error of a sync in
 // the background since the last call. After an error the records may be lost if the machine loses
 // power. The next Sync tries again, except with files that the system failed to write: it drops
-// their data from its cache as if they were written. Sync returns an error as long as records in such
-// a file are in the spool.
+// their data from its cache as if they were written. Sync returns an error as long as records in
+// such a file are in the spool.
 func (s *Spool) Sync() error {
 	s.syncTurn <- struct{}{}
 	defer func() { <-s.syncTurn }()
@@ -55,7 +55,8 @@ func (s *Spool) syncInBackground() {
 // sync syncs the files that have records which are not durable. Writes go on meanwhile. The caller
 // has the turn.
 func (s *Spool) sync() error {
-	stores := [...]*store{&s.rejected, &s.queue} // a record that is set aside before its acknowledgment
+	// A record that is set aside is synced before its acknowledgment.
+	stores := [...]*store{&s.rejected, &s.queue}
 	var files [len(stores)][]unsynced
 	s.mu.Lock()
 	for i, st := range stores {

@@ -12,8 +12,8 @@ import (
 )
 
 // TestReplay_TransformsOnce has Replay wait for records again and again while others write. Each
-// record is passed to the function of WithTransform once, also if it comes between Replay's last look
-// and its wait.
+// record is passed to the function of WithTransform once, also if it comes between Replay's last
+// look and its wait.
 func TestReplay_TransformsOnce(t *testing.T) {
 	const records = 10000
 	s := openSpool(t, t.TempDir())

@@ -80,8 +80,8 @@ func TestCommand_UnreadableRejected(t *testing.T) {
 	assert.Contains(t, stderr, rejected+": want the directory of a spool")
 }
 
-// TestCommand_BadFiles shows the damage of a segment without a header before and after the spool has
-// renamed the file.
+// TestCommand_BadFiles shows the damage of a segment without a header before and after the spool
+// has renamed the file.
 func TestCommand_BadFiles(t *testing.T) {
 	dir := spoolOf(t, "first\n", "second\n")
 	name := filepath.Join(dir, "0000000000000000.seg")

@@ -7,13 +7,14 @@
 //	breakerspool cat DIR    the records, oldest first, to pipe anywhere
 //
 // DIR may also be the directory rejected of a spool, with the records that the sink refused for
-// good. cat adds a newline to a record that does not end with one. Records that the sink takes while
-// the command runs may be shown all the same, and a record that is being written may look damaged.
+// good. cat adds a newline to a record that does not end with one. Records that the sink takes
+// while the command runs may be shown all the same, and a record that is being written may look
+// damaged.
 //
 // cat reports damage on the standard error, and ls counts it. A segment without a header is named
-// NAME.bad after the spool has found it. Both commands report a file that cannot be read, and go on.
-// If that file has the acknowledgments of a segment, all records of the segment are shown. The exit
-// status is 1 if there is damage or a file cannot be read, and 2 for bad arguments.
+// NAME.bad after the spool has found it. Both commands report a file that cannot be read, and go
+// on. If that file has the acknowledgments of a segment, all records of the segment are shown. The
+// exit status is 1 if there is damage or a file cannot be read, and 2 for bad arguments.
 package main
 
 import (

@@ -42,8 +42,8 @@ func isSegment(name string) bool {
 }
 
 // scan reads a segment. It calls record with what is not acknowledged, until that returns an error,
-// and damage with what is damaged. It returns the error of record, and those of files that cannot be
-// read. Without acknowledgments, it reads all records.
+// and damage with what is damaged. It returns the error of record, and those of files that cannot
+// be read. Without acknowledgments, it reads all records.
 func scan(name string, record func(segment.Frame, []byte) error, damage func(error)) error {
 	f, err := os.Open(filepath.Clean(name))
 	if err != nil {
