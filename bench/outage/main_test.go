@@ -5,6 +5,7 @@ package main
 import (
 	"errors"
 	"os"
+	"sync/atomic"
 	"testing"
 
 	"github.com/sinkguard/go-atomicbreaker/bench/outage/sink"
@@ -36,9 +37,9 @@ func forgetfulSink(addr, path string) {
 	if err != nil {
 		os.Exit(1)
 	}
-	n := 0
+	var n atomic.Int64 // the server's handlers run at the same time
 	_ = sink.Serve(addr, writerFunc(func(p []byte) (int, error) {
-		if n++; n%100 == 0 {
+		if n.Add(1)%100 == 0 {
 			return len(p), nil
 		}
 		return file.Write(p)

@@ -5,6 +5,7 @@ package main
 import (
 	"encoding/json"
 	"net/http"
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -34,6 +35,7 @@ func TestPage(t *testing.T) {
 	for seq := range uint64(failureThreshold) {
 		log(seq)
 	}
+	runtime.GC() // the registry alone does not keep the breaker
 
 	answer, err := http.Get(address + "?format=json")
 	require.NoError(t, err)
@@ -49,4 +51,5 @@ func TestPage(t *testing.T) {
 	assert.Equal(t, "loki", shown.Breakers[0].Name)
 	assert.Equal(t, "open", shown.Breakers[0].State)
 	assert.Equal(t, failureThreshold, shown.Breakers[0].Writes.Fallback)
+	runtime.KeepAlive(log)
 }
