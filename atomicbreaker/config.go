@@ -229,7 +229,7 @@ func (c Config) Options() (opts []Option) {
 // Config returns the configuration of b, including the defaults. Keys of options that are off are
 // missing, and so are functions such as classifiers and hooks. The rate is the share of failures at
 // which the weights of [WithFailureRate] balance, rounded as far as that leads to the same weights.
-// Config is for pages and logs; it takes some microseconds.
+// Config is for pages and logs, not for each call.
 func (b *Breaker) Config() Config {
 	b.mustBeMade()
 	t := &b.timing

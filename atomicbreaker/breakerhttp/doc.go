@@ -12,8 +12,9 @@
 //
 // # A logger that writes to Loki
 //
-// This chain takes about 10^6 records of 200 bytes per second on two cores (BenchmarkChain). No log
-// call waits for the server, and what the server does not take is in the file:
+// On two cores of an AMD EPYC, this chain took 860,000 records of 200 bytes per second, and 720,000
+// with gzip, with the server in the same process (BenchmarkChain). No log call waits for the server,
+// and what the server does not take is in the file:
 //
 //	sink := breakerhttp.NewSink(nil, "http://loki:3100/loki/api/v1/push",
 //		breakerhttp.Loki(map[string]string{"service_name": "shop"},

@@ -27,8 +27,9 @@ const EventName = "atomicbreaker.transition"
 //	atomicbreaker.generation  int     transitions so far, modulo 2^24
 //
 // If an error made the transition, the record has it, and the attributes exception.message and, from
-// the SDK, exception.type. The error of an HTTP client includes the URL with its query. The severity is WARN if the breaker is open or forced open
-// after the transition, and INFO otherwise. The timestamp is that of the transition.
+// the SDK, exception.type. The error of an HTTP client includes the URL with its query. The severity
+// is WARN if the breaker is open or forced open after the transition, and INFO otherwise. The
+// timestamp is that of the transition.
 //
 // The provider must not export through the sink that the breaker guards: that sink is down when the
 // breaker opens. Give it a provider of its own, such as one that writes to the fallback or to

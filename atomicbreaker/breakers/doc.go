@@ -37,9 +37,9 @@
 // # What it costs
 //
 // A call of a registered breaker costs the same as of any other. A transition also updates the
-// counts, which takes less than a microsecond. A registered breaker takes at most 400 bytes more
-// than another one until its first transition, and then up to 4 KB, most of it for its history.
-// Totals takes about 0.3 µs a breaker, and what its parts take; an Entry also copies the history.
+// counts. A registered breaker takes at most 400 bytes more than another one until its first
+// transition, and then up to 4 KB, most of it for its history. Totals and All read each breaker and
+// each part; an Entry also copies the history.
 //
 // # What it keeps
 //

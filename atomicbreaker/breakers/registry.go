@@ -47,8 +47,8 @@ var lastID atomic.Uint64
 // New makes a breaker as [atomicbreaker.New] does, and registers it. The name need not be unique.
 //
 // The breaker has one more hook of [atomicbreaker.WithOnTransition], which counts its transitions.
-// It runs before those of opts, so in them the [Entry] includes the transition. It costs less than
-// a microsecond for each transition, and nothing between transitions.
+// It runs before those of opts, so in them the [Entry] includes the transition. It costs
+// nothing between transitions.
 //
 // The registry does not keep the breaker in memory. When the program drops the breaker, it leaves
 // the registry, and its counts stay in [Registry.Totals].

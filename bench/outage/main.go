@@ -7,8 +7,8 @@
 //
 // The guards are in guards.go, the loggers and their load in loggers.go and load.go. trial.go runs
 // one guard, schedule.go breaks its sink, spool.go replays what it missed, page.go shows its breaker
-// in a browser, and judge.go looks for the records. The folders have the rest: sink the sink and its clients, measure what a run has
-// shown, view the output.
+// in a browser, and judge.go looks for the records. The folders have the rest: sink the sink and its
+// clients, measure what a run has shown, view the output.
 package main
 
 import (
